@@ -1,9 +1,10 @@
 """Entry points of the two programs, which pip's scripts and the single file call.
 
-An SDK starts a credential_process in its own environment, in which PYTHONPATH may contain a module of any name. So
-this module has a name that no other project uses, and first moves the caller's folders to the end of sys.path.
-Python's own modules and those of this project then come first. Until then, only modules that are built into Python
-may be imported. Any Python 3 can run this module up to the import of `cli`, which refuses old versions.
+An SDK starts a credential_process in its own environment, in which PYTHONPATH may contain a module of any name.
+Therefore this module has a name that no other project uses, and first moves the caller's folders to the end of
+sys.path. Python's own modules and the modules of this project then come first. Until then, only modules that are
+built into Python may be imported. Any Python 3 can run this module up to the import of `cli`, which refuses old
+versions.
 """
 
 import gc
@@ -66,10 +67,10 @@ def _caller_last() -> None:
 
 
 class _Library:
-    """Finds standard library modules only in Python's own directories.
+    """A finder that searches standard library modules only in Python's own directories.
 
-    Python tries to import some on every system that exist on few (_wmi); the search must not reach other
-    directories.
+    On every system, Python tries to import some modules that exist on few systems, such as _wmi. The search for
+    such a module must not reach other directories.
     """
 
     folders: "list[str]"

@@ -13,10 +13,10 @@ from tools.manpages import write_pages
 
 
 class ManualPages(BuildHookInterface[Any]):
-    """Writes the pages into a temporary directory while a wheel is built."""
+    """Adds the manual pages to a wheel. The pages are written into a temporary directory during the build."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Adds the pages to a wheel's files; an editable installation has none."""
+        """Adds the manual pages to the files of a wheel. An editable installation gets no pages."""
         if version == "editable":
             return
         self._folder = tempfile.TemporaryDirectory()

@@ -14,7 +14,7 @@ COMBINED = ("fixup! ", "squash! ", "amend! ")
 
 
 def problem(message: str) -> str | None:
-    """Returns the problem of a commit message, or None."""
+    """Returns what is wrong with a commit message, or None."""
     subject, *rest = [line for line in message.splitlines() if not line.startswith("#")] or [""]
     if not subject.strip():
         return "the commit message has no subject; write one in the imperative"

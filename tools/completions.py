@@ -108,7 +108,7 @@ end
 
 
 def _completer(bash: str, zsh: str, fish: str) -> dict[str, Any]:
-    """Returns a completer for shtab: a mapping from shell to the name of a completion function."""
+    """Returns a completer for shtab: the name of a completion function for each shell."""
     return {"bash": bash, "zsh": zsh, "fish": fish, "preamble": {"bash": BASH, "zsh": ZSH, "fish": FISH}}
 
 
@@ -166,7 +166,7 @@ def _each(parser: argparse.ArgumentParser, verb: str = "") -> Iterator[tuple[str
 
 
 def _prepare(parser: argparse.ArgumentParser, shell: str) -> argparse.ArgumentParser:
-    """Adds completers to a parser's actions, and shapes them for the shell; returns the parser."""
+    """Adds completers to a parser's actions, and changes the actions for the shell. Returns the parser."""
     for verb, action in _each(parser):
         completer = BY_NAME.get(action.dest) or BY_METAVAR.get(str(action.metavar))
         if (verb, action.dest) in KEY_ARGUMENTS:
@@ -202,7 +202,7 @@ def script(program: str, shell: str) -> str:
 
 
 def main() -> None:
-    """Writes the scripts."""
+    """Writes the completion scripts of both programs for every shell."""
     FOLDER.mkdir(exist_ok=True)
     for shell in SHELLS:
         for program in (TOOLBOX, PROGRAM):

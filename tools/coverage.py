@@ -154,7 +154,7 @@ def page() -> str:
 
 
 def _place(kind: type[Command]) -> tuple[int, ...]:
-    """Returns the section numbers of a command in Part 3."""
+    """Returns the section of a command in Part 3 as numbers, for sorting."""
     return tuple(int(part) if part.isdecimal() else 0 for part in kind.spec.rpartition("§")[2].split("."))
 
 
@@ -167,7 +167,7 @@ def _row(kind: type[Command]) -> str:
 
 
 def main() -> int:
-    """Writes the page, or prints whether it is out of date; returns the exit code."""
+    """Writes docs/coverage.md, or prints whether it is out of date; returns the exit code."""
     text = page()
     if sys.argv[1:] != ["--check"]:
         PAGE.write_text(text, encoding="utf-8")

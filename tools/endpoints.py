@@ -68,7 +68,7 @@ def partitions() -> str:
 
 
 def regions(partition: dict[str, Any]) -> list[str]:
-    """Returns the names of a partition's regions, without the pseudo region of its global services."""
+    """Returns the names of a partition's regions, without the pseudo-region of the partition's global services."""
     return [region for region in partition["regions"] if not region.endswith("-global")]
 
 
@@ -95,7 +95,7 @@ def services() -> str:
 
 
 def _names(service: str) -> tuple[str, str]:
-    """Returns the usual first part of a service's host name, and the service's signing name."""
+    """Returns the usual first part of a service's host names, and the service's signing name."""
     meta = LOADER.load_service_model(service, "service-2")["metadata"]
     return meta["endpointPrefix"], meta.get("signingName", meta["endpointPrefix"])
 
@@ -106,14 +106,17 @@ def _usual(prefix: str, variant: str) -> Place:
 
 
 def _variants(service: str, prefix: str) -> dict[str, dict[str, Place]]:
-    """Returns the exceptions of a service by variant, or {}; variants with the same exceptions are joined."""
+    """Returns the endpoints of a service that differ from the usual ones, by variant and region; {} if none.
+
+    Variants with the same endpoints share an entry.
+    """
     found = {variant: _places(service, _usual(prefix, variant), variant) for variant in VARIANTS}
     found = {variant: places for variant, places in found.items() if places}
     return min(_joined(found), _joined({key: _by_domain(places, key) for key, places in found.items()}), key=len)
 
 
 def _joined(found: dict[str, dict[str, Place]]) -> dict[str, dict[str, Place]]:
-    """Joins variants whose endpoints differ only by -fips, for which {fips} stands."""
+    """Joins variants whose endpoints differ only by -fips, for which {fips} stands in the result."""
     joined: dict[str, dict[str, Place]] = {}
     for variant in sorted(found, key="fb-d".index):
         fips, places = VARIANTS[variant][0], found[variant]
@@ -137,8 +140,8 @@ def _by_domain(places: dict[str, Place], variant: str) -> dict[str, Place]:
 def resolved(service: str, variant: str, *, pseudo: bool = False) -> Iterator[tuple[dict[str, Any], str, Any]]:
     """Yields partition, region, and botocore's endpoint (or None) for all regions.
 
-    Omits endpoints that need more than a region (an account, a bucket). `pseudo`: also yields global
-    pseudo-regions, such as aws-global.
+    Omits endpoints that need more than a region (an account, a bucket). With `pseudo`, global pseudo-regions such
+    as aws-global are included.
     """
     rules = EndpointProvider(LOADER.load_service_model(service, "endpoint-rule-set-1"), PARTITIONS)
     fips, dual = VARIANTS[variant]
@@ -154,7 +157,10 @@ def resolved(service: str, variant: str, *, pseudo: bool = False) -> Iterator[tu
 
 
 def _places(service: str, usual: Place, variant: str) -> dict[str, Place]:
-    """Returns the exceptions of a service and variant, or {}."""
+    """Returns the endpoints of a service and variant that differ from `usual`, or {}.
+
+    The keys are regions, partitions, or "*" for all regions.
+    """
     found: dict[str, Place] = {}
     by_partition: dict[str, dict[str, list[Place]]] = defaultdict(dict)
     for partition, region, endpoint in resolved(service, variant):
@@ -175,7 +181,10 @@ def _most_common(places: list[Place], usual: Place) -> Place:
 
 
 def _readings(endpoint: Any, region: str, outputs: dict[str, Any]) -> list[Place]:
-    """Returns the pairs of templates (host, region to sign for) that can describe an endpoint."""
+    """Returns the possible descriptions of an endpoint, as pairs of templates (host, region to sign for).
+
+    `outputs` has the DNS suffixes and the global region of the partition.
+    """
     host = endpoint.url.removeprefix("https://")
     suffixes = [(outputs["dualStackDnsSuffix"], "dual_suffix"), (outputs["dnsSuffix"], "suffix")]
     for suffix, name in sorted(suffixes, key=lambda pair: -len(pair[0])):
@@ -194,7 +203,7 @@ def _signing_region(endpoint: Any) -> str | None:
 
 
 def host_names() -> str:
-    """Returns the source of host_names.py, from which sigv4 derives service and region of a host."""
+    """Returns the source of host_names.py, from which sigv4 derives the service and the region of a host."""
     names = Names()
     for service in filter(_is_signed, SERVICES):
         names.add_rules(service)
@@ -217,7 +226,7 @@ def host_names() -> str:
 
 
 def _is_signed(service: str) -> bool:
-    """Returns whether a service accepts SigV4: two services are older, and some accept bearer tokens only."""
+    """Returns whether a service accepts SigV4. Some services accept older signatures or bearer tokens only."""
     meta = LOADER.load_service_model(service, "service-2")["metadata"]
     return meta["signatureVersion"] in ("v4", "s3", "s3v4")
 
@@ -226,7 +235,7 @@ _REGION = r"\{(?:Region|\w+#region)\}"
 
 
 class Names:
-    """Collects the parts of host names from the endpoint rules of all services."""
+    """Collects the parts of host names, from the endpoint rules of all services."""
 
     def __init__(self) -> None:
         self.before: dict[str, str] = {}
@@ -300,7 +309,7 @@ class Names:
 
 
 def _templates(rules: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yields (URL template, authentication schemes) of each endpoint in the rules."""
+    """Yields (URL template, authentication schemes) of each endpoint in the rules, nested rules included."""
     for rule in rules:
         if isinstance(url := rule.get("endpoint", {}).get("url"), str):
             yield url, rule["endpoint"].get("properties", {}).get("authSchemes", [])
@@ -308,7 +317,7 @@ def _templates(rules: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
 
 
 def _hosts(url: str) -> Iterator[str]:
-    """Yields the host in a URL template, with {R} for the region, {S} for the domain, {} for other variables."""
+    """Yields the hosts of a URL template, with {R} for the region, {S} for the domain, {} for other variables."""
     found = re.fullmatch(r"https://([^/]+).*", url)
     if found is None:
         return
@@ -329,7 +338,7 @@ def _hosts(url: str) -> Iterator[str]:
 
 
 def main() -> int:
-    """Writes the modules or, with --check, compares them; returns the exit code."""
+    """Writes the generated modules or, with --check, compares them; returns the exit code."""
     stale = False
     for name, made in (("partitions", partitions()), ("services", services()), ("host_names", host_names())):
         path = PACKAGE / f"{name}.py"

@@ -33,7 +33,7 @@ _MARKS = re.compile(r"`([^`]+)`|(?<![\w-])(--?[A-Za-z][\w-]*)")
 
 
 def pages() -> dict[str, str]:
-    """Returns the name of each page's file and its text."""
+    """Returns the text of each manual page, keyed by file name."""
     found = {f"{TOOLBOX}.1": _toolbox_page(), f"{PROGRAM}.1": _program_page()}
     for verb, parser in verb_parsers():
         found[f"{_page_name(verb)}.1"] = _verb_page(verb, parser)
@@ -41,7 +41,7 @@ def pages() -> dict[str, str]:
 
 
 def write_pages(folder: Path) -> None:
-    """Writes the pages into a folder, which is created if it is missing."""
+    """Writes the manual pages into a folder, which is created if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (folder / name).write_text(text)
@@ -124,7 +124,7 @@ def _parted(description: str) -> tuple[str, str]:
 
 
 def _prose(text: str) -> list[str]:
-    """Returns the roff lines of a text, with indented lines as examples."""
+    """Returns the roff lines of a text. Indented lines become examples."""
     lines: list[str] = []
     for part in text.strip("\n").split("\n\n"):
         rows = part.splitlines()
@@ -143,7 +143,7 @@ def _example(lines: list[str]) -> list[str]:
 
 
 def _synopsis(parser: argparse.ArgumentParser) -> list[str]:
-    """Returns the usage of a parser or of each of its subparsers."""
+    """Returns the roff lines with the usage of a parser, or of each of its subparsers."""
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     parsers = list(inner[0].choices.values()) if inner else [parser]
     lines = []
@@ -214,7 +214,7 @@ def _sentence(text: str) -> str:
 
 
 def _marked(text: str) -> str:
-    """Escapes a text for roff, and sets `commands` and --options in bold."""
+    """Escapes a text for roff, and makes `commands` and --options bold."""
     parts, end = [], 0
     for found in _MARKS.finditer(text):
         parts += [_escaped(text[end : found.start()]), f"\\fB{_escaped(found[1] or found[2])}\\fR"]
@@ -228,7 +228,7 @@ def _wrapped(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escapes a text, so that roff finds neither requests nor escapes in it."""
+    """Escapes a text, so that roff takes no part of it for a request or an escape sequence."""
     safe = "".join(char if char < "\x7f" else f"\\[u{ord(char):04X}]" for char in text.translate(_ESCAPES))
     return safe
 

@@ -17,7 +17,7 @@ TOOLBOX = "tpmwire"
 
 
 def verb_parsers() -> Iterator[tuple[str, Parser]]:
-    """Yields each verb and its parser."""
+    """Yields (verb, parser) for each verb of `tpmwire`."""
     for verb in VERBS:
         module = verb_module(verb)
         parser = Parser(prog=f"{TOOLBOX} {verb}", description=module.__doc__)
@@ -26,7 +26,10 @@ def verb_parsers() -> Iterator[tuple[str, Parser]]:
 
 
 def toolbox_parser() -> Parser:
-    """Returns one parser for `tpmwire` and all verbs; `token eks` is a subparser of a subparser."""
+    """Returns one parser for `tpmwire` and all its verbs, which are subparsers.
+
+    `token eks` is a subparser of the subparser `token`.
+    """
     root = Parser(prog=TOOLBOX, description="Keys in a TPM 2.0, and AWS requests signed with them.")
     root.add_argument("--version", action="store_true", help="print the version")
     verbs = root.add_subparsers(metavar="VERB")

@@ -20,7 +20,7 @@ _URL = "https://tpmwire.example"
 
 
 def values_of(version: str, source: Path, single_file: Path) -> dict[str, str]:
-    """Returns the value for each name in the recipes. RELEASE_URL is the address of the repository."""
+    """Returns the value for each name in the recipes, such as RELEASE_URL."""
     archive, single, licence = source.read_bytes(), single_file.read_bytes(), (ROOT / "LICENSE").read_bytes()
     return {
         "VERSION": version,
@@ -35,7 +35,7 @@ def values_of(version: str, source: Path, single_file: Path) -> dict[str, str]:
 
 
 def fill(values: Mapping[str, str]) -> dict[str, str]:
-    """Returns path and text of each recipe. Raises KeyError for a name without a value."""
+    """Returns the text of each recipe, keyed by path. Raises KeyError for a name without a value."""
     paths = sorted(path for name in RECIPES for path in (ROOT / "packaging" / name).iterdir())
     return {
         path.relative_to(ROOT / "packaging").as_posix(): re.sub(
@@ -46,7 +46,7 @@ def fill(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_archive(recipes: Mapping[str, str], output: Path, moment: int) -> None:
-    """Writes the recipes into a tar archive, whose members have the time `moment`."""
+    """Writes the recipes into a tar archive. `moment` is the modification time of its members."""
     with tarfile.open(output, "w:xz") as archive:
         for name, text in sorted(recipes.items()):
             member = tarfile.TarInfo(f"packaging/{name}")

@@ -33,7 +33,7 @@ def read_version() -> str:
 
 
 def artefacts(version: str) -> list[str]:
-    """Returns the name of each file of a release, without its checksums."""
+    """Returns the name of each file of a release except SHA256SUMS."""
     return [
         f"tpmwire-{version}-py3-none-any.whl",
         f"tpmwire-{version}.tar.gz",
@@ -45,7 +45,10 @@ def artefacts(version: str) -> list[str]:
 
 
 def refuse_changes() -> None:
-    """Raises SystemExit if the checkout differs from its commit: such a release is not signed."""
+    """Raises SystemExit if the checkout differs from its commit.
+
+    A release must not be built from such a checkout.
+    """
     if not (ROOT / ".git").exists():
         return
     status = ["git", "status", "--porcelain"]
@@ -78,7 +81,7 @@ def write_checksums(directory: Path, names: list[str]) -> None:
 
 
 def sign(directory: Path, key: str | None) -> None:
-    """Writes the signature of SHA256SUMS; without a key, prints that there is none."""
+    """Writes the signature of SHA256SUMS. Without a key, prints that the file is not signed."""
     signature = directory / f"{SUMS}.sig"
     signature.unlink(missing_ok=True)
     if not key:
@@ -99,7 +102,7 @@ def _run(*command: str) -> None:
 
 
 def main() -> None:
-    """Builds and signs. Raises SystemExit for a missing artefact or a failed step."""
+    """Builds and signs a release. Raises SystemExit for a missing artefact or a failed step."""
     version = read_version()
     names = artefacts(version)
     key = os.environ.get("RELEASE_KEY")

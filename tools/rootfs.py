@@ -32,10 +32,10 @@ UNUSED = ("asyncio", "doctest", "pydoc", "test", "unittest")
 
 
 class RootFileSystem:
-    """A directory that becomes `/`.
+    """A directory that becomes a root file system (`/`).
 
-    `sysroot` is the directory that the files are copied from: `/`, or one with a distribution's unpacked packages.
-    `ldd` is the command that lists the shared libraries of a file.
+    `sysroot` is the directory that the files are copied from: `/`, or a directory with a distribution's unpacked
+    packages. `ldd` is the command that lists the shared libraries of a file.
     """
 
     def __init__(self, directory: Path, sysroot: Path, ldd: Sequence[str]) -> None:
@@ -82,7 +82,7 @@ class RootFileSystem:
         return True
 
     def _libraries(self, path: Path) -> dict[str, Path]:
-        """Returns the paths of the shared libraries, and of the dynamic loader, by their names in the file."""
+        """Returns the paths of a file's shared libraries and dynamic loader, keyed by their names in the file."""
         done = subprocess.run([*self._ldd, str(path)], check=True, capture_output=True, text=True)
         found = {}
         for line in done.stdout.splitlines():
@@ -96,7 +96,7 @@ class RootFileSystem:
 
 
 def imported_files(sources: Path, scripts: Iterable[Path]) -> list[Path]:
-    """Returns the files of the standard library that the modules in `sources`, and `scripts`, may import.
+    """Returns the files of the standard library that `scripts` and the modules in `sources` may import.
 
     Each import statement counts, also those inside functions.
     """
@@ -115,7 +115,7 @@ def imported_files(sources: Path, scripts: Iterable[Path]) -> list[Path]:
 
 
 def add_interpreter(root: RootFileSystem, library: Iterable[Path]) -> None:
-    """Copies the interpreter that runs this script, and these files of its standard library."""
+    """Copies the interpreter that runs this script, and the files `library` of its standard library."""
     interpreter = Path(sys.executable).resolve()
     root.copy_binary(interpreter)
     if interpreter.name != "python3":
@@ -135,7 +135,7 @@ def add_interpreter(root: RootFileSystem, library: Iterable[Path]) -> None:
 
 
 def add_program(root: RootFileSystem, program: Path) -> None:
-    """Copies the single file, and links its second name to it."""
+    """Copies the single file `program`, and creates a link to it with the name of the second program."""
     target = root.directory / "usr/bin/tpmwire"
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(program, target)
@@ -143,9 +143,10 @@ def add_program(root: RootFileSystem, program: Path) -> None:
 
 
 def add_certificates(root: RootFileSystem) -> None:
-    """Copies the CA certificates of this machine to the place where the interpreter's OpenSSL looks for them.
+    """Copies this machine's CA certificates to the directory that the interpreter's OpenSSL reads.
 
-    A directory with one file for each CA, named by its hash, costs a run 18 ms less than a bundle.
+    A directory with one file for each CA, named by the hash of the CA's name, costs a run 18 ms less than a
+    bundle.
     """
     places = ssl.get_default_verify_paths()
     target = root.directory / places.openssl_capath.lstrip("/")

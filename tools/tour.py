@@ -36,11 +36,14 @@ WIDTH = 96
 
 
 class TourError(Exception):
-    """A page names an unknown block or value, or its Python fails."""
+    """A page refers to an unknown block or value, or its Python code fails."""
 
 
 class Page:
-    """A page being generated: the recorded run, the page's Python names, and the output of its Python."""
+    """A page of the tour while it is generated.
+
+    It has the values of the recorded run, the variables of the page's Python code, and the output of the code.
+    """
 
     def __init__(self, run: dict[str, str]) -> None:
         self._run = run
@@ -48,7 +51,7 @@ class Page:
         self._printed = io.StringIO()
 
     def filled(self, text: str) -> str:
-        """Returns the page with new generated blocks. Raises TourError."""
+        """Returns the page's text with its generated blocks replaced by new ones. Raises TourError."""
         return BLOCK.sub(self._block, text)
 
     def _block(self, found: "re.Match[str]") -> str:
@@ -107,7 +110,7 @@ class Page:
 
 
 def _literal(name: str, value: bytes) -> str:
-    """Returns a Python assignment of bytes to a name, in short lines."""
+    """Returns a Python statement that assigns bytes in hex to a name, in short lines."""
     text = value.hex()
     if len(text) <= WIDTH - len(name) - 20:
         return f'{name} = bytes.fromhex("{text}")\n'
@@ -116,12 +119,12 @@ def _literal(name: str, value: bytes) -> str:
 
 
 def pages() -> list[Path]:
-    """Returns the pages, in the order of the tour."""
+    """Returns the paths of the tour's pages, in order."""
     return sorted(TOUR.glob("*.md"))
 
 
 def filled(path: Path, run: dict[str, str]) -> str:
-    """Returns the text of a page for this run. Raises TourError."""
+    """Returns the text of a page with new generated blocks for this run. Raises TourError."""
     try:
         return Page(run).filled(path.read_text(encoding="utf-8"))
     except TourError as error:

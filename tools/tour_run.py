@@ -38,7 +38,7 @@ KEY, SRK, MESSAGE = 0x81010002, 0x81000001, b"20261124"
 
 
 class Recorder:
-    """A transport that stores each command and its response under the current name."""
+    """A transport that stores a command and its response under `name`, if a name is set."""
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
@@ -63,7 +63,7 @@ class Recorder:
 def record() -> dict[str, str]:
     """Runs the tour, and returns bytes in hex by name: NAME_command, NAME_response, and the host's secrets.
 
-    Raises SwtpmError.
+    Raises SwtpmError if swtpm fails.
     """
     with Swtpm(state=KEYS / "swtpm-state") as swtpm:
         recorder: Any = Recorder(open_transport(swtpm.path, 30.0))
@@ -133,7 +133,10 @@ def _file(tpm: Tpm, recorder: Recorder) -> None:
 
 
 def _request(tpm: Tpm, recorder: Recorder) -> None:
-    """Signs the last request of the tour with sigv4's signer and the TPM's HMAC, and stores its parts."""
+    """Signs the last request of the tour with sigv4's signer and an HMAC key in the TPM.
+
+    The recorder stores the parts of the request.
+    """
     signer = Signer("AKIAIOSFODNN7EXAMPLE", lambda message: tpm.execute(HMAC(KEY, message)).out_hmac)
     form = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
     request = Request("POST", "https://sts.amazonaws.com/", [form], GetSessionToken(duration_seconds=3600).form())

@@ -45,7 +45,7 @@ DATA = re.compile(r"cli/completions/[a-z-]+\.(bash|fish|zsh)|\w+/py\.typed", re.
 
 
 def members() -> dict[str, bytes]:
-    """Returns name and content of each source, data file and licence, sorted by name.
+    """Returns the content of each source, data file and licence in the single file, sorted by name.
 
     Raises SystemExit if construct is not installed, or has no licence.
     """
@@ -59,7 +59,7 @@ def members() -> dict[str, bytes]:
 
 
 def _package(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Returns name and content of each module and data file of a package and of the packages in it."""
+    """Yields (name, content) of each module and data file in a package and its subpackages."""
     for path in folder.rglob("*"):
         name = path.relative_to(folder.parent).as_posix()
         in_package = all(
@@ -100,9 +100,9 @@ def supported() -> list[str]:
 
 
 def pythons(named: list[str]) -> dict[str, tuple[str, str]]:
-    """Returns program and full version of an interpreter for each supported version that the machine has.
+    """Returns (program, full version) of an interpreter for each supported version of Python on the machine.
 
-    Interpreters that the user named come first; each of them must exist and be supported.
+    Interpreters that the user named have priority; each of them must exist and be supported.
     """
     found: dict[str, tuple[str, str]] = {}
     for program in [*named, sys.executable, *(f"python{version}" for version in supported())]:
@@ -116,7 +116,10 @@ def pythons(named: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def _version_of(program: str) -> str:
-    """Returns the version of a CPython; an empty string if it does not run, as pyenv's shims without a version."""
+    """Returns the full version of a CPython interpreter.
+
+    Returns an empty string for another program, or if it does not run, as pyenv's shims without a version.
+    """
     code = "import platform, sys; print(sys.implementation.name, platform.python_version())"
     try:
         done = subprocess.run([program, "-E", "-S", "-c", code], capture_output=True, text=True, check=False)
@@ -127,7 +130,7 @@ def _version_of(program: str) -> str:
 
 
 def bytecode(python: str, sources: dict[str, bytes]) -> bytes:
-    """Returns the bytecode that the interpreter compiles: magic number, table of modules, groups."""
+    """Returns the bytecode that the interpreter `python` compiles: magic number, table of modules, groups."""
     files = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in sources}
     modules = {module: sources[file].decode() for module, file in files.items() if file.endswith(".py")}
     groups = [[(name, files[name], sources[files[name]]) for name in group] for group in group_modules(modules)]
@@ -144,7 +147,10 @@ def bytecode(python: str, sources: dict[str, bytes]) -> bytes:
 
 
 def build(included: dict[str, tuple[str, str]]) -> bytes:
-    """Returns the content of the single file: a shell line that starts Python, and the zip archive."""
+    """Returns the content of the single file: a shell line that starts Python, followed by the zip archive.
+
+    `included` has the interpreters whose bytecode is included, as returned by `pythons`.
+    """
     sources = members()
     contents = dict(sources)
     for version, (program, _) in included.items():

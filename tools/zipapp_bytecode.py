@@ -15,21 +15,24 @@ PRINTED = ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
 
 
 class Trimmer(ast.NodeTransformer):
-    """Removes the docstrings of functions, and unless `printed` all others. Line numbers do not change."""
+    """Removes the docstrings of functions and, unless `printed`, of modules and classes.
+
+    Line numbers do not change.
+    """
 
     def __init__(self, *, printed: bool) -> None:
         self._printed = printed
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Removes the docstring of a function, and those in it."""
+        """Removes the docstring of a function, and the docstrings inside the function."""
         return self._trimmed(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Removes the docstrings in a class, and its own unless it is printed."""
+        """Removes the docstrings inside a class and, unless they are printed, the docstring of the class."""
         return self.generic_visit(node) if self._printed else self._trimmed(node)
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        """Removes the docstrings in a module, and its own unless it is printed."""
+        """Removes the docstrings inside a module and, unless they are printed, the docstring of the module."""
         return self.generic_visit(node) if self._printed else self._trimmed(node)
 
     def _trimmed(self, node: ast.FunctionDef | ast.ClassDef | ast.Module) -> ast.AST:
@@ -41,7 +44,7 @@ class Trimmer(ast.NodeTransformer):
 
 
 def compiled(module: str, file: str, source: bytes) -> CodeType:
-    """Returns the code of a module as Python compiles it from the single file, without some docstrings."""
+    """Returns the code of a module as Python compiles it from the single file, but without unneeded docstrings."""
     tree = ast.parse(source, file)
     Trimmer(printed=f"{module}.".startswith(PRINTED)).visit(tree)
     return compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)

@@ -21,7 +21,7 @@ PROGRAM = "aws-tpm-process-credential"
 
 
 class Bytecode:
-    """Finds and loads the modules of which the file has bytecode. The others come from the sources beside it."""
+    """Finds and loads the modules whose bytecode is in the single file. Other modules come from its sources."""
 
     def __init__(self, archive: str, modules: "dict[str, tuple[int, bool]]", groups: "tuple[bytes, ...]") -> None:
         self.archive = archive
@@ -41,7 +41,7 @@ class Bytecode:
         return spec
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Leaves it to Python to create the module."""
+        """Returns None, so that Python creates the module."""
 
     def exec_module(self, module: "ModuleType") -> None:
         name = module.__name__
@@ -53,12 +53,12 @@ class Bytecode:
         exec(self.codes.pop(name), module.__dict__)
 
     def get_data(self, path: str) -> bytes:
-        """Returns the content of a file beside a module."""
+        """Returns the content of the file `path` in the single file, such as a data file beside a module."""
         return __loader__.get_data(os.path.relpath(path, self.archive))
 
 
 class InstalledPackages:
-    """Finds installed packages. The file starts Python without them (-S), because most runs need none."""
+    """Finds installed packages. The single file starts Python without them (-S), because most runs need none."""
 
     @classmethod
     def find_spec(cls, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
@@ -72,7 +72,7 @@ class InstalledPackages:
 
 
 def add_finders() -> None:
-    """Adds the finders to sys.meta_path that this Python and its options need."""
+    """Adds to sys.meta_path the finders that this Python and its options require."""
     try:
         data = __loader__.get_data(f"bytecode/{sys.implementation.cache_tag}")
     except OSError:

@@ -42,7 +42,7 @@ OMITTED = ("cli.terminal.help", "sigv4.glacier", "sigv4.services")
 
 
 def group_modules(sources: Mapping[str, str]) -> list[list[str]]:
-    """Returns the names of modules, group by group, from the source of each module."""
+    """Returns the groups of modules of the single file, each a list of names. `sources` maps names to sources."""
     groups = [list(FIRST)]
     seen = {*FIRST, *OMITTED}
     for roots, late in ROOTS:
@@ -53,7 +53,10 @@ def group_modules(sources: Mapping[str, str]) -> list[list[str]]:
 
 
 def _closure(roots: list[str], sources: Mapping[str, str], seen: set[str], *, late: bool) -> set[str]:
-    """Returns the modules that the roots import, and those that these import, without those already seen."""
+    """Returns the modules that the roots import, directly or indirectly, except those in `seen`.
+
+    With `late`, imports inside functions count too.
+    """
     found: set[str] = set()
     waiting = list(roots)
     while waiting:
@@ -66,7 +69,10 @@ def _closure(roots: list[str], sources: Mapping[str, str], seen: set[str], *, la
 
 
 def _imported(module: str, sources: Mapping[str, str], *, late: bool) -> Iterator[str]:
-    """Returns the modules of the single file that a module imports."""
+    """Yields the modules of the single file that a module imports.
+
+    With `late`, imports inside functions count too.
+    """
     package = module if any(name.startswith(f"{module}.") for name in sources) else module.rpartition(".")[0]
     for node in _statements(ast.parse(sources[module]).body, late=late):
         if isinstance(node, ast.Import):
@@ -79,7 +85,7 @@ def _imported(module: str, sources: Mapping[str, str], *, late: bool) -> Iterato
 
 
 def _statements(body: list[ast.stmt], *, late: bool) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Returns the import statements that run when the module is loaded; with `late`, those in functions too."""
+    """Yields the import statements that run when a module is loaded. With `late`, also those inside functions."""
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node

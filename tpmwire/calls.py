@@ -75,7 +75,7 @@ NOBODY = Password()
 
 
 class Blob(NamedTuple):
-    """An object outside the TPM: its public area, and the private area, which only its parent can decrypt."""
+    """An object outside the TPM: its public area, and its private area, which only the parent can decrypt."""
 
     public: TPMT_PUBLIC
     private: bytes
@@ -106,7 +106,10 @@ def hash(tpm: Tpm, data: bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
 def hmac(
     tpm: Tpm, key: int | Loaded, data: bytes, *, by: Password | Use = NOBODY, companions: Sequence[Use] = ()
 ) -> bytes:
-    """Returns the HMAC of `data`, which must fit into the TPM's buffer, with the key's hash (Part 3, §15.5)."""
+    """Returns the HMAC of `data`, which must fit into the TPM's buffer (TPM2_HMAC; Part 3, §15.5).
+
+    The hash algorithm is the key's.
+    """
     return tpm.execute(HMAC(_handle(key), data), by, *companions).out_hmac
 
 
@@ -125,9 +128,9 @@ def pcr_extend(tpm: Tpm, pcr: int, digest: bytes, bank: TPM_ALG = TPM_ALG.SHA256
 
 
 def read_public(tpm: Tpm, handle: int) -> Loaded:
-    """Returns handle, Name and public area of an object (Part 3, §12.4). The Name is computed on the host.
+    """Returns the handle, the Name and the public area of an object (Part 3, §12.4).
 
-    Raises SessionError if the TPM returns a different Name.
+    The Name is computed on the host. Raises SessionError if the TPM returns a different Name.
     """
     return read_loaded(tpm, handle)
 
@@ -158,8 +161,8 @@ def create(
 ) -> Blob:
     """Creates an object under a parent, without loading it (Part 3, §12.1).
 
-    `data` is the data to seal, or an existing symmetric key. `data` and `auth` cross the bus in cleartext unless
-    `by` encrypts them (`Session.use(decrypt=True)`).
+    `data` is the data to seal, or the bytes of an existing symmetric key. `data` and `auth` cross the bus in
+    cleartext unless `by` encrypts them (`Session.use(decrypt=True)`).
     """
     sensitive = TPMS_SENSITIVE_CREATE(_secret(auth).reveal(), _secret(data).reveal())
     answer = tpm.execute(Create(_handle(parent), sensitive, template), by)
@@ -193,8 +196,8 @@ def seal(
 ) -> Blob:
     """Seals up to 128 bytes under a parent (Part 1, §27.6).
 
-    `policy` is a SHA-256 policy digest. With a policy, only the policy can unseal the data. See `create` for when
-    `data` and `auth` cross the bus in cleartext.
+    `policy` is a SHA-256 policy digest. With a policy, only the policy can unseal the data. `data` and `auth`
+    cross the bus in cleartext unless `by` encrypts them (`Session.use(decrypt=True)`).
     """
     return create(tpm, parent, sealed(policy), auth=auth, data=data, by=by)
 
@@ -208,7 +211,10 @@ def unseal(
     parent_by: Password | Use = NOBODY,
     companions: Sequence[Use] = (),
 ) -> bytes:
-    """Loads a sealed object, returns its data, and flushes it (Part 3, §12.7); `by` authorizes the object."""
+    """Loads a sealed object, returns its data, and flushes the object (Part 3, §12.7).
+
+    `by` authorizes the object, `parent_by` the parent.
+    """
     item = load(tpm, parent, blob, by=parent_by)
     try:
         return tpm.execute(Unseal(item.handle), by, *companions).out_data
@@ -226,8 +232,8 @@ def sign(
 ) -> TPMT_SIGNATURE:
     """Signs a digest that was computed outside the TPM (Part 3, §20.2), by default with the key's scheme.
 
-    A restricted key signs only digests that the TPM has computed: execute the command `Sign` with the ticket of
-    `Hash`.
+    A restricted key signs only digests that the TPM has computed. For such a key, execute the command `Sign` with
+    the ticket of `Hash`.
     """
     ticket = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
     chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)
@@ -255,7 +261,11 @@ def nv_define(
     hierarchy: int = TPM_RH.OWNER,
     by: Password | Use = NOBODY,
 ) -> TPMS_NV_PUBLIC:
-    """Creates an NV index of `size` bytes (Part 3, §31.3), authorized by its own authValue or the owner's."""
+    """Creates an NV index of `size` bytes (Part 3, §31.3), and returns the public area of the index.
+
+    By default, the authValue of the index or of the owner authorizes reads and writes. `auth` is the authValue of
+    the index.
+    """
     usual = TPMA_NV.AUTHREAD | TPMA_NV.AUTHWRITE | TPMA_NV.OWNERREAD | TPMA_NV.OWNERWRITE
     public = TPMS_NV_PUBLIC(index, TPM_ALG.SHA256, usual if attributes is None else attributes, b"", size)
     tpm.execute(NV_DefineSpace(hierarchy, _secret(auth).reveal(), public), by)

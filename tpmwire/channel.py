@@ -64,7 +64,10 @@ class Pin(NamedTuple):
 
 
 class Channel(NamedTuple):
-    """Open sessions and their salt key. `made` is the template of a created salt key, which the caller flushes."""
+    """Open sessions and their salt key.
+
+    `made` is the template of a salt key that was created for the sessions, or None. The caller flushes such a key.
+    """
 
     sessions: list[Session]
     salt: Loaded
@@ -80,7 +83,7 @@ def protected_sessions(
     parent: Loaded | None = None,
     passwords: Passwords | None = None,
 ) -> list[Session]:
-    """Returns the sessions of `open_channel`, and flushes a salt key that was created.
+    """Opens sessions as `open_channel` does, flushes a salt key that was created, and returns the sessions.
 
     Raises the errors of `open_channel`.
     """
@@ -92,9 +95,9 @@ def protected_sessions(
 
 
 def authorized_once(tpm: Tpm, auth: Secret) -> Password | Use:
-    """Returns an authorization by an authValue for one command.
+    """Returns an authorization for one command, by the authValue `auth`.
 
-    The authorization uses a salted session, or a password if the authValue is empty.
+    The authorization uses a new salted session, or a password if the authValue is empty.
     """
     return protected_sessions(tpm, [TPM_SE.HMAC])[0].use(auth, keep=False) if auth else Password()
 
@@ -112,11 +115,11 @@ def open_channel(
 ) -> Channel:
     """Opens salted sessions of the given kinds, with the hash `auth_hash` and a cipher.
 
-    The salt key is the pinned key, else `parent`, which is a storage key that is already loaded. Without both, it
-    is the persistent storage root key, else a primary key of the null hierarchy. `passwords` are for a pinned key
-    that has to be created. If only the Name is pinned, the search covers persistent keys, well-known keys and the
-    keys in `also`. Templates that match `likely` are tried first. Raises TpmError. Raises SessionError if the
-    pinned key is missing, before any secret is sent.
+    The salt key is the pinned key, else `parent`, which is a storage key that is already loaded. Without a pin and
+    a parent, the salt key is the persistent storage root key, else a primary key of the null hierarchy.
+    `passwords` are for a pinned key that has to be created. If only the Name is pinned, the search covers
+    persistent keys, well-known keys and the keys in `also`. Templates that match `likely` are tried first. Raises
+    TpmError. Raises SessionError if the pinned key is missing, before any secret is sent.
     """
     if pin is None and parent is not None:
         return Channel([open_session(tpm, kind, parent, auth_hash) for kind in kinds], parent)
@@ -135,7 +138,7 @@ def open_channel(
 
 
 class _Search(NamedTuple):
-    """The search for the pinned key of `open_channel`."""
+    """The search for a pinned key. See `open_channel` for the fields."""
 
     tpm: Tpm
     pin: Pin
@@ -144,7 +147,7 @@ class _Search(NamedTuple):
     likely: TPMT_PUBLIC | None
 
     def key(self) -> tuple[Loaded, WellKnown | None]:
-        """Returns the pinned key, and its template if the key was created for this session."""
+        """Returns the pinned key, and its template if the key was created for this session, else None."""
         pin = self.pin
         if isinstance(pin.where, str):
             place = WELL_KNOWN[pin.where]
@@ -170,9 +173,9 @@ class _Search(NamedTuple):
         return [place for place in WELL_KNOWN.values() if self.pin.public is None or place.fits(self.pin.public)]
 
     def create(self, places: Iterable[WellKnown]) -> tuple[Loaded, WellKnown]:
-        """Creates the pinned key from one of these templates.
+        """Creates the pinned key from one of these templates, and returns the key and the template.
 
-        Raises SessionError if no template gives the pinned key.
+        Raises SessionError if no template results in the pinned key.
         """
         refused: TpmError | None = None
         for place in places:
@@ -196,9 +199,9 @@ class _Search(NamedTuple):
         )
 
     def _search(self) -> tuple[Loaded, WellKnown | None]:
-        """Searches the key with the pinned Name, and returns it with its template if it was created.
+        """Finds the key with the pinned Name. Returns the key, and its template if the key was created, else None.
 
-        Searches persistent keys first, and then creates a key from each candidate template.
+        The persistent keys are searched first. Then a key is created from each candidate template.
         """
         for handle in _persistent_handles(self.tpm):
             if self.tpm.known_name(handle) not in (None, self.pin.name):
@@ -217,7 +220,7 @@ class _Search(NamedTuple):
 
 
 def _make(tpm: Tpm, place: WellKnown, passwords: Passwords) -> Loaded:
-    """Creates a primary key with the hierarchy's first password that the TPM accepts."""
+    """Creates a primary key, and returns it. Tries the passwords of the hierarchy in order."""
     tries = [*(passwords.get(place.hierarchy) or [EMPTY_AUTH])]
     session: Session | None = None
     while True:
@@ -266,7 +269,7 @@ def _persistent_handles(tpm: Tpm) -> list[int]:
 
 
 def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG = TPM_ALG.SHA256) -> Session:
-    """Opens a session of `kind` that is salted to `salt` and has a cipher.
+    """Opens a session of `kind` that is salted to the key `salt` and has a cipher.
 
     Without `salt`, the session is unsalted and has no cipher. Raises TpmError, SessionError.
     """

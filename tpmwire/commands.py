@@ -1,4 +1,4 @@
-"""Every command of TPM 2.0 Part 3 by its name without TPM2_, such as `commands.PolicyPCR` and `commands.HMAC`.
+"""Every command of TPM 2.0 Part 3. The names lack TPM2_: `commands.PolicyPCR`, `commands.HMAC`.
 
 Each command is declared in the module of its chapter, such as `tpmwire.spec.commands.policies`. The module is
 loaded at first use.

@@ -1,9 +1,9 @@
 """The library construct, imported without modules that only its rarely used parts need.
 
-`construct.debug` imports inspect, pdb and traceback. They take half the time of importing construct. On Python
-3.14, whose pdb imports asyncio, they take three quarters. `construct.core` imports pickle, and `construct.lib`
-imports platform, to compare the system's name with "Windows". Here each of them is imported when an attribute is
-first used.
+`construct.debug` imports inspect, pdb and traceback, which take half the time of importing construct. On Python
+3.14, whose pdb imports asyncio, these imports take three quarters. `construct.core` imports pickle, and
+`construct.lib` imports platform, to compare the system's name with "Windows". This module replaces each of these
+modules by a placeholder. The module is imported when an attribute of the placeholder is first used.
 """
 
 import os

@@ -33,9 +33,9 @@ class TpmwireError(Exception):
 
 
 class WireError(TpmwireError, construct.ConstructError):  # type: ignore[misc]
-    """Bytes or values do not match a wire form.
+    """Bytes cannot be parsed, or values cannot be built, as declared.
 
-    WireError is a ConstructError too, because wires can nest in construct's classes.
+    WireError is also a ConstructError, because tpmwire's constructs can nest in construct's classes.
     """
 
 
@@ -48,7 +48,10 @@ class EncodeError(WireError):
         self.path = path
 
     def within(self, name: str) -> "EncodeError":
-        """Returns a copy of the error whose path begins with `name`, the enclosing field or structure."""
+        """Returns a copy of the error with `name` before the path.
+
+        `name` is the field or structure that encloses the path.
+        """
         return EncodeError(self.reason, (name, *self.path))
 
     def __str__(self) -> str:
@@ -58,8 +61,8 @@ class EncodeError(WireError):
 class DecodeError(WireError):
     """Bytes do not follow the standard, which is the sender's fault.
 
-    `path` names the field, `offset` is its position in the parsed bytes, and `left` the number of bytes from
-    there.
+    `path` names the field. `offset` is the error's position in the parsed bytes, and `left` the number of bytes
+    from this position to the end.
     """
 
     def __init__(self, reason: str, offset: int = 0, left: int = 0, path: tuple[str, ...] = ()) -> None:
@@ -70,9 +73,10 @@ class DecodeError(WireError):
         self.path = path
 
     def within(self, name: str, base: int = 0) -> "DecodeError":
-        """Returns a copy of the error whose path begins with `name`, the enclosing field or structure.
+        """Returns a copy of the error with `name` before the path, and `base` added to the offset.
 
-        Its offset counts from the start of the enclosing structure, which is `base` bytes earlier.
+        `name` is the field or structure that encloses the path; an empty name is not added. `base` is the number
+        of bytes before the parsed bytes in the enclosing structure.
         """
         return DecodeError(self.reason, self.offset + base, self.left, (name, *self.path) if name else self.path)
 
@@ -162,10 +166,10 @@ _OF_COMMAND = {
 class TpmError(TpmwireError):
     """The TPM refused a command (TPM 2.0 Part 2, §6.6).
 
-    `rc` is the whole response code; `code` is the TPM's part without the format-one number, for comparison with
-    `TPM_RC`. `layer` is the layer above the TPM that returned it, such as 11 for the kernel's resource manager, or
-    0. `handle`, `parameter` and `session` are numbers from 1, or None; `handles` are the command's handles, if
-    known. `hint` is the next step for the user.
+    `rc` is the whole response code. `code` is the part that a TPM returns, without the numbers of handle,
+    parameter or session, for comparison with `TPM_RC`. `layer` is the layer above the TPM that returned the code,
+    such as 11 for the kernel's resource manager, or 0. `handle`, `parameter` and `session` are numbers from 1, or
+    None; `handles` are the command's handles, if known. `hint` is the next step for the user.
     """
 
     def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
@@ -208,7 +212,7 @@ class TpmError(TpmwireError):
         return self.handles[self.handle - 1] if known and self.handle is not None else None
 
     def say_gone(self) -> None:
-        """Changes the message to say that the refused handle is empty, for example because of TPM2_Clear."""
+        """Replaces description and hint: the refused handle has no object, for example because of TPM2_Clear."""
         self.description = (
             "no object at this handle: the TPM was cleared, or the key was evicted or never stored there"
         )

@@ -30,7 +30,7 @@ R = TypeVar("R")
 class Exchange(Generic[R]):
     """One command with its authorizations: one for each handle that needs it, followed by companion sessions.
 
-    `name_of` returns the Name of a handle. It is called only if a session's HMAC covers the command.
+    `name_of` returns the Name of a handle. `name_of` is called only if a session's HMAC covers the command.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Exchange(Generic[R]):
         return self._name_of(handle)
 
     def _entity(self, index: int) -> bytes | None:
-        """Returns the Name of the entity that an authorization is for; None for a companion session."""
+        """Returns the Name of the entity that authorization `index` is for; None for a companion session."""
         return self._names[index] if index < self._needed and self._names else None
 
     def _encrypt(self, parameters: bytes, index: int, use: Use) -> bytes:
@@ -119,9 +119,10 @@ class Exchange(Generic[R]):
         return TPMS_AUTH_COMMAND(session.handle, given.nonce_caller, given.attributes, hmac)
 
     def _extra_nonces(self, index: int) -> list[bytes]:
-        """Returns the nonces of encrypting sessions, which the first HMAC also covers (Part 1, §19.6.5).
+        """Returns the nonces of encrypting sessions, which the first HMAC covers too; empty for other HMACs.
 
-        Otherwise an attacker could remove an encrypting session, and the authorization would stay valid.
+        Without these nonces, an attacker could remove an encrypting session, and the authorization would stay
+        valid (Part 1, §19.6.5).
         """
         if index or not self._needed:
             return []
@@ -210,7 +211,10 @@ class Exchange(Generic[R]):
         return SessionError(f"{type(self._command).__name__}: invalid response (session {index + 1}): {reason}")
 
     def _auth_after(self, index: int, given: Use) -> Secret:
-        """Returns the authValue for the response's HMAC, which the command may have changed."""
+        """Returns the authValue for the HMAC of the response. The command may have changed the authValue.
+
+        `index` is the authorization, `given` its use in the command.
+        """
         field = self._command.auth_after
         if field is None or index:
             return given.auth

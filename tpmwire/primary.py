@@ -53,8 +53,8 @@ def create_primary(
 ) -> Loaded:
     """Creates a primary key from a template. Its Name is computed on the host from the returned public area.
 
-    If the TPM refuses `templates.h2_primary` because it lacks ECC, the RSA counterpart `h1_primary` is created.
-    Raises SessionError if the returned key does not match the template.
+    `outside` is the new key's authValue. If the TPM refuses `templates.h2_primary` because it lacks ECC, the RSA
+    counterpart `h1_primary` is created. Raises SessionError if the returned key does not match the template.
     """
     from .spec.commands.hierarchy import CreatePrimary  # late: most credential runs create no primary key
 

@@ -1,15 +1,15 @@
-"""Typed, immutable values that parse and build the bytes of a wire form, from a declaration of their fields.
+"""Typed, immutable values whose bytes are parsed and built by the declaration of their fields.
 
 A `Record` subclass is a list of annotated fields. Each annotation is a Python type for the reader and the type
-checker, with a `construct.Construct` for the wire form (`wires`):
+checker, with a `construct.Construct` that parses and builds the field (see `wires`):
 
     class TPMT_HA(Record):
         hash_alg: TPMI_ALG_HASH
         digest: Annotated[bytes | None, select("hash_alg", TPMU_HA)]
 
 Everything else is derived from the declaration: `parse`, `build`, equality, a repr that hides secrets, the
-explanation of each byte, the fuzzer's strategies. The wire form is derived at first use, so that declaring a
-hundred structures costs only a few milliseconds.
+explanation of each byte, the fuzzer's strategies. The construct of a class is created at first use, so
+that declaring a hundred structures costs only a few milliseconds.
 """
 
 import io
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from inspect import Signature  # for type checkers only
 
     class _Construct:
-        """The base class of constructs.
+        """A stand-in, for type checkers, for the base class of constructs.
 
-        construct has no types: as a base class it would make a type checker accept any attribute.
+        construct has no types. With construct's own base class, a type checker would accept any attribute.
         """
 
 else:
@@ -36,7 +36,7 @@ __all__ = ["SECRET", "Declared", "Record", "RecordType", "Struct", "declare", "i
 
 
 class _Secret:
-    """Marks the value of a field as secret, so that no repr shows it."""
+    """The class of the marker SECRET, which keeps the value of a field out of every repr."""
 
     def __repr__(self) -> str:
         return "SECRET"
@@ -46,7 +46,10 @@ SECRET = _Secret()
 
 
 class Struct(Wire):
-    """The wire form of a `Record`, which parses the fields in order into the object, without a container."""
+    """The construct that parses and builds records of one class, field by field.
+
+    Parsed values are stored in the record itself; construct's Struct would need a container.
+    """
 
     def __init__(self, record: "type[Record]", fields: list[tuple[str, Any]]) -> None:
         super().__init__()
@@ -85,7 +88,7 @@ class Struct(Wire):
 
 
 class RecordType(type, _Construct, Declaration):
-    """The metaclass of records, which makes each class usable as a construct: `"hash" / TPMT_HA`."""
+    """The metaclass of records, which makes each record class usable as a construct: `"hash" / TPMT_HA`."""
 
     # Construct.__init__, which sets these attributes, is not called for a class.
     name = parsed = None
@@ -95,14 +98,14 @@ class RecordType(type, _Construct, Declaration):
     if TYPE_CHECKING:
 
         def wire(cls) -> Any:
-            """The wire form of the class's values."""
+            """Returns the construct that parses and builds records of this class."""
 
         def fields(cls) -> list[tuple[str, Any]]:
-            """Returns names and annotations, in wire order."""
+            """Returns (name, annotation) of each field, in the order of the bytes."""
 
     @property
     def __signature__(cls) -> "Signature":
-        """The signature in `help` and `inspect.signature`."""
+        """The constructor's signature, for `help` and `inspect.signature`."""
         from inspect import Parameter, Signature  # late: only `help` and `inspect.signature` need it
 
         defaults = cls.wire().defaults
@@ -133,7 +136,10 @@ class RecordType(type, _Construct, Declaration):
 
 @dataclass_transform(frozen_default=True)
 class Record(metaclass=RecordType):
-    """Base class of every structure, command and response: immutable, compared by value, with a wire form."""
+    """Base class of every structure, command and response.
+
+    Immutable, compared by value, with `parse` and `build`.
+    """
 
     _struct: ClassVar[Struct | None] = None
 
@@ -163,14 +169,14 @@ class Record(metaclass=RecordType):
 
     @classmethod
     def wire(cls) -> Struct:
-        """Returns the construct that parses and builds this class, derived at first use."""
+        """Returns the construct that parses and builds records of this class. It is created at first use."""
         if cls.__dict__.get("_struct") is None:
             cls._struct = Struct(cls, [(n, wire_of(a)) for n, a in cls.fields()])
         return cls.__dict__["_struct"]  # type: ignore[no-any-return]
 
     @classmethod
     def fields(cls) -> list[tuple[str, Any]]:
-        """Returns names and annotations, in wire order."""
+        """Returns (name, annotation) of each field, in the order of the bytes."""
         # The annotations of the class without those of its base. Since PEP 649 they are not in `__dict__`.
         return [
             (name, annotation)
@@ -181,14 +187,17 @@ class Record(metaclass=RecordType):
 
     @classmethod
     def parse(cls, data: bytes, **contextkw: Any) -> Self:
-        """Parses `data`, which must be exactly one value. Raises DecodeError. `contextkw` has no effect."""
+        """Parses `data`, which must be exactly one record. Raises DecodeError.
+
+        construct's argument `contextkw` has no effect.
+        """
         stream = io.BytesIO(data)
         value: Self = cls.wire()._parse(stream, {}, "")
         nothing_left(stream)
         return value
 
     def build(self, **contextkw: Any) -> bytes:
-        """Returns the bytes of this value. Raises EncodeError. construct's `contextkw` has no effect."""
+        """Returns the bytes of this record. Raises EncodeError. construct's argument `contextkw` has no effect."""
         stream = io.BytesIO()
         type(self).wire()._build(self, stream, {}, "")
         return stream.getvalue()
@@ -236,7 +245,10 @@ class Declared(Wire, Declaration):
         return self._wire
 
     def parse(self, data: bytes, **contextkw: Any) -> Any:
-        """Parses `data`, which must be exactly one value. Raises DecodeError."""
+        """Parses `data`, which must be exactly one value of this type. Raises DecodeError.
+
+        construct's argument `contextkw` has no effect.
+        """
         stream = io.BytesIO(data)
         value = self.parse_stream(stream, **contextkw)
         nothing_left(stream)
@@ -253,16 +265,16 @@ class Declared(Wire, Declaration):
 
 
 def declare(namespace: dict[str, Any]) -> None:
-    """Replaces a module's annotations, such as TPM2B_DIGEST, by `Declared` types with `parse` and `build`.
+    """Replaces the annotations in a module, such as TPM2B_DIGEST, by `Declared` types with `parse` and `build`.
 
-    A module of the standard calls declare(globals()) at its end.
+    `namespace` is the globals() of a module of the standard, which calls this function at its end.
     """
     named = {name: value for name, value in namespace.items() if get_origin(value) is Annotated}
     namespace.update((name, Declared(name, value)) for name, value in named.items())
 
 
 def marks(annotation: Any) -> Iterator[Any]:
-    """Yields the metadata of an annotation: wires, SECRET, roles of handles."""
+    """Yields the metadata of an annotation: constructs, SECRET, roles of handles."""
     if isinstance(annotation, Declared):
         yield from marks(annotation.annotation)
     elif get_origin(annotation) is Annotated:
@@ -276,7 +288,7 @@ def is_secret(annotation: Any) -> bool:
 
 
 def _unknown(kind: str, names: tuple[str, ...], name: str) -> str:
-    """Returns a message about an unknown field.
+    """Returns an error message about a field that the class `kind` does not have.
 
     The message suggests the Python spelling for a name of the standard, such as `bytesRequested`.
     """
@@ -297,7 +309,7 @@ def _freeze(value: Any) -> Any:
 
 
 def _plain(annotation: Any) -> Any:
-    """Returns the Python type of an annotation, or the standard's name if the annotation has one."""
+    """Returns the Python type of an annotation without its metadata, for display in a signature."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return annotation

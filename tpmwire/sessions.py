@@ -1,7 +1,7 @@
 """The authorizations of a command: password, HMAC session, policy session (TPM 2.0 Part 1, §19).
 
-A `Session` has the state that both sides keep between commands. A `Use` is a session's use in one command, with
-the authValue of the entity and the session attributes. `exchange` computes the HMACs.
+A `Session` has the state that host and TPM keep between commands. A `Use` is the use of a session in one command,
+with the authValue of the entity and the session attributes. `exchange` computes the HMACs.
 """
 
 from .crypto.formulas import digest_size, handle_name, hmac_digest, kdfa, parameter_cipher, random_bytes, trimmed
@@ -71,7 +71,7 @@ class Session:
         `auth` is the authValue of the authorized entity.
 
         Without `keep`, the TPM flushes the session after the command. `decrypt` encrypts the command's first
-        parameter, `encrypt` the response's. The audit attributes are those of Part 1, §17.
+        parameter, `encrypt` the response's first parameter. Part 1, §17 defines the audit attributes.
         """
         attributes = TPMA_SESSION(0)
         for requested, bit in (
@@ -113,7 +113,8 @@ class Use:
     def hmac_key(self, entity: bytes | None, auth: Secret | None = None) -> bytes:
         """Returns the HMAC key for the entity with the Name `entity` (Part 1, §19.6.8).
 
-        For a companion session, `entity` is None. `auth` is the entity's authValue if the command has changed it.
+        For a companion session, `entity` is None. `auth` is the entity's new authValue if the command has changed
+        it.
         """
         session, auth = self.session, self.auth if auth is None else auth
         key = session.session_key.reveal()
@@ -127,7 +128,8 @@ class Use:
     def cipher(self, data: bytes, nonces: tuple[bytes, bytes], *, authorizing: bool, encrypting: bool) -> bytes:
         """Encrypts or decrypts a parameter with the session's cipher; `nonces` are the newer and the older nonce.
 
-        The key includes the authValue of the entity that the session authorizes (Part 1, §21.2).
+        If the session authorizes an entity (`authorizing`), the key includes the entity's authValue (Part 1,
+        §21.2).
         """
         session = self.session
         key = session.session_key.reveal() + (trimmed(self.auth.reveal()) if authorizing else b"")
@@ -143,19 +145,19 @@ class Use:
 
 
 def bind_mark(name: bytes, auth: Secret) -> Secret:
-    """Returns a value that identifies the bound entity: its Name and authValue.
+    """Returns a value that identifies the entity to which a session is bound: its Name and authValue.
 
-    A change of either unbinds the session.
+    If the Name or the authValue changes, the session is no longer bound.
     """
     return Secret(name + b"\0" + trimmed(auth.reveal()))
 
 
 class SessionStart:
-    """The start of a session: `command` is for the TPM, `finish` returns the `Session` for its response.
+    """The start of a session. `command` is for the TPM; `finish` returns the `Session` for the TPM's response.
 
     `encrypted_salt` is `salt` encrypted to the key at `tpm_key` (see `crypto.salt`). Without a salt the session is
     unsalted. `bind`, `bind_name` and `bind_auth` are the handle, Name and authValue of the entity that the session
-    is bound to. The session key is KDFa over authValue and salt (Part 1, §19.6.8).
+    is bound to. The session key is derived from authValue and salt by KDFa (Part 1, §19.6.8).
     """
 
     def __init__(
@@ -187,7 +189,7 @@ class SessionStart:
         )
 
     def finish(self, response: StartAuthSession.Response) -> Session:
-        """Returns the session with its key.
+        """Returns the session that the TPM's response opens, with its session key.
 
         Raises SessionError if the TPM's nonce is too short.
         """
@@ -208,6 +210,6 @@ class SessionStart:
 def authorization_hmac(alg: int, key: bytes, p_hash: bytes, nonces: tuple[bytes, ...], attributes: int) -> bytes:
     """Returns the HMAC of a command or response (Part 1, §19.6.5).
 
-    `nonces` are the newer, the older and any extra nonces.
+    `p_hash` is cpHash or rpHash. `nonces` are the newer, the older and any extra nonces.
     """
     return hmac_digest(alg, key, p_hash, *nonces, bytes([attributes]))

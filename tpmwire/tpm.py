@@ -27,9 +27,10 @@ FLUSHED = (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.TRANSIENT)
 
 
 class Observed:
-    """An executed command, for observers, with the bytes in both directions, the response code and the duration.
+    """An executed command, for observers.
 
-    `response` is None if the TPM refused the command or did not respond.
+    `sent` and `received` are numbers of bytes, `seconds` is the duration, `rc` the response code. `resent` counts
+    repetitions that the TPM asked for. `response` is None if the TPM refused the command or did not respond.
     """
 
     __slots__ = ("command", "rc", "received", "resent", "response", "seconds", "sent")
@@ -47,13 +48,14 @@ class Observed:
 class Tpm:
     """An open TPM. A context manager that flushes the handles it opened and closes the transport on every exit.
 
-    `observe` is called with an `Observed` after each command. `abandon` is called by `close` if the TPM is still
-    busy with a timed-out command but has objects or sessions to flush. Its argument is a function that waits
-    (seconds) for the response and then cleans up. `abandon` returns whether it will call that function. Without
-    `abandon`, `close` waits for one more timeout. `for_one_use` says that the TPM is closed after one use of a
-    key. In that case the kernel's resource manager flushes the key and the session. Otherwise the resource manager
-    saves and loads both around every further command. `leaves` says that both conditions are met, so that a flush
-    after the last command is not needed.
+    `observe` is called with an `Observed` after each command. `close` calls `abandon` if the TPM is still busy
+    with a timed-out command, but has objects or sessions to flush. The argument of `abandon` is a function that
+    waits for the response, for a number of seconds, and then cleans up. `abandon` returns whether it will call
+    that function. Without `abandon`, `close` waits for one more timeout.
+
+    `for_one_use` says that the TPM is closed after one use of a key. If closing the transport flushes all handles,
+    as with the kernel's resource manager, `leaves` is then True, and no flush is needed after the last command.
+    The resource manager would save and load the handles around every further command.
     """
 
     def __init__(
@@ -89,9 +91,10 @@ class Tpm:
     def execute(self, command: Answered[R], *authorizations: Password | Use) -> R:
         """Sends a command and returns its response's values.
 
-        `authorizations` has one for each handle that needs authorization, in order, then companion sessions
-        (encryption, audit). By default, each is the empty password. Raises TpmError if the TPM refuses the
-        command, TransportError if it does not respond, SessionError if the response is not authentic.
+        `authorizations` has one authorization for each handle that needs it, in order, followed by companion
+        sessions (encryption, audit). By default, each authorization is the empty password. Raises TpmError if the
+        TPM refuses the command, TransportError if it does not respond, SessionError if the response is not
+        authentic.
         """
         assert isinstance(command, Command)
         needed = sum(role.authorized for _, role in command.handle_fields())
@@ -130,7 +133,10 @@ class Tpm:
             seen.resent += 1
 
     def _forget_closed(self, command: Command, given: Sequence[Password | Use]) -> None:
-        """Forgets the handles that a successful command has flushed."""
+        """Forgets the handles that a successful command has flushed, and the Names that it may have changed.
+
+        `given` has the command's authorizations.
+        """
         if command.flushes is not None:
             self._forget(getattr(command, command.flushes))
         if command.alters_nv:
@@ -163,14 +169,14 @@ class Tpm:
         return name
 
     def _object_names(self, handle: int) -> tuple[bytes, bytes]:
-        """Returns an object's Name twice: computed from its public area, and as the TPM returns it."""
+        """Returns an object's Name as computed from its public area, and as the TPM returns it."""
         from .spec.commands.objects import ReadPublic  # late: a run without session encryption must not load it
 
         response = self.execute(ReadPublic(handle))
         return name_of(response.out_public), response.name
 
     def _nv_names(self, index: int) -> tuple[bytes, bytes]:
-        """Returns an NV index's Name twice: computed from its public area, and as the TPM returns it."""
+        """Returns an NV index's Name as computed from its public area, and as the TPM returns it."""
         from .spec.commands.nv import NV_ReadPublic  # late: a credential run must not load it
 
         response = self.execute(NV_ReadPublic(index))
@@ -182,7 +188,7 @@ class Tpm:
         return nv_name_of(response.nv_public), response.nv_name
 
     def known_name(self, handle: int) -> bytes | None:
-        """Returns the Name of a handle if no command is needed to learn it, else None."""
+        """Returns the Name of a handle if it is known without a command to the TPM, else None."""
         return handle_name(handle) or self._names.get(handle)
 
     def trust_name(self, handle: int, name: bytes) -> None:
@@ -190,7 +196,7 @@ class Tpm:
         self._names[handle] = name
 
     def start_session(self, start: SessionStart, *companions: Use) -> Session:
-        """Opens a session.
+        """Opens a session; `companions` are sessions for encryption or audit of the command.
 
         `close` flushes the session, unless it has already been flushed or used for the last time.
         """
@@ -208,7 +214,7 @@ class Tpm:
             self.flush(handle)
 
     def flush_last(self, handles: Iterable[int]) -> None:
-        """Flushes the handles of one use of a key, last opened first, unless `close` does (`for_one_use`)."""
+        """Flushes the handles of one use of a key, in reverse order, unless closing the transport flushes them."""
         if not self.leaves:
             for handle in reversed([*handles]):
                 self.flush(handle)
@@ -226,7 +232,7 @@ class Tpm:
                 self.transport.close()
 
     def _ready_to_flush(self) -> bool:
-        """Completes an interrupted command, and records the handle that it opened.
+        """Completes an interrupted command, and records the handle that the command opened.
 
         Returns whether the TPM is ready for flushes.
         """
@@ -243,7 +249,10 @@ class Tpm:
         return self._drain(self.transport.timeout)
 
     def _finish_later(self, seconds: float) -> None:
-        """Waits for the pending response, then cleans up."""
+        """Waits for the pending response, for at most `seconds`.
+
+        Then flushes every handle that this Tpm opened.
+        """
         if self._drain(seconds):
             self._flush_owned()
 
@@ -257,7 +266,10 @@ class Tpm:
         return True
 
     def _note(self, command: Command, data: bytes) -> None:
-        """Records the handle in a response, before the response is verified and parsed."""
+        """Records the handle in a command's response, so that `close` can flush the handle.
+
+        Called before the response is verified and parsed.
+        """
         if opens_handle(command) and len(data) >= HEADER_SIZE + 4 and not any(data[6:10]):
             handle = int.from_bytes(data[HEADER_SIZE : HEADER_SIZE + 4], "big")
             if handle >> 24 in FLUSHED:
@@ -282,7 +294,10 @@ def opens_handle(command: Command) -> bool:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Blocks the signals that end a program, so that a second Ctrl-C does not interrupt the clean-up."""
+    """Blocks the signals that end a program while the context is open.
+
+    A second Ctrl-C therefore does not interrupt the clean-up.
+    """
     held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:

@@ -31,7 +31,7 @@ MAX_RESPONSE = 16384
 
 
 class Area:
-    """Handles and parameters of a command or response. `parameters` are the bytes that cpHash or rpHash covers."""
+    """The handles and the parameters of a command or response. cpHash or rpHash covers the bytes `parameters`."""
 
     __slots__ = ("handles", "parameters")
 
@@ -44,7 +44,7 @@ _layouts: dict[type[Record], tuple[tuple[str, bool, Any], ...]] = {}
 
 
 def _layout(record: type[Record]) -> tuple[tuple[str, bool, Any], ...]:
-    """Returns the fields of a command or response: name, whether it is a handle, wire.
+    """Returns (name, whether it is a handle, construct) for each field of a command or response.
 
     The result is cached, because every message needs it.
     """
@@ -56,7 +56,7 @@ def _layout(record: type[Record]) -> tuple[tuple[str, bool, Any], ...]:
 
 
 def split(value: Record) -> Area:
-    """Returns handles and parameter bytes of a command or response. Raises EncodeError."""
+    """Returns the handles and the parameter bytes of a command or response. Raises EncodeError."""
     handles: list[int] = []
     stream = io.BytesIO()
     values = vars(value)
@@ -72,7 +72,10 @@ def split(value: Record) -> Area:
 
 
 def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset: int = 0) -> Any:
-    """Returns the record with these handles and parameter bytes, which start at `offset`. Raises DecodeError."""
+    """Returns the record of the class `record` with these handles and parameter bytes. Raises DecodeError.
+
+    `offset` is the position of the parameters in the message, for error messages.
+    """
     values: dict[str, Any] = {}
     stream = io.BytesIO(parameters)
     given = iter(handles)
@@ -94,7 +97,10 @@ def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset
 
 
 def first_parameter(record: type[Record]) -> Sized | None:
-    """Returns the wire of the first parameter if it is a TPM2B, which a session can encrypt (Part 1, §21)."""
+    """Returns the construct of the first parameter if it is a TPM2B, else None.
+
+    A session can encrypt only a TPM2B (Part 1, §21).
+    """
     for _, handle, wire in _layout(record):
         if not handle:
             return wire if isinstance(wire, Sized) else None
@@ -121,7 +127,7 @@ def response_size(header: bytes) -> int:
 
 
 class Message:
-    """Base class of commands and responses, compared by their values."""
+    """Base class of command and response messages, which are compared by their values."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -203,7 +209,10 @@ def _header(tag: int, body: int, code: int) -> bytes:
 
 
 def opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
-    """Returns tag, code and the stream after the header. The size is checked. Raises DecodeError."""
+    """Returns the tag, the command or response code, and the stream after the header. Raises DecodeError.
+
+    The size in the header is checked.
+    """
     if len(data) < HEADER_SIZE:
         raise DecodeError(
             f"truncated: expected at least {HEADER_SIZE} bytes, got {len(data)}", 0, len(data), ("header",)
@@ -229,7 +238,10 @@ def read_handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
 
 
 def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
-    """Returns the authorizations that end at byte `end`. Raises DecodeError."""
+    """Parses the authorizations from the stream's position up to byte `end`. Raises DecodeError.
+
+    `record` is the class of an authorization.
+    """
     values: list[Any] = []
     while stream.tell() < end:
         try:
@@ -242,7 +254,11 @@ def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
 
 
 def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset: int, encrypted: bool) -> Any:
-    """Returns the record of handles and parameters. An encrypted first parameter is not decrypted."""
+    """Returns the record with these handles and the parameters in `data`. Raises DecodeError.
+
+    `offset` is the position of the parameters in the message. If `encrypted`, the first parameter becomes
+    `Encrypted`.
+    """
     first = first_parameter(record) if encrypted else None
     if first is None:
         return join(record, handles, data, offset)
@@ -301,9 +317,9 @@ def parse_command(data: bytes) -> CommandMessage:
 def parse_response(
     data: bytes, command: "bytes | int | Command | type[Command] | CommandMessage"
 ) -> ResponseMessage:
-    """Parses the response to `command`, which may be bytes, a command code, a class or a message.
+    """Parses the response to `command`, because a response does not contain the code of its command.
 
-    A response does not name its command. Raises DecodeError.
+    `command` may be bytes, a command code, a class or a message. Raises DecodeError.
     """
     if isinstance(command, (bytes, bytearray)):
         code = int.from_bytes(command[6:10], "big")

@@ -1,4 +1,4 @@
-"""The wire forms of records: small `construct.Construct` subclasses.
+"""The constructs of the TPM's types: small `construct.Construct` subclasses, called wires.
 
 Wires are stricter than construct's own classes. They refuse trailing bytes and unknown selectors, and check a size
 before they use it. Their errors name the field, its offset and the remaining bytes. Like other constructs, they
@@ -41,13 +41,16 @@ type_ = type
 
 
 class Encrypted(bytes):
-    """The bytes of a TPM2B that a session has encrypted, and that cannot be parsed."""
+    """The bytes of a TPM2B that a session has encrypted. The bytes cannot be parsed."""
 
     __slots__ = ()
 
 
 def bytes_left(stream: IO[bytes]) -> int:
-    """Returns the number of remaining bytes; `sys.maxsize` if the stream, such as a socket's, does not know."""
+    """Returns the number of bytes that remain in a stream.
+
+    Returns `sys.maxsize` if the number is unknown, as for a socket's stream.
+    """
     try:
         return stream.getbuffer().nbytes - stream.tell()  # type: ignore[attr-defined, no-any-return]
     except AttributeError:
@@ -73,15 +76,15 @@ def _place(stream: IO[bytes], back: int = 0) -> int:
 
 
 def take(stream: IO[bytes], count: int, what: str) -> bytes:
-    """Reads exactly `count` bytes. Raises DecodeError if there are fewer."""
+    """Reads exactly `count` bytes. Raises DecodeError if there are fewer; the message calls the bytes `what`."""
     data = stream.read(count)
     return data if len(data) == count else _complete(stream, data, count, what)
 
 
 def _complete(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
-    """Completes `data` to `count` bytes, from a stream that returns pieces.
+    """Reads more pieces from the stream until `data` has `count` bytes, and returns all bytes.
 
-    Raises DecodeError if the stream ends before.
+    Raises DecodeError if the stream ends before that; the message calls the bytes `what`.
     """
     while len(data) < count and (more := stream.read(count - len(data))):
         data += more
@@ -91,17 +94,16 @@ def _complete(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
 
 
 def nothing_left(stream: IO[bytes]) -> None:
-    """Raises DecodeError if there are bytes after a value."""
+    """Raises DecodeError if the stream has further bytes."""
     left = bytes_left(stream)
     if left:
         raise DecodeError(f"trailing data: {byte_count(left)}", _place(stream), left)
 
 
 class Wire(construct.Construct):  # type: ignore[misc]
-    """A construct that raises tpmwire's errors. `least` is the minimum size in bytes.
+    """A construct that raises tpmwire's errors. `least` is the minimum size of a value in bytes.
 
-    `context` has the values that were parsed before in the enclosing structure. A `Select` finds its selector
-    there.
+    `context` has the preceding fields of the enclosing structure. A `Select` finds its selector there.
     """
 
     least = 0
@@ -113,7 +115,7 @@ class Wire(construct.Construct):  # type: ignore[misc]
         raise NotImplementedError
 
     def _actualsize(self, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
-        """Returns the size of the next value, for construct's lazy classes."""
+        """Returns the size, in bytes, of the next value in the stream, for construct's lazy classes."""
         return size_of_next(self, stream, context, path)
 
 
@@ -201,9 +203,9 @@ class Fixed(Wire):
 
 
 class Sized(Wire):
-    """TPM2B_…, a buffer: a size and that many bytes, at most `limit` (TPM 2.0 Part 2, §10.4).
+    """TPM2B_…, a buffer: a size field and that many bytes, at most `limit` (TPM 2.0 Part 2, §10.4).
 
-    With `size=1` the size is one byte, as in TPMS_PCR_SELECTION.
+    With `size=1` the size field has one byte, as in TPMS_PCR_SELECTION.
     """
 
     def __init__(self, limit: int = 0xFFFF, size: int = 2) -> None:
@@ -212,7 +214,10 @@ class Sized(Wire):
         self.size = self.least = size
 
     def take(self, stream: IO[bytes]) -> bytes:
-        """Reads the size and the bytes. Raises DecodeError if bytes are missing or exceed the limit."""
+        """Reads the size field and the bytes, and returns the bytes.
+
+        Raises DecodeError if bytes are missing or exceed the limit.
+        """
         size = int.from_bytes(take(stream, self.size, "the size"), "big")
         if size > self.limit:
             self._refuse(f"a size of {size} exceeds {self.limit}", stream)
@@ -224,7 +229,7 @@ class Sized(Wire):
         raise DecodeError(reason, _place(stream, self.size), bytes_left(stream) + self.size)
 
     def put(self, data: bytes, stream: IO[bytes]) -> None:
-        """Writes size and bytes. Raises EncodeError above the limit."""
+        """Writes the size field and the bytes. Raises EncodeError if `data` exceeds the limit."""
         if len(data) > self.limit:
             raise EncodeError(f"{byte_count(len(data))} exceed the limit of {self.limit}")
         stream.write(len(data).to_bytes(self.size, "big") + data)
@@ -284,7 +289,7 @@ class Counted(Wire):
         self.limit = limit
 
     def count(self, stream: IO[bytes]) -> int:
-        """Reads the count. Raises DecodeError above the limit, or if too few bytes remain."""
+        """Reads the count, and returns it. Raises DecodeError above the limit, or if too few bytes remain."""
         count = int.from_bytes(take(stream, 4, "the count"), "big")
         if count > self.limit:
             self._refuse(f"a count of {count} exceeds {self.limit}", stream)
@@ -337,7 +342,7 @@ EMPTY = Empty()
 
 
 class Rest(Wire):
-    """All bytes up to the end of an area, whose form a vendor or a later version of the standard defines."""
+    """All bytes up to the end of an area. A vendor or a later version of the standard defines their content."""
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
         return stream.read()
@@ -350,9 +355,10 @@ class Rest(Wire):
 
 
 class Select(Wire):
-    """TPMU_…, a union: parsed as the member that the structure's earlier field `selector` selects.
+    """TPMU_…, a union, parsed as the member that `selector` selects.
 
-    `other` is the member for unknown selectors, for unions at the end of an area.
+    `selector` is the name of a preceding field of the structure. `members` maps values of the selector to members.
+    `other` is the member for unknown selectors, if the union is at the end of an area.
     """
 
     def __init__(self, selector: str, members: dict[Any, Any], other: Any = None) -> None:
@@ -363,7 +369,10 @@ class Select(Wire):
         self._wires: dict[Any, Any] = {}
 
     def member(self, context: dict[str, Any]) -> Any:
-        """Returns the wire of the selected member, or None. `context` has the values of the preceding fields."""
+        """Returns the construct of the selected member, or None.
+
+        `context` has the values of the preceding fields.
+        """
         key = context.get(self.selector)
         if not isinstance(key, int):
             return None
@@ -400,9 +409,9 @@ def byte_count(count: int) -> str:
 
 
 def _describe(obj: Any) -> str:
-    """Returns the type or size of a value, for messages.
+    """Returns the type or the size of a value, for messages.
 
-    The content is never shown, because it may be secret.
+    The content is never shown, because the value may be secret.
     """
     if isinstance(obj, bytes):
         return byte_count(len(obj))
@@ -418,7 +427,10 @@ class Declaration:
 
 
 def wire_of(declared: Any) -> Any:
-    """Returns the wire form of an annotation, a `Record` class, a named type, or a wire itself."""
+    """Returns the construct that parses and builds values of a type.
+
+    `declared` is an annotation, a `Record` class, a named type of the standard, or already a construct.
+    """
     if isinstance(declared, Declaration):
         return declared.wire()
     if isinstance(declared, construct.Construct):

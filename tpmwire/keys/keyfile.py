@@ -15,9 +15,9 @@
 "later specifications" may add OPTIONAL elements before `parent`: [6] and up are kept unchanged, and
 `KeyFile.unknown` names them. The text form is RFC 7468's, with the label TSS2 PRIVATE KEY.
 
-Files of other programs are read too: parent 0 (tpm2tss-genkey before 2020) and a firmware-limited hierarchy
-(0x40000140, go-tpm's programs) are the hierarchy itself, a negative parent is a handle of 32 bits, and the text
-can be indented, or a string in JSON.
+Files of other programs are parsed too. Parent 0 (tpm2tss-genkey before 2020) stands for the owner hierarchy. A
+firmware-limited hierarchy (0x40000140, go-tpm's programs) stands for the hierarchy itself. A negative parent is a
+handle of 32 bits. The text can be indented, or a string in JSON.
 """
 
 import binascii

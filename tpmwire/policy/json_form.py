@@ -1,4 +1,4 @@
-"""A policy statement in JSON, in both directions, by the wire forms of its fields.
+"""Converts policy statements to JSON and back, by the types of their fields.
 
     {"type": "PolicyNV", "index": "0x01500016", "name": "000b…", "operand": "2a", "operation": "UNSIGNED_LT"}
 

@@ -1,9 +1,9 @@
-"""Policies as text: a tree of lines as display text, and JSON in both directions.
+"""Policies as text: display text with a line for each statement, and JSON, which can be parsed too.
 
     [{"type": "PolicyPCR", "pcrs": "sha256:7=HEX,23=HEX"},
      {"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}], [{"type": "PolicyPassword"}]]}]
 
-A policy is a list of statements, each in the form of `json_form`; a PolicyOR can have policies as its branches.
+A policy is a list of statements as `json_form` defines them. A PolicyOR can have policies as its branches.
 """
 
 import json
