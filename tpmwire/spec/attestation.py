@@ -20,7 +20,7 @@ from .structures import (
 
 # §10.11: time
 class TPMS_CLOCK_INFO(Record):
-    """The TPM's clock in milliseconds, and how far the clock can be trusted (§10.11.1)."""
+    """The TPM's clock in milliseconds, counts of resets and restarts, and whether the clock is safe (§10.11.1)."""
 
     clock: UINT64
     reset_count: UINT32
@@ -119,7 +119,7 @@ TPMU_ATTEST = {
 
 
 class TPMS_ATTEST(Record):
-    """The signed structure (§10.12.12). A TPM signs no external data with this `magic`, TPM_GENERATED_VALUE."""
+    """The structure that a TPM signs (§10.12.12). A TPM never signs external data that start with its `magic`."""
 
     magic: Annotated[int, Number(4)]
     type: TPMI_ST_ATTEST

@@ -110,7 +110,7 @@ TPMU_CAPABILITIES = {
 
 
 class TPMS_CAPABILITY_DATA(Record):
-    """The result of TPM2_GetCapability (§10.10.2). `data` is bytes if this table does not have the capability."""
+    """A capability and its values (§10.10.2). `data` is bytes if this table does not have the capability."""
 
     capability: TPM_CAP_ID
     data: Annotated[tuple | bytes, select("capability", TPMU_CAPABILITIES, other=TPML_VENDOR_PROPERTY)]  # type: ignore[type-arg]

@@ -36,7 +36,8 @@ RESOURCE_MANAGERS = (11, 12)
 def tpm_code(rc: int) -> int:
     """Returns the TPM's part of a response code, or the whole code if it does not come from the TPM.
 
-    A resource manager puts its layer into bits 31:16: for a command that the chip does not implement, /dev/tpmrm0
-    returns 0x000b0143 and /dev/tpm0 the chip's 0x143. Codes below 0x80 are errors of the resource manager itself.
+    A resource manager puts its layer into bits 31:16. For a command that the chip does not implement, /dev/tpm0
+    returns the chip's code 0x143, and /dev/tpmrm0 returns 0x000b0143. Codes below 0x80 are errors of the resource
+    manager itself.
     """
     return rc & 0xFFF if rc >> 16 in RESOURCE_MANAGERS and 0x80 <= rc & 0xFFFF <= 0xFFF else rc

@@ -60,12 +60,12 @@ class Command(Record):
 
     @classmethod
     def handle_fields(cls) -> list[tuple[str, Role]]:
-        """Returns the names and roles of the handle area, in order."""
+        """Returns (name, role) of each handle field, in order."""
         return [(name, role) for name, a in cls.fields() if (role := role_of(a)) is not None]
 
 
 class Answered(Protocol[R_co]):
-    """A command, for type checkers: `execute` returns an instance of its nested Response."""
+    """The type of a command for type checkers. `Tpm.execute` returns an instance of its nested Response."""
 
     @property
     def Response(self) -> type[R_co]: ...
@@ -75,7 +75,10 @@ _by_code: dict[int, type[Command]] = {}
 
 
 def command_class(code: int) -> type[Command] | None:
-    """Returns the class of a command code, or None if it is not declared. Loads all chapters."""
+    """Returns the class of the command with this code, or None if the command is not declared.
+
+    Loads the modules of all chapters of Part 3 if the code is not known yet.
+    """
     if code not in _by_code:
         from .commands import CHAPTERS  # late: the modules of `commands` import this one
 

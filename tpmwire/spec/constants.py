@@ -1,4 +1,4 @@
-"""TPM 2.0 Part 2, §6 to §8: constants, handles, attribute words. Names as in the standard, without TPM_…_.
+"""TPM 2.0 Part 2, §6 to §8: constants, handles, attribute words. The names lack prefixes such as TPM_ALG_.
 
 Constants that a credential run does not need are in `properties`; this module loads them at first use.
 """

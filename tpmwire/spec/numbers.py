@@ -26,7 +26,7 @@ class OpenEnum(IntEnum):
 
     @property
     def known(self) -> bool:
-        """Returns whether this table has a name for the value."""
+        """Returns whether the enumeration has a name for the value."""
         return self._value_ in type(self)._value2member_map_
 
 

@@ -247,7 +247,7 @@ class TPMA_STARTUP_CLEAR(Attributes):
 
 
 class TPMA_MEMORY(Attributes):
-    """How memory is shared (Part 2, §8.8)."""
+    """How objects, sessions and NV data share the TPM's memory (Part 2, §8.8)."""
 
     SHARED_RAM = 1 << 0
     SHARED_NV = 1 << 1
@@ -255,7 +255,7 @@ class TPMA_MEMORY(Attributes):
 
 
 class TPMA_CC(Attributes):
-    """A command and its properties; bits 15:0 are the command's number, 27:25 its handles (Part 2, §8.9)."""
+    """A command's number (bits 15:0), count of handles (bits 27:25) and properties (Part 2, §8.9)."""
 
     NV = 1 << 22
     EXTENSIVE = 1 << 23

@@ -137,7 +137,7 @@ class Meaning(NamedTuple):
     """The parts of a response code. `handle`, `parameter` and `session` are numbers from 1, or None.
 
     `code` is the TPM's part without these numbers, or the whole code if it does not come from the TPM. `layer` is
-    the layer above the TPM that returned it, a key of `tss2_codes.LAYERS`, or 0.
+    the layer above the TPM that returned the code, a key of `tss2_codes.LAYERS`, or 0.
     """
 
     code: TPM_RC
@@ -153,7 +153,7 @@ class Meaning(NamedTuple):
 
 
 def explain(rc: int) -> Meaning:
-    """Returns the meaning of a response code (Part 2, §6.6.1), which may be any 32-bit number."""
+    """Returns the meaning of a response code (Part 2, §6.6.1). `rc` can be any 32-bit number."""
     own = tpm_code(rc)
     layer = rc >> 16 if rc >> 16 in LAYERS else 0
     if own >> 12 or (not own & _FORMAT_ONE and own & 0x400):
@@ -184,7 +184,7 @@ def explain(rc: int) -> Meaning:
 
 
 def _of_layer(rc: int, layer: int) -> Meaning:
-    """Returns the meaning of an error of the software above the TPM."""
+    """Returns the meaning of a response code of the software layer `layer` above the TPM."""
     name, description = BASE.get(rc & 0xFFFF, (f"0x{rc & 0xFFFF:04x}", "not in this table"))
     return Meaning(TPM_RC(rc), f"TSS2_{LAYERS[layer].name}_RC_{name}", description, layer=layer)
 

@@ -14,7 +14,10 @@ TPM2B_MAX_NV_BUFFER = Annotated[bytes, Sized()]
 
 
 class TPMS_NV_PUBLIC(Record):
-    """The public area of an NV index; its hash is the Name, which a first write or a lock changes (§13.5)."""
+    """The public area of an NV index (§13.5).
+
+    The Name contains its hash, which the first write or a lock changes.
+    """
 
     nv_index: TPMI_RH_NV_INDEX
     name_alg: TPMI_ALG_HASH

@@ -50,7 +50,7 @@ class RSA_Decrypt(Command, code=TPM_CC.RSA_Decrypt, spec="Part 3 §14.3"):
 
 
 class ECDH_KeyGen(Command, code=TPM_CC.ECDH_KeyGen, spec="Part 3 §14.4"):
-    """Creates an ephemeral key for a one-pass exchange, and returns its point and the shared point."""
+    """Creates an ephemeral key pair for ECDH with a key. Returns its public point and the shared point."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
 

@@ -58,7 +58,7 @@ class AC_Send(Command, code=TPM_CC.AC_Send, spec="Part 3 §32.3"):
 
 
 class Policy_AC_SendSelect(Command, code=TPM_CC.Policy_AC_SendSelect, spec="Part 3 §32.4"):
-    """Restricts the policy to sending to one attached component."""
+    """Restricts the policy to TPM2_AC_Send to one attached component."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     object_name: TPM2B_NAME

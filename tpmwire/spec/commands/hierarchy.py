@@ -52,7 +52,7 @@ class Clear(Command, code=TPM_CC.Clear, spec="Part 3 §24.6"):
 
     @property
     def auth_after(self) -> str | None:  # type: ignore[override]
-        """Returns the authValue after the command: "" for lockout, None (unchanged) for the platform.
+        """Returns "" for lockout, whose authValue the command removes, and None (unchanged) for the platform.
 
         Source: Part 3, §24.6.1.
         """

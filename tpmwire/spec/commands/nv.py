@@ -27,7 +27,7 @@ from ..structures import (
 
 
 class NV_DefineSpace(Command, code=TPM_CC.NV_DefineSpace, spec="Part 3 §31.3"):
-    """Creates an NV index with an authValue and the attributes of its public area."""
+    """Creates an NV index with this authValue and this public area."""
 
     auth_handle: Annotated[TPMI_RH_PROVISION, USER]
     auth: TPM2B_AUTH
@@ -64,7 +64,7 @@ class NV_ReadPublic(Command, code=TPM_CC.NV_ReadPublic, spec="Part 3 §31.6"):
 
 
 class NV_Write(Command, code=TPM_CC.NV_Write, spec="Part 3 §31.7"):
-    """Writes bytes at an offset, at most TPM_PT_NV_BUFFER_MAX at once. The first write changes the Name."""
+    """Writes at most TPM_PT_NV_BUFFER_MAX bytes at an offset. The first write changes the Name of the index."""
 
     alters_nv = True
 
@@ -117,7 +117,7 @@ class NV_WriteLock(Command, code=TPM_CC.NV_WriteLock, spec="Part 3 §31.11"):
 
 
 class NV_GlobalWriteLock(Command, code=TPM_CC.NV_GlobalWriteLock, spec="Part 3 §31.12"):
-    """Prevents writes to all NV indices that have TPMA_NV_GLOBALLOCK, for as long as NV_WriteLock does."""
+    """Locks all NV indices that have TPMA_NV_GLOBALLOCK, as TPM2_NV_WriteLock locks one index."""
 
     alters_nv = True
 
@@ -146,7 +146,7 @@ class NV_ReadLock(Command, code=TPM_CC.NV_ReadLock, spec="Part 3 §31.14"):
 
 
 class NV_ChangeAuth(Command, code=TPM_CC.NV_ChangeAuth, spec="Part 3 §31.15"):
-    """Changes the authValue of an index; its policy must allow it (PolicyCommandCode)."""
+    """Changes the authValue of an NV index. The policy of the index must allow the command (PolicyCommandCode)."""
 
     auth_after = "new_auth"
 
@@ -155,7 +155,7 @@ class NV_ChangeAuth(Command, code=TPM_CC.NV_ChangeAuth, spec="Part 3 §31.15"):
 
 
 class NV_Certify(Command, code=TPM_CC.NV_Certify, spec="Part 3 §31.16"):
-    """Signs the contents of an index; with size and offset 0, their digest."""
+    """Returns a signed statement of an NV index's contents or, with size and offset 0, of their digest."""
 
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
     auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]

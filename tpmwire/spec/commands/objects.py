@@ -72,7 +72,7 @@ class LoadExternal(Command, code=TPM_CC.LoadExternal, spec="Part 3 §12.3"):
 
 
 class ReadPublic(Command, code=TPM_CC.ReadPublic, spec="Part 3 §12.4"):
-    """Returns the public area and the Names of a loaded or persistent object."""
+    """Returns the public area, the Name and the qualified Name of a loaded or persistent object."""
 
     object_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
 
@@ -129,7 +129,7 @@ class ActivateCredential(Command, code=TPM_CC.ActivateCredential, spec="Part 3 �
 
 
 class MakeCredential(Command, code=TPM_CC.MakeCredential, spec="Part 3 §12.6"):
-    """Encrypts a credential to a public key, for the object with a Name. Needs no secrets."""
+    """Encrypts a credential to a public key, for use with the object that has this Name. Needs no secrets."""
 
     handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     credential: Annotated[bytes, Sized(MAX_DIGEST), SECRET]

@@ -20,14 +20,14 @@ from ..structures import (
 
 
 class PCR_Extend(Command, code=TPM_CC.PCR_Extend, spec="Part 3 §22.2"):
-    """PCR := H(PCR || digest), for each bank with a digest."""
+    """Extends a PCR in each bank for which there is a digest: PCR := H(PCR || digest)."""
 
     pcr_handle: Annotated[TPMI_DH_PCR, USER]
     digests: TPML_DIGEST_VALUES
 
 
 class PCR_Read(Command, code=TPM_CC.PCR_Read, spec="Part 3 §22.4"):
-    """Returns up to eight PCR values; `pcr_selection_out` says which."""
+    """Returns up to eight PCR values. `pcr_selection_out` selects the PCRs that were read."""
 
     pcr_selection_in: TPML_PCR_SELECTION
 
@@ -44,7 +44,7 @@ class PCR_Reset(Command, code=TPM_CC.PCR_Reset, spec="Part 3 §22.8"):
 
 
 class PCR_Event(Command, code=TPM_CC.PCR_Event, spec="Part 3 §22.3"):
-    """Hashes data in every bank and extends a PCR with the digests."""
+    """Hashes data with the hash algorithm of each bank, and extends a PCR with the digests."""
 
     pcr_handle: Annotated[TPMI_DH_PCR, USER]
     event_data: TPM2B_EVENT
@@ -54,7 +54,7 @@ class PCR_Event(Command, code=TPM_CC.PCR_Event, spec="Part 3 §22.3"):
 
 
 class PCR_Allocate(Command, code=TPM_CC.PCR_Allocate, spec="Part 3 §22.5"):
-    """Sets the PCR banks, from the next start on."""
+    """Sets which PCR banks the TPM has after its next start."""
 
     auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
     pcr_allocation: TPML_PCR_SELECTION

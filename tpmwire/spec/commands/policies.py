@@ -120,7 +120,7 @@ class PolicySigned(Command, code=TPM_CC.PolicySigned, spec="Part 3 §23.3"):
 
 
 class PolicyTicket(Command, code=TPM_CC.PolicyTicket, spec="Part 3 §23.5"):
-    """Reuses a ticket of TPM2_PolicySigned or TPM2_PolicySecret."""
+    """Uses a ticket of an earlier TPM2_PolicySigned or TPM2_PolicySecret in place of the signature or secret."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     timeout: TPM2B_TIMEOUT
@@ -188,7 +188,7 @@ class PolicyAuthorize(Command, code=TPM_CC.PolicyAuthorize, spec="Part 3 §23.16
 
 
 class PolicyNvWritten(Command, code=TPM_CC.PolicyNvWritten, spec="Part 3 §23.20"):
-    """Requires that the NV index has been written, or has not."""
+    """Requires that the NV index has been written or, with NO, that it has never been written."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     written_set: TPMI_YES_NO

@@ -16,6 +16,6 @@ class GetRandom(Command, code=TPM_CC.GetRandom, spec="Part 3 §16.1"):
 
 
 class StirRandom(Command, code=TPM_CC.StirRandom, spec="Part 3 §16.2"):
-    """Adds to the state of the random number generator."""
+    """Adds data to the state of the random number generator."""
 
     in_data: TPM2B_SENSITIVE_DATA

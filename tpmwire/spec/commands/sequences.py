@@ -63,7 +63,7 @@ class SequenceComplete(Command, code=TPM_CC.SequenceComplete, spec="Part 3 §17.
 
 
 class EventSequenceComplete(Command, code=TPM_CC.EventSequenceComplete, spec="Part 3 §17.7"):
-    """Ends an event sequence, and extends a PCR of all banks with the digests."""
+    """Ends an event sequence, and extends a PCR in each bank with the digest."""
 
     flushes = "sequence_handle"
 

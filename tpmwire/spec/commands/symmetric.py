@@ -21,7 +21,7 @@ from ..structures import (
 
 
 class Hash(Command, code=TPM_CC.Hash, spec="Part 3 §15.4"):
-    """Hashes data of at most the TPM's buffer size."""
+    """Returns the digest of data, which must fit into the TPM's buffer, and a ticket."""
 
     data: TPM2B_MAX_BUFFER
     hash_alg: TPMI_ALG_HASH

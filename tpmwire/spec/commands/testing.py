@@ -10,7 +10,7 @@ from ..structures import TPM_RC_ID, TPMI_YES_NO, TPML_ALG
 
 
 class SelfTest(Command, code=TPM_CC.SelfTest, spec="Part 3 §10.2"):
-    """Tests all functions of the TPM, or those that have not been tested."""
+    """Tests all functions of the TPM or, without `full_test`, only the functions that have not been tested."""
 
     full_test: TPMI_YES_NO
 
