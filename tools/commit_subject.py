@@ -28,7 +28,7 @@ def problem(message: str) -> str | None:
 
 
 def main() -> int:
-    """Checks the message in the file of the first argument; returns the exit code."""
+    """Checks the commit message in the file that the first argument names; returns the exit code."""
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2

@@ -116,7 +116,7 @@ def _variants(service: str, prefix: str) -> dict[str, dict[str, Place]]:
 
 
 def _joined(found: dict[str, dict[str, Place]]) -> dict[str, dict[str, Place]]:
-    """Joins variants whose endpoints differ only by -fips, for which {fips} stands in the result."""
+    """Joins variants whose endpoints differ only by -fips. In the result, {fips} stands for -fips."""
     joined: dict[str, dict[str, Place]] = {}
     for variant in sorted(found, key="fb-d".index):
         fips, places = VARIANTS[variant][0], found[variant]

@@ -1,4 +1,4 @@
-"""The errors of tpmwire. The class says who is at fault, the message what to do next."""
+"""The errors of tpmwire. The class shows who is at fault. The message says what to do next."""
 
 from typing import TYPE_CHECKING
 

@@ -22,7 +22,7 @@ CURVES = {TPM_ECC.NIST_P256: P256, TPM_ECC.NIST_P384: P384, TPM_ECC.NIST_P521: P
 
 
 def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, bytes]:
-    """Returns a new secret and its encrypted form, the content of a TPM2B_ENCRYPTED_SECRET.
+    """Returns a new secret, and the secret encrypted to the key `public` (as in TPM2B_ENCRYPTED_SECRET).
 
     `label`, without its final zero, is SECRET for a session, DUPLICATE for a duplicate or an import. The secret
     has the size of the key's nameAlg digest. Raises EncodeError for a key that cannot decrypt a secret. Raises

@@ -72,8 +72,8 @@ def attach_key(tree: Node | None, session: TracedSession) -> None:
 def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verdict, wants: TracedSession) -> None:
     """Adds to the trees of command and response whether the HMACs of authorization `index` are valid.
 
-    `asked` is the tree of the command, `answered` of the response. If this shows which of several session keys is
-    the right one, adds the key too.
+    `asked` is the tree of the command, `answered` of the response. If a valid HMAC shows which of several session
+    keys is the right one, adds the key too.
     """
     for tree, holds in ((asked, verdict.command), (answered, verdict.response)):
         node = None if tree is None else _hmac(tree, index + 1)

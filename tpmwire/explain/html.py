@@ -1,6 +1,7 @@
-"""Explanations as self-contained HTML pages that highlight the bytes of a field, and the field of a byte.
+"""Explanations as self-contained HTML pages, which highlight the bytes of a field or the field of a byte.
 
-A page begins with the sessions of a recording. Each has a diagram of its commands, and its policy step by step.
+A page begins with the sessions of a recording. Each session has a diagram of its commands, and a table of its
+policy's steps.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The meaning of single values in words: handles, attribute words, selections, Names, properties, text."""
+"""Describes single values in words: handles, attribute words, selections, Names, properties, text."""
 
 from collections.abc import Callable
 from enum import IntEnum, IntFlag

@@ -10,8 +10,8 @@ class Node:
     standard. `secret` says whether the value is a secret. `error` is the error in these bytes or after them. The
     leaves, in order, contain each byte of the message once.
 
-    `beside` has values that are derived from the message and the user's keys. They are the plain value of an
-    encrypted parameter, a session key, and policyDigest after a step.
+    `beside` has values that are derived from the message and the user's keys: the plain value of an encrypted
+    parameter, a session key, policyDigest after a policy command.
     """
 
     __slots__ = ("beside", "children", "error", "name", "octets", "offset", "secret", "spec", "text", "type")

@@ -1,6 +1,6 @@
-"""Reads public keys in all common forms, detected by content.
+"""Reads public keys in all common formats, which are detected by content.
 
-The forms are SubjectPublicKeyInfo and PKCS #1 (PEM or DER), X.509 certificates (PEM or DER), TPM2B_PUBLIC and
+The formats are SubjectPublicKeyInfo and PKCS #1 (PEM or DER), X.509 certificates (PEM or DER), TPM2B_PUBLIC and
 TPMT_PUBLIC. Each can be binary, hex or base64. PEM can be inside other text, indented, or have escaped line ends,
 as in JSON.
 """
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 
 
 def read_public_key(data: bytes) -> Found:
-    """Finds the public key in data of any supported form.
+    """Finds the public key in data of any supported format.
 
     Raises KeyFileError if the data contain no key, or several keys. For data of another type, the message names
     the likely type.

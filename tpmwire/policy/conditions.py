@@ -58,8 +58,9 @@ class PolicyCounterTimer(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the possible encodings of a key file's `data`: unchanged, and with the size of operandB added.
+        """Returns the candidate encodings of a statement in a key file.
 
+        The candidates are `data` unchanged, and `data` with the size of operandB added, because
         openssl_tpm2_engine omits the size.
         """
         return data, len(data[:-4]).to_bytes(2, "big") + data

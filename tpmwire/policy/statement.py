@@ -122,17 +122,19 @@ class Statement(Record):
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the possible encodings of a key file's `data`: unchanged, and converted to the TSS2 draft's.
+        """Returns the candidate encodings of a statement in a key file.
 
-        Each known encoding of other programs adds one conversion.
+        The candidates are `data` unchanged, and `data` converted from each encoding of other programs to the
+        encoding of the TSS2 key file draft.
         """
         return (data,)
 
     @classmethod
     def readings(cls, data: bytes) -> tuple[Self, ...]:
-        """Parses a key file's bytes in every known encoding, first in the TSS2 draft's.
+        """Parses the bytes of a statement in a key file in every known encoding.
 
-        Returns a statement for each encoding that is valid. Raises DecodeError if none is valid.
+        Returns a statement for each valid encoding, with the encoding of the TSS2 key file draft first. Raises
+        DecodeError if no encoding is valid.
         """
         found: list[Self] = []
         failed: list[DecodeError] = []

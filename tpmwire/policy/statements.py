@@ -90,9 +90,10 @@ class PolicyPCR(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the possible encodings of a key file's `data`: unchanged, and converted to the TSS2 draft's.
+        """Returns the candidate encodings of a statement in a key file.
 
-        openssl_tpm2_engine writes the selection first, then the digest without its size.
+        The candidates are `data` unchanged, and `data` converted from openssl_tpm2_engine's encoding (the
+        selection, then the digest without its size) to the encoding of the TSS2 key file draft.
         """
         turned = [_add_size(data[-size:]) + data[:-size] for size in _DIGEST_SIZES if size < len(data)]
         return (data, *turned)
@@ -182,9 +183,10 @@ class PolicySecret(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the possible encodings of a key file's `data`, converted to the current TSS2 draft's encoding.
+        """Returns the candidate encodings of a statement in a key file.
 
-        Drafts before 2023 have no objectHint. tpm2genkey writes policyRef without a size.
+        Each candidate is `data` converted to the encoding of the current TSS2 key file draft. Drafts before 2023
+        have no objectHint. tpm2genkey writes policyRef without a size.
         """
         # A Name is never empty and always shorter than 0x43 bytes, so the bytes show whether they begin with a
         # hint.

@@ -90,11 +90,12 @@ def duplicate_out(
     auth: Secret = EMPTY_AUTH,
     inner_key: Secret | None = None,
 ) -> Duplicated:
-    """Duplicates a loaded key to a storage or endorsement key of a different TPM, whose public area is `parent`.
+    """Duplicates a loaded key to the new parent with the public area `parent`.
 
-    `policy` comes from `duplication_policy`; `auth` is the key's authValue if the policy requires it. The session
-    `protection` encrypts `inner_key` (16 bytes, AES-128-CFB). The policy session is salted to `salt`, if given.
-    Flushes everything that it loads. Raises TpmError, SessionError, TransportError, PolicyError.
+    The parent is a storage or endorsement key of a different TPM. `policy` comes from `duplication_policy`; `auth`
+    is the key's authValue if the policy requires it. The session `protection` encrypts `inner_key` (16 bytes,
+    AES-128-CFB). The policy session is salted to `salt`, if given. Flushes everything that it loads. Raises
+    TpmError, SessionError, TransportError, PolicyError.
     """
     session = open_session(tpm, TPM_SE.POLICY, salt, key.public.name_alg)
     for statement in policy.statements:

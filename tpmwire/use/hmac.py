@@ -18,7 +18,7 @@ class HmacKey(Key):
     """An HMAC key in the TPM. `Key` describes the constructor's arguments."""
 
     def hmac(self, tpm: Tpm, message: bytes) -> bytes:
-        """Returns the HMAC of `message`, of at most the TPM's buffer size (1024 bytes on known TPMs).
+        """Returns the HMAC of `message`, which must fit into the TPM's buffer (1024 bytes on known TPMs).
 
         Raises TpmError, SessionError, TransportError, PolicyError; KeyFileError if the file's key is not an HMAC
         key. Flushes the objects and sessions that it opened; after an error, `Tpm.close()` flushes them.

@@ -39,12 +39,13 @@ class Run:
 
     The protocol has three steps, each of which a subclass may extend:
 
-    1. `reach()` loads a key file's key, or reads what is needed of a persistent key. It calls step 2.
+    1. `reach()` loads a key file's key, or reads what is needed of a persistent key. It calls `open_session`.
     2. `open_session(parent)` opens the session and sets `salt`, if the run needs a session.
     3. `finish(handle)` flushes the objects and sessions of the run, after the last use of the key.
 
-    Between `reach` and `finish`, `authorize_key(handle)` returns the authorizations for each command, and
-    `correct_authorization` those for a second attempt. If a step fails, `Tpm.close` or `give_back` cleans up.
+    Between `reach` and `finish`, `authorize_key(handle)` returns the authorizer for the commands, and
+    `correct_authorization` returns the authorizer for a second attempt. If a step fails, `Tpm.close` or
+    `give_back` cleans up.
     """
 
     def __init__(self, key: Key, tpm: Tpm) -> None:

@@ -51,7 +51,7 @@ class Curve:
         return x * inverse % self.p, y * inverse % self.p
 
     def verifies(self, public: Point, digest: bytes, r: int, s: int) -> bool:
-        """Returns whether r and s are the key's ECDSA signature of a digest (FIPS 186-5, §6.4.2).
+        """Returns whether (r, s) is the ECDSA signature of a digest by the key `public` (FIPS 186-5, §6.4.2).
 
         The digest is at most as long as `n`. Raises ValueError for a public key that is not a point on the curve.
         """
