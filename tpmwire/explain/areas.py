@@ -24,7 +24,7 @@ class MessageAreas(NamedTuple):
 
 @cache
 def authorized_places(kind: type[Command]) -> tuple[int, ...]:
-    """Returns the indices of the handles that need an authorization."""
+    """Returns the indices of the handles, in the handle area, that need an authorization."""
     return tuple(place for place, (_, role) in enumerate(kind.handle_fields()) if role.authorized)
 
 

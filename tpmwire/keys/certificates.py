@@ -312,7 +312,7 @@ def verify_chain(
 ) -> list[Certificate]:
     """Returns the chain from the certificate to a root of `trust`, found and verified by OpenSSL.
 
-    `untrusted` certificates, such as those that the TPM itself stores, can only be intermediates. Raises
+    `untrusted` certificates, such as the ones that the TPM itself stores, can only be intermediates. Raises
     CertificateError with the reason.
     """
     if certificate.usages is not None and not certificate.usages & {EK_CERTIFICATE, ANY_USAGE}:

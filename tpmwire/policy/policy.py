@@ -124,12 +124,12 @@ class Policy:
 
     @property
     def wants_auth_value(self) -> bool:
-        """Returns whether the session's HMAC must prove the object's authValue."""
+        """Returns whether the policy requires the object's authValue, proven by the session's HMAC."""
         return self._last_auth() is PolicyAuthValue
 
     @property
     def wants_password(self) -> bool:
-        """Returns whether the object's authValue is needed in cleartext."""
+        """Returns whether the policy requires the object's authValue in cleartext."""
         return self._last_auth() is PolicyPassword
 
     def _last_auth(self) -> type[Statement] | None:

@@ -157,7 +157,7 @@ def _vendor_template(kind: EkKind, data: bytes) -> TPMT_PUBLIC:
 
 
 def _with_nonce(template: TPMT_PUBLIC, nonce: bytes) -> bytes | TPMS_ECC_POINT:
-    """Returns the `unique` of a template that contains the nonce, padded with zeros (§2.2.1.1)."""
+    """Returns the template's `unique` with the nonce inserted, padded with zeros (§2.2.1.1)."""
     unique = template.unique
     if isinstance(unique, TPMS_ECC_POINT):
         return TPMS_ECC_POINT(nonce.ljust(len(unique.x), b"\0"), unique.y)

@@ -12,7 +12,7 @@ __all__ = ["import_key", "load_key", "persist_key"]
 
 
 def import_key(key: Key, tpm: Tpm) -> KeyFile:
-    """Imports a key that was wrapped for this TPM elsewhere, and returns its loadable key file.
+    """Imports a key that was wrapped outside this TPM, and returns a key file that this TPM can load.
 
     Raises TpmError, SessionError, TransportError, PolicyError.
     """
@@ -40,7 +40,7 @@ def load_key(key: Key, tpm: Tpm) -> None:
 
 
 def persist_key(key: Key, tpm: Tpm, handle: int, owner_auth: Secret = EMPTY_AUTH) -> None:
-    """Makes the key of a key file persistent at `handle`.
+    """Makes the key of a key file persistent at `handle`. `owner_auth` is the owner hierarchy's authValue.
 
     Raises TpmError with TPM_RC_NV_DEFINED if the handle is occupied.
     """

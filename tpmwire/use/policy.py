@@ -65,8 +65,8 @@ class KeyPolicy:
     def complete(self, public: TPMT_PUBLIC) -> bool:
         """Finds the statements after the PCRs in the key's policy, and executes them for the next attempt.
 
-        Returns whether there are any. Called only after a refusal: for most keys the PCRs are the whole policy,
-        and nothing has to be read.
+        Returns whether there are such statements. Called only after a refusal: for most keys the PCRs are the
+        whole policy, and nothing has to be read.
         """
         if self.key.pcrs is None or self.key.auth or self.key.ek_parent:
             return False

@@ -170,9 +170,9 @@ class Run:
         return TPM_SE.POLICY if described or by_policy else TPM_SE.HMAC
 
     def _hash(self, kind: TPM_SE) -> TPM_ALG:
-        """Returns the hash algorithm for the session.
+        """Returns the hash algorithm for a session of type `kind`.
 
-        For a policy session, this is the key's nameAlg, from the key's file or Name.
+        For a policy session, the hash is the key's nameAlg, which is known from the key's file or Name.
         """
         if kind == TPM_SE.POLICY and self.public is not None:
             return self.public.name_alg
@@ -298,7 +298,7 @@ class Run:
     def _add_encryption(self, uses: tuple[Password | Use, ...]) -> tuple[Password | Use, ...]:
         """Returns the authorizations of a command.
 
-        If the key is protected, they also encrypt the first parameter.
+        If the key is protected, a session among the authorizations encrypts the command's first parameter.
         """
         session = self.companion or self.session
         if not self.key.protected or session is None:
@@ -381,7 +381,8 @@ class Run:
     def _auths_of(self, handle: int) -> list[Secret]:
         """Returns the authValues to try for the parent or hierarchy at `handle`.
 
-        If a wrong authValue counts towards the TPM's lockout, the result has only one.
+        If a wrong authValue would count towards the TPM's lockout, returns only the right one. Returns all of them
+        if the TPM does not allow a test that does not count.
         """
         auths = self.key.parent_auths
         if handle >> 24 == TPM_HT.TRANSIENT:
