@@ -100,10 +100,7 @@ class Name(NamedTuple):
 
 
 class Certificate:
-    """A certificate that OpenSSL has parsed.
-
-    Raises UnusableCertificateError if OpenSSL cannot parse `der`. `where` names the certificate in error messages.
-    """
+    """A certificate, parsed by OpenSSL. Raises UnusableCertificateError, with `where` in its message."""
 
     def __init__(self, der: bytes, where: str = "") -> None:
         self.der = der

@@ -161,11 +161,7 @@ class KeyFile:
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:
-        """Returns a key file with the public and private areas that TPM2_Create or TPM2_Import returned.
-
-        `rest` has further arguments of the constructor. Raises KeyFileError for values that a key file cannot
-        have.
-        """
+        """Returns a key file with the areas that TPM2_Create or TPM2_Import returned, and the fields in `rest`."""
         try:
             pubkey, privkey = wire_of(TPM2B_PUBLIC).build(public), wire_of(TPM2B_PRIVATE).build(private)
         except EncodeError as error:
@@ -373,10 +369,7 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 def _no_begin(text: str) -> str:
-    """Returns the error message for a text without -----BEGIN TSS2 PRIVATE KEY-----.
-
-    The message depends on what the text seems to be.
-    """
+    """Returns the error message for a text without the label; names what the text seems to be."""
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":
@@ -415,10 +408,7 @@ def _check_parent(parent: int) -> None:
 
 
 def _limited(parent: int) -> TPM_RH | None:
-    """Returns the hierarchy that a firmware-limited or SVN-limited hierarchy belongs to.
-
-    Returns None for other handles (Part 2, version 1.84, §7.4).
-    """
+    """Returns the hierarchy that a firmware- or SVN-limited one belongs to, or None (Part 2, v1.84, §7.4)."""
     for number in (parent - TPM_RH.FW_OWNER, (parent - TPM_RH.SVN_OWNER_BASE) >> 16):
         if 0 <= number < len(_HIERARCHIES):
             return _HIERARCHIES[number]
@@ -448,10 +438,7 @@ def _private(privkey: bytes) -> None:
 
 
 def _sized(wire: Any, data: bytes, name: str) -> Any:
-    """Returns the content of a TPM2B, parsed by `wire`, that takes up all of `data`.
-
-    `name` is the field's name for the message of KeyFileError.
-    """
+    """Returns the content of the TPM2B that takes up all of `data`; `name` is the field, for errors."""
     try:
         return wire.parse(data)
     except DecodeError as error:

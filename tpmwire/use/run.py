@@ -155,10 +155,7 @@ class Run:
             self.tpm.flush(transient)
 
     def _needs_public_area(self) -> bool:
-        """Returns whether the key's public area must be read before the session is opened.
-
-        A policy session needs the key's nameAlg.
-        """
+        """Returns whether a policy session needs the key's nameAlg, so that the public area must be read first."""
         key = self.key
         needed = key.protected or bool(key.auth) or key.pcrs is None
         return self._kind() == TPM_SE.POLICY and self.public is None and self.name is None and needed
@@ -296,10 +293,7 @@ class Run:
         return self.tpm.execute(command, *uses).out_private
 
     def _add_encryption(self, uses: tuple[Password | Use, ...]) -> tuple[Password | Use, ...]:
-        """Returns the authorizations of a command.
-
-        If the key is protected, a session among the authorizations encrypts the command's first parameter.
-        """
+        """Returns `uses`; if the key is protected, a session in it encrypts the command's first parameter."""
         session = self.companion or self.session
         if not self.key.protected or session is None:
             return uses
