@@ -48,14 +48,15 @@ class Observed:
 class Tpm:
     """An open TPM. A context manager that flushes the handles it opened and closes the transport on every exit.
 
-    `observe` is called with an `Observed` after each command. `close` calls `abandon` if the TPM is still busy
-    with a timed-out command, but has objects or sessions to flush. The argument of `abandon` is a function that
-    waits for the response, for a number of seconds, and then cleans up. `abandon` returns whether it will call
-    that function. Without `abandon`, `close` waits for one more timeout.
+    `observe` is called with an `Observed` after each command.
 
-    `for_one_use` says that the TPM is closed after one use of a key. If closing the transport flushes all handles,
-    as with the kernel's resource manager, `leaves` is then True, and no flush is needed after the last command.
-    The resource manager would save and load the handles around every further command.
+    If a timed-out command still runs when the TPM is closed, and handles must be flushed, `close` calls
+    `abandon(cleanup)`. `cleanup(seconds)` waits for the response, then flushes. `abandon` returns True if it will
+    call `cleanup`. Without `abandon`, `close` waits for one more timeout.
+
+    Set `for_one_use` if the TPM is closed after a single use of a key. `leaves` is then True if closing the
+    transport flushes all handles, as with the kernel's resource manager. Explicit flushes are then omitted, because
+    the resource manager saves and loads the handles around every further command.
     """
 
     def __init__(

@@ -502,7 +502,7 @@ _shtab_tpmwire_decode_options=(
   "*--salt-file=[file with the plaintext salt of a recorded session, in hex or binary]:FILE:_files"
   "*--auth=[authValue of an entity in the recording]:VALUE:"
   "*--auth-file=[file with the password of an entity in the recording]:FILE:_files"
-  "--color=[colors, which need the extra tpmwire\[color\]]:color:(auto always never)"
+  "--color=[when to print colors]:color:(auto always never)"
   "(*)::commands and responses to explain:_files"
 )
 
@@ -918,7 +918,7 @@ _shtab_tpmwire_send_options=(
   "--dry-run[explain the commands without sending them]"
   "--format=[output]:format:(text json jsonl)"
   "--secrets[show passwords and other secret fields]"
-  "--color=[colors, which need the extra tpmwire\[color\]]:color:(auto always never)"
+  "--color=[when to print colors]:color:(auto always never)"
   "(*)::command and its fields:"
 )
 
@@ -1061,7 +1061,7 @@ _shtab_tpmwire_sign_defaults_added=0
 _shtab_tpmwire_spec_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print a JSON object]"
-  "--color=[colors, which need the extra tpmwire\[color\]]:color:(auto always never)"
+  "--color=[when to print colors]:color:(auto always never)"
   ":command, structure or constant:"
   ":value to decode as NAME:"
 )
@@ -1344,7 +1344,7 @@ _shtab_tpmwire_trace_options=(
   "--out=[file to write the explanations to]:FILE:_files"
   "--format=[explanations as text, or as JSON Lines with one tree per line]:format:(text jsonl)"
   "--secrets[show passwords and other secret fields]"
-  "--color=[colors, which need the extra tpmwire\[color\]]:color:(auto always never)"
+  "--color=[when to print colors]:color:(auto always never)"
   "(-)*::the program and its arguments, after --:_tpmwire_program"
 )
 

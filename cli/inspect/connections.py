@@ -28,8 +28,8 @@ _NUMBERS = 1 << 32
 def read_connections(segments: Iterable[Segment]) -> Iterator[Exchange]:
     """Yields (command, response) pairs from TCP segments, in the order of the responses.
 
-    Warns at the end if segments are missing. The memory needed does not grow with the number of segments. An error
-    raised by `segments` is passed on after the exchanges before it.
+    Warns at the end if segments are missing. The memory needed does not grow with the number of segments. If
+    `segments` raises an error, yields the exchanges before the error, then raises it again.
     """
     connections: dict[frozenset[End], Connection] = {}
     lost, failure = False, None

@@ -97,9 +97,9 @@ class ProfileCommand:
 
 
 def _with_profile(settings: RunSettings, name: str) -> RunSettings:
-    """Returns a copy of a line's settings with profile `name`, which the line's --profile option names.
+    """Returns a copy of a credential_process line's settings, with the profile `name` read from ~/.aws/config.
 
-    If the line has no region, the copy has the region of the environment or of the profile.
+    If the settings have no region, the copy has the region of the environment or of the profile.
     """
     found = settings.copy()
     found.aws_profile = load_config(os.environ).profile(name)

@@ -30,7 +30,9 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 
 
 class Service(NamedTuple):
-    """The offer of the credential server: credentials and, with `imds`, EC2's metadata to every client.
+    """Settings of the credential server's responses.
+
+    With `imds`, every client can read credentials and region as from EC2's instance metadata service.
 
     `region` is the region that the metadata service reports; None if unknown. Without `token`, /credentials does
     not exist. With `process`, /process returns a credential_process document to trusted clients.

@@ -36,8 +36,8 @@ def add_color_option(parser: argparse._ActionsContainer) -> None:
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
-        help="colors, which need the extra tpmwire[color] (auto, the default: on a terminal, unless NO_COLOR or "
-        "FORCE_COLOR is set)",
+        help="when to print colors (default: auto, on a terminal; NO_COLOR and FORCE_COLOR override auto); needs "
+        "the extra tpmwire[color]",
     )
 
 

@@ -119,7 +119,7 @@ def _names() -> dict[int, str]:
 
 
 def type_name(declared: Any) -> str:
-    """Returns the standard's name of the type of an annotation or a construct; empty for a type without a name."""
+    """Returns the type name of an annotation or a construct, such as TPM2B_DIGEST; "" if it has none."""
     return _type_name(wire_of(declared))
 
 

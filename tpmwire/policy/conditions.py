@@ -86,9 +86,10 @@ class PolicyNV(
     operation: TPM_EO_ID
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Makes the TPM compare the index's data.
+        """Executes TPM2_PolicyNV in the policy session `session`.
 
-        By default, the index's empty authValue authorizes the command. Raises TpmError.
+        `authorized` authorizes the index, by default with an empty authValue. Raises TpmError, also if the comparison
+        is false.
         """
         from ..sessions import Password  # late: computing digests needs no sessions
 

@@ -46,7 +46,7 @@ class CreatePrimary(Command, code=TPM_CC.CreatePrimary, spec="Part 3 §24.1"):
 
 
 class Clear(Command, code=TPM_CC.Clear, spec="Part 3 §24.6"):
-    """Clears the owner hierarchy with all its objects."""
+    """Removes all keys of the owner and endorsement hierarchies, and empties their authValues and lockout's."""
 
     auth_handle: Annotated[TPMI_RH_CLEAR, USER]
 
