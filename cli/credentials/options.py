@@ -110,10 +110,7 @@ OUTPUT_OPTIONS = frozenset(OutputSettings.__annotations__) - frozenset(Credentia
 
 
 class Role(NamedTuple):
-    """Options for assuming a role or a chain of roles. Tags are KEY=VALUE.
-
-    In a chain, policies, tags and the other limits apply to the last role only.
-    """
+    """Options for assuming a role or a chain, whose last role gets policies and limits. Tags are KEY=VALUE."""
 
     arns: Sequence[str]
     session_name: str | None = None
@@ -427,10 +424,7 @@ def read_role(settings: RunSettings) -> Role:
 
 
 def key_place(text: str) -> int | str:
-    """Parses a persistent handle that begins with 0x; returns any other text as the path of a key file.
-
-    Raises ArgumentTypeError for an invalid handle.
-    """
+    """Parses a persistent handle, 0x...; returns other text as a key file's path. Raises ArgumentTypeError."""
     return persistent_handle(text) if text[:2].lower() == "0x" else text
 
 

@@ -88,8 +88,8 @@ class PolicyNV(
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
         """Executes TPM2_PolicyNV in the policy session `session`.
 
-        `authorized` authorizes the index, by default with an empty authValue. Raises TpmError, also if the comparison
-        is false.
+        `authorized` authorizes the index, by default with an empty authValue. Raises TpmError, for instance if the
+        comparison is false.
         """
         from ..sessions import Password  # late: computing digests needs no sessions
 

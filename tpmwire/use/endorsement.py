@@ -183,7 +183,7 @@ def own_key(
             expected.append((kind, template, public))
     if not expected:
         raise UnusableCertificateError(
-            "unsupported public key in the certificate: its type, size or curve matches no template of an endorsement key"
+            "unsupported public key in the certificate: its type, size or curve matches no template"
         )
     for handle in nv.handles(tpm, *PERSISTENT):
         loaded = read_loaded(tpm, handle)
