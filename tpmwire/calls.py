@@ -23,6 +23,7 @@ from .primary import create_primary as _create_primary
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Use
 from .spec.codes import TPM_RC_SIGNATURE
+from .spec.commands.attestation import Certify, Quote
 from .spec.commands.nv import NV_DefineSpace, NV_Read, NV_ReadPublic, NV_UndefineSpace, NV_Write
 from .spec.commands.objects import Create, Load, Unseal
 from .spec.commands.pcr import PCR_Extend
@@ -46,8 +47,10 @@ from .state.pcrs import read_pcrs
 from .tpm import Tpm
 
 __all__ = [
+    "Attested",
     "Blob",
     "capabilities",
+    "certify",
     "commands",
     "create",
     "create_primary",
@@ -61,6 +64,7 @@ __all__ = [
     "pcr_extend",
     "pcr_read",
     "properties",
+    "quote",
     "random",
     "read_public",
     "seal",
@@ -79,6 +83,13 @@ class Blob(NamedTuple):
 
     public: TPMT_PUBLIC
     private: bytes
+
+
+class Attested(NamedTuple):
+    """A statement of the TPM (a TPMS_ATTEST in its wire form) and its signature, for `tpmwire.attest.verify`."""
+
+    message: bytes
+    signature: TPMT_SIGNATURE
 
 
 def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
@@ -249,6 +260,48 @@ def verify(tpm: Tpm, key: int | Loaded, digest: bytes, signature: TPMT_SIGNATURE
             return False
         raise
     return True
+
+
+def quote(
+    tpm: Tpm,
+    key: int | Loaded,
+    pcrs: str | tuple[TPMS_PCR_SELECTION, ...],
+    nonce: bytes,
+    scheme: TPMT_SIG_SCHEME | None = None,
+    *,
+    by: Password | Use = NOBODY,
+    companions: Sequence[Use] = (),
+) -> Attested:
+    """Returns a signed statement of PCR values (Part 3, §18.4), by default with the key's scheme.
+
+    `pcrs` is a list such as `sha256:0,7+sha1:23`. `nonce` is the verifier's random number, at most as long as the
+    TPM's largest digest. Raises PolicyError for an invalid list of PCRs.
+    """
+    selection = parse_pcrs(pcrs) if isinstance(pcrs, str) else pcrs
+    chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)
+    response = tpm.execute(Quote(_handle(key), nonce, chosen, selection), by, *companions)
+    return Attested(response.quoted, response.signature)
+
+
+def certify(
+    tpm: Tpm,
+    item: int | Loaded,
+    key: int | Loaded,
+    nonce: bytes,
+    scheme: TPMT_SIG_SCHEME | None = None,
+    *,
+    item_by: Password | Use = NOBODY,
+    by: Password | Use = NOBODY,
+    companions: Sequence[Use] = (),
+) -> Attested:
+    """Returns a statement, signed by `key`, that the object `item` is loaded in the TPM (Part 3, §18.2).
+
+    `item_by` authorizes the object, `by` the signing key. `nonce` is the verifier's random number.
+    """
+    chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)
+    command = Certify(_handle(item), _handle(key), nonce, chosen)
+    response = tpm.execute(command, item_by, by, *companions)
+    return Attested(response.certify_info, response.signature)
 
 
 def nv_define(

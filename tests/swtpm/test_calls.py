@@ -18,6 +18,7 @@ from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyPCR
 from tpmwire.sessions import Password, SessionStart
+from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CERTIFY_INFO, TPMS_QUOTE_INFO
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_ECC, TPM_PT, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
 from tpmwire.spec.structures import (
     TPMS_ECC_PARMS,
@@ -30,6 +31,19 @@ from tpmwire.spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
+RESTRICTED = TPMT_PUBLIC(
+    TPM_ALG.ECC,
+    TPM_ALG.SHA256,
+    templates.srk_ecc().object_attributes & ~TPMA_OBJECT.DECRYPT | TPMA_OBJECT.SIGN_ENCRYPT,
+    b"",
+    TPMS_ECC_PARMS(
+        TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL),
+        TPMT_ECC_SCHEME(TPM_ALG.ECDSA, TPMS_SCHEME_HASH(TPM_ALG.SHA256)),
+        TPM_ECC.NIST_P256,
+        TPMT_KDF_SCHEME(TPM_ALG.NULL),
+    ),
+    TPMS_ECC_POINT(b"", b""),
+)
 KEY, AUTH, INDEX = b"a key of thirty-two octets, told.", b"a password", 0x01000010
 
 
@@ -207,3 +221,19 @@ def test_a_name_that_is_not_that_of_the_object_is_refused(swtpm: Swtpm) -> None:
         tpm.transport = honest
         assert calls.unseal(tpm, parent, blob) == b"to be kept"
     assert held(swtpm) == ""
+
+
+def test_quote_and_certify(tpm: tpmwire.Tpm) -> None:
+    key = calls.create_primary(tpm, RESTRICTED)
+    quoted = calls.quote(tpm, key, "sha256:0,7+sha1:16", b"a nonce")
+    attest = TPMS_ATTEST.parse(quoted.message)
+    assert attest.extra_data == b"a nonce"
+    assert isinstance(attest.attested, TPMS_QUOTE_INFO)
+    assert attest.attested.pcr_select == parse_pcrs("sha256:0,7+sha1:16")
+    assert calls.verify(tpm, key, hashlib.sha256(quoted.message).digest(), quoted.signature)
+    certified = calls.certify(tpm, calls.create_primary(tpm), key, b"another")
+    info = TPMS_ATTEST.parse(certified.message).attested
+    assert isinstance(info, TPMS_CERTIFY_INFO)
+    assert info.name == calls.create_primary(tpm).name
+    with pytest.raises(PolicyError):
+        calls.quote(tpm, key, "sha256:99", b"")
