@@ -13,6 +13,7 @@ __all__ = [
     "DecodeError",
     "DeviceBusyError",
     "EncodeError",
+    "InputError",
     "KeyFileError",
     "NoCertificateError",
     "NvError",
@@ -83,6 +84,10 @@ class DecodeError(WireError):
     def __str__(self) -> str:
         where = f"{'.'.join(self.path)}: " if self.path else ""
         return f"{where}{self.reason} (at byte {self.offset}, {self.left} left)"
+
+
+class InputError(TpmwireError):
+    """An input is damaged, or is not in a format that tpmwire reads."""
 
 
 class TransportError(TpmwireError):

@@ -16,6 +16,7 @@ EXIT_CODES = {
     "UsageError": (2, "usage: an option, a value or a file is not valid; nothing was sent"),
     "RequestError": (2, ""),
     "EncodeError": (2, ""),
+    "InputError": (2, ""),
     "TransportError": (3, "the TPM is not available: no device, no permission, busy, or no response in time"),
     "MissingDeviceError": (3, ""),
     "WireError": (3, ""),

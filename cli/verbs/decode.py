@@ -33,15 +33,15 @@ import os
 from collections.abc import Iterator
 
 from tpmwire.explain import Node, explain_response, explain_stream
+from tpmwire.explain.readers.plain_messages import pair_messages, split_messages
+from tpmwire.explain.readers.recordings import open_recording
 from tpmwire.spec.constants import TPM_CC
 
-from ..inspect.plain_messages import pair_messages, split_messages
-from ..inspect.recordings import open_recording
 from ..inspect.session_keys import SessionKeys, session_keys
 from ..inspect.source import Source, open_sources
 from ..inspect.writers import HtmlWriter, JsonLinesWriter, JsonWriter, TextWriter, Writer
 from ..terminal.colors import ColorSettings, add_color_option, printer
-from ..terminal.messages import UsageError
+from ..terminal.messages import UsageError, warn
 from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
@@ -161,7 +161,7 @@ def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer
 
     If `code` is given, all messages are responses to the command with this code.
     """
-    recording = open_recording(source)
+    recording = open_recording(source.file, source.name, warn)
     if isinstance(recording, bytes):
         messages = split_messages(recording, source.name)
         if code is not None:

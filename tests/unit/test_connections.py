@@ -4,17 +4,19 @@ import io
 
 import pytest
 
-from cli.inspect.connections import EARLY, OPEN, UNANSWERED, read_connections
-from cli.inspect.packets import read_segments
-from cli.terminal.messages import UsageError
 from tests.support.captures import COMMAND, ERROR, FROM, RESPONSE, TO, Capture, frame, recorded
+from tpmwire.errors import InputError
+from tpmwire.explain.readers.connections import EARLY, OPEN, UNANSWERED, read_connections
+from tpmwire.explain.readers.packets import read_segments
 
 OTHER = bytes.fromhex("80010000000c0000017b0011")
+warnings: list[str] = []
 LONGER = bytes.fromhex("80010000000c0000017b0012")
 
 
 def exchanges(frames: list[bytes]) -> list[tuple[bytes, bytes]]:
-    return list(read_connections(read_segments(io.BytesIO(recorded(frames)), "talk")))
+    warnings.clear()
+    return list(read_connections(read_segments(io.BytesIO(recorded(frames)), "talk"), warnings.append))
 
 
 def test_exchanges_of_two_connections_come_in_their_order() -> None:
@@ -28,22 +30,21 @@ def test_exchanges_of_two_connections_come_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("captured", [(False, True), (True, False), (False, False)])
-def test_what_a_capture_lacks_costs_no_other_message(
-    captured: tuple[bool, bool], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_capture_lacks_costs_no_other_message(captured: tuple[bool, bool]) -> None:
     talk = Capture().to(COMMAND).back(RESPONSE)
     talk.to(OTHER, captured=captured[0]).back(ERROR, captured=captured[1])
     for _ in range(2):
         talk.to(LONGER).back(RESPONSE)
     middle = [(OTHER, b"")] if captured[0] else []
     assert exchanges(talk.frames) == [(COMMAND, RESPONSE), *middle, (LONGER, RESPONSE), (LONGER, RESPONSE)]
-    assert capsys.readouterr().err.count("the capture lacks packets") == 1
+    assert "the capture lacks packets" in warnings[0]
+    assert len(warnings) == 1
 
 
-def test_a_missing_part_of_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_part_of_a_message() -> None:
     talk = Capture().to(OTHER[:5]).to(OTHER[5:], captured=False).back(ERROR).to(COMMAND).back(RESPONSE)
     assert exchanges(talk.frames) == [(COMMAND, RESPONSE)]
-    assert "lacks packets" in capsys.readouterr().err
+    assert "lacks packets" in warnings[0]
 
 
 def test_a_segment_that_never_comes_does_not_hold_the_others() -> None:
@@ -53,12 +54,12 @@ def test_a_segment_that_never_comes_does_not_hold_the_others() -> None:
     assert exchanges(frames) == [(OTHER, b"")] * (EARLY + 2)
 
 
-def test_no_warning_for_what_is_complete_or_not_a_tpms(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_warning_for_what_is_complete_or_not_a_tpms() -> None:
     web = Capture().to(b"GET / HTTP/1.1\r\n").to(b"Host: x\r\n\r\n", captured=False).back(b"HTTP/1.1 200 OK\r\n")
     web.to(b"GET / HTTP/1.1\r\n\r\n").back(b"HTTP/1.1 200 OK\r\n")
     talk = Capture(40001).to(COMMAND).back(RESPONSE)
     assert exchanges([*web.frames, *talk.frames]) == [(COMMAND, RESPONSE)]
-    assert capsys.readouterr().err == ""
+    assert warnings == []
 
 
 def test_simulators_frames_in_single_segments() -> None:
@@ -95,6 +96,6 @@ def test_a_truncated_packet_costs_only_itself() -> None:
     whole, shorter = recorded(frames), recorded(frames[:-1])
     for size in range(len(shorter) + 1, len(whole)):
         found: list[tuple[bytes, bytes]] = []
-        with pytest.raises(UsageError, match=r"talk: the capture is truncated: expected \d+ bytes, got \d+; "):
+        with pytest.raises(InputError, match=r"talk: the capture is truncated: expected \d+ bytes, got \d+; "):
             found.extend(read_connections(read_segments(io.BytesIO(whole[:size]), "talk")))
         assert found == [(COMMAND, RESPONSE), (OTHER, b"")]

@@ -12,20 +12,19 @@ from pathlib import Path
 import dpkt
 import pytest
 
-from cli.inspect.recordings import open_recording
-from cli.inspect.source import Source
-from cli.terminal.messages import UsageError
 from cli.toolbox import main
 from tests.support.captures import COMMAND, ERROR, FROM, RESPONSE, TO, frame, recorded
+from tpmwire.errors import InputError
 from tpmwire.explain import explain_command, explain_response
 from tpmwire.explain.html import as_html
+from tpmwire.explain.readers.recordings import open_recording
 
 Talk = list[tuple[bytes, bytes]]
 
 
 def read_exchanges(data: bytes) -> Talk | None:
     """The exchanges of a recording; None for another input."""
-    recording = open_recording(Source("the recording", io.BytesIO(data)))
+    recording = open_recording(io.BytesIO(data), "the recording")
     return None if isinstance(recording, bytes) else list(recording)
 
 
@@ -108,7 +107,7 @@ def test_ports_used_again_a_start_in_the_middle_and_strangers() -> None:
     assert read_exchanges(recorded(middle)) == [(COMMAND, ERROR)]
     strange = [b"", b"\0" * 13, bytes(60), *conversation(b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")]
     assert read_exchanges(recorded([*strange, *twice])) == read_exchanges(recorded(twice))
-    with pytest.raises(UsageError, match=r"no TPM 2\.0 command or response"):
+    with pytest.raises(InputError, match=r"no TPM 2\.0 command or response"):
         read_exchanges(recorded(strange))
 
 
@@ -116,11 +115,11 @@ def test_broken_captures_are_refused_or_read_as_far_as_they_go() -> None:
     for writer in (dpkt.pcap.Writer, dpkt.pcapng.Writer):
         whole = recorded(conversation(COMMAND, RESPONSE), writer)
         for place in range(4, len(whole)):
-            with contextlib.suppress(UsageError):
+            with contextlib.suppress(InputError):
                 read_exchanges(whole[:place])
-            with contextlib.suppress(UsageError):
+            with contextlib.suppress(InputError):
                 read_exchanges(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        with pytest.raises(UsageError, match="capture"):
+        with pytest.raises(InputError, match="capture"):
             read_exchanges(whole[:20])
 
 

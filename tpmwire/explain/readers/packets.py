@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, BinaryIO, NamedTuple
 
-from ..terminal.messages import UsageError
+from ...errors import InputError
 
 __all__ = ["End", "Segment", "is_capture", "read_segments"]
 
@@ -39,13 +39,13 @@ def is_capture(head: bytes) -> bool:
 def read_segments(file: BinaryIO, name: str) -> Iterator[Segment]:
     """Yields the TCP segments of a capture while it is read.
 
-    Raises UsageError if the capture is damaged. If it is truncated, raises UsageError after the last complete
+    Raises InputError if the capture is damaged. If it is truncated, raises InputError after the last complete
     packet.
     """
     try:
         dpkt: Any = import_module("dpkt")
     except ImportError as error:
-        raise UsageError("reading network captures needs dpkt: pip install 'tpmwire[explain]'") from error
+        raise InputError("reading network captures needs dpkt: pip install 'tpmwire[explain]'") from error
     try:
         checked = _Blocks(file, name)
         reader = (dpkt.pcapng if checked.is_pcapng else dpkt.pcap).Reader(checked)
@@ -58,7 +58,7 @@ def read_segments(file: BinaryIO, name: str) -> Iterator[Segment]:
                     (ip.src, tcp.sport), (ip.dst, tcp.dport), tcp.seq, tcp.ack, tcp.flags, bytes(tcp.data)
                 )
     except (dpkt.Error, ValueError, struct.error, IndexError, KeyError) as error:
-        raise UsageError(
+        raise InputError(
             f"{name}: the capture is damaged, or in a format that dpkt does not support: {error}"
         ) from error
 
@@ -66,7 +66,7 @@ def read_segments(file: BinaryIO, name: str) -> Iterator[Segment]:
 class _Blocks:
     """A capture file for dpkt's readers, which alternately read a header and a body.
 
-    Raises UsageError if a read returns fewer bytes than requested; dpkt would return a truncated packet.
+    Raises InputError if a read returns fewer bytes than requested; dpkt would return a truncated packet.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -85,7 +85,7 @@ class _Blocks:
         at_boundary = self._reads > 0 and self._reads % 2 == (0 if self.is_pcapng else 1)
         self._reads += 1
         if len(octets) < size and (octets or not at_boundary):
-            raise UsageError(
+            raise InputError(
                 f"{self._name}: the capture is truncated: expected {size} bytes, got {len(octets)}; "
                 "only the messages before that are explained"
             )

@@ -1,6 +1,6 @@
 """Recognizes a message of a TPM by its header."""
 
-from tpmwire.spec.constants import TPM_CC
+from ...spec.constants import TPM_CC
 
 __all__ = ["HEADER", "LARGEST", "TAGS", "Exchange", "begins_message", "is_command", "is_message"]
 

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from ..terminal.messages import UsageError
-from .message import HEADER, TAGS, Exchange, is_command
+from ...errors import InputError
+from .headers import HEADER, TAGS, Exchange, is_command
 
 __all__ = ["pair_messages", "split_messages"]
 
 
 def split_messages(data: bytes, name: str) -> list[bytes]:
-    """Returns the messages in `data`, which is hex or binary. Raises UsageError, which names the input `name`.
+    """Returns the messages in `data`, which is hex or binary. Raises InputError, which names the input `name`.
 
     Text with one message per line is decoded line by line, so that a damaged line does not affect other messages.
     """
@@ -18,7 +18,7 @@ def split_messages(data: bytes, name: str) -> list[bytes]:
 
 
 def pair_messages(messages: list[bytes]) -> Iterator[Exchange]:
-    """Yields consecutive messages as (command, response). Raises UsageError for a response without a command."""
+    """Yields consecutive messages as (command, response). Raises InputError for a response without a command."""
     waiting = b""
     for message in messages:
         if is_command(message):
@@ -29,7 +29,7 @@ def pair_messages(messages: list[bytes]) -> Iterator[Exchange]:
             yield waiting, message
             waiting = b""
         elif len(message) >= HEADER and message[:2] in TAGS:
-            raise UsageError(
+            raise InputError(
                 "this is a response; give its command with --command NAME, or put the command before it"
             )
         else:  # not a message
@@ -41,7 +41,7 @@ def pair_messages(messages: list[bytes]) -> Iterator[Exchange]:
 def _pieces(data: bytes, name: str) -> list[bytes]:
     """Decodes hex or binary input into pieces: one per line if each line begins with a tag, else one in all."""
     if not data.strip():
-        raise UsageError(f"{name} is empty; give a command or response in hex or binary")
+        raise InputError(f"{name} is empty; give a command or response in hex or binary")
     # A TPM's message begins with a byte that is not text.
     if data[:1] in (b"\x80", b"\x00"):
         return [data]
@@ -53,7 +53,7 @@ def _pieces(data: bytes, name: str) -> list[bytes]:
         return [bytes.fromhex(line) for line in lines]
     except ValueError:
         file = "an existing file, " if name[:1] in "'\"" else ""
-        raise UsageError(
+        raise InputError(
             f"{name} is not valid; expected hex, {file}or a TPM message, which begins with 8001 or 8002"
         ) from None
 

@@ -1,10 +1,10 @@
 """TCP connections between programs and a software TPM, reassembled while their segments are read."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from ..terminal.messages import UsageError, warn
-from .message import HEADER, LARGEST, TAGS, Exchange, begins_message, is_command
+from ...errors import InputError
+from .headers import HEADER, LARGEST, TAGS, Exchange, begins_message, is_command
 from .packets import End, Segment
 
 __all__ = ["read_connections"]
@@ -25,11 +25,13 @@ _SYN, _ACK = 0x02, 0x10
 _NUMBERS = 1 << 32
 
 
-def read_connections(segments: Iterable[Segment]) -> Iterator[Exchange]:
+def read_connections(
+    segments: Iterable[Segment], warn: Callable[[str], None] = lambda text: None
+) -> Iterator[Exchange]:
     """Yields (command, response) pairs from TCP segments, in the order of the responses.
 
-    Warns at the end if segments are missing. The memory needed does not grow with the number of segments. If
-    `segments` raises an error, yields the exchanges before the error, then raises it again.
+    Calls `warn` with a message at the end if segments are missing. The memory needed does not grow with the
+    number of segments. If `segments` raises an error, yields the exchanges before the error, then raises it again.
     """
     connections: dict[frozenset[End], Connection] = {}
     lost, failure = False, None
@@ -47,7 +49,7 @@ def read_connections(segments: Iterable[Segment]) -> Iterator[Exchange]:
                 oldest = connections.pop(next(iter(connections)))
                 yield from oldest.end()
                 lost |= oldest.lost
-    except UsageError as error:
+    except InputError as error:
         failure = error
     for connection in connections.values():
         yield from connection.end()
