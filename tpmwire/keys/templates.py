@@ -1,8 +1,13 @@
-"""Templates of well-known primary keys, and of the keys that tpmwire creates.
+"""Templates of well-known primary keys, of the keys that tpmwire creates, and of any key by its name or purpose.
+
+    templates.signing("ecc384")                               # by purpose
+    templates.parse_template("rsa2048:rsapss-sha256:null")    # by the name that tpm2-tools uses
 
 A primary key is derived from its hierarchy's seed and its template. Exactly the same bytes give the same key. The
 templates are functions, so that a run creates only the templates that it needs.
 """
+
+from typing import TYPE_CHECKING
 
 from ..spec.constants import TPM_ALG, TPM_ECC, TPM_HT, TPMA_OBJECT
 from ..spec.structures import (
@@ -19,16 +24,24 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
+if TYPE_CHECKING:
+    from ..policy.policy import Policy
+
 __all__ = [
+    "attestation",
+    "decryption",
     "ek_ecc",
     "ek_rsa",
     "h1_primary",
     "h2_primary",
     "hmac_key",
+    "parse_template",
     "rsa_parent_of",
     "sealed",
+    "signing",
     "srk_ecc",
     "srk_rsa",
+    "storage",
 ]
 
 _PRIMARY = (
@@ -41,6 +54,8 @@ _PRIMARY = (
 # The storage primary usually has an empty authValue, so a lockout would protect nothing.
 _STORAGE = _PRIMARY | TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.NO_DA
 _ENDORSEMENT = _PRIMARY | TPMA_OBJECT.ADMIN_WITH_POLICY
+
+_NONE = TPMA_OBJECT(0)
 
 # The digest of PolicySecret(TPM_RH_ENDORSEMENT) in SHA-256: PolicyA of the EK profile, B.6.2.
 _EK_POLICY = bytes.fromhex("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa")
@@ -122,21 +137,27 @@ def ek_ecc() -> TPMT_PUBLIC:
 
 
 def hmac_key(
-    auth_policy: bytes = b"", *, with_auth: bool = True, hash_alg: TPM_ALG = TPM_ALG.SHA256
+    auth_policy: bytes = b"",
+    *,
+    with_auth: bool = True,
+    hash_alg: TPM_ALG = TPM_ALG.SHA256,
+    generated: bool = False,
 ) -> TPMT_PUBLIC:
     """Returns the template of an HMAC key that cannot be duplicated, for TPM2_Create.
 
-    TPM2_Create gets the key's bytes in `inSensitive.data`. `hash_alg` is the hash of the HMAC. `auth_policy` is a
-    SHA-256 digest, because nameAlg is SHA-256. A key with a policy is authorized by its policy only. `with_auth`
-    says whether the key has an authValue, which authorizes the key directly or through its policy. If the key has
-    an authValue, wrong guesses count towards the dictionary attack lockout (Part 1, §19.8.2). Otherwise noDA is
-    set, and a lockout does not block the key.
+    TPM2_Create gets the key's bytes in `inSensitive.data`, unless the TPM generates them (`generated`). `hash_alg`
+    is the hash of the HMAC. `auth_policy` is a SHA-256 digest, because nameAlg is SHA-256. A key with a policy is
+    authorized by its policy only. `with_auth` says whether the key has an authValue, which authorizes the key
+    directly or through its policy. If the key has an authValue, wrong guesses count towards the dictionary attack
+    lockout (Part 1, §19.8.2). Otherwise noDA is set, and a lockout does not block the key.
     """
     attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.SIGN_ENCRYPT
     if not auth_policy:
         attributes |= TPMA_OBJECT.USER_WITH_AUTH
     if not with_auth:
         attributes |= TPMA_OBJECT.NO_DA
+    if generated:
+        attributes |= TPMA_OBJECT.SENSITIVE_DATA_ORIGIN
     scheme = TPMT_KEYEDHASH_SCHEME(TPM_ALG.HMAC, TPMS_SCHEME_HASH(hash_alg))
     return TPMT_PUBLIC(
         TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, attributes, auth_policy, TPMS_KEYEDHASH_PARMS(scheme), b""
@@ -155,3 +176,73 @@ def sealed(auth_policy: bytes = b"") -> TPMT_PUBLIC:
         attributes |= TPMA_OBJECT.USER_WITH_AUTH
     parameters = TPMS_KEYEDHASH_PARMS(TPMT_KEYEDHASH_SCHEME(TPM_ALG.NULL))
     return TPMT_PUBLIC(TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, attributes, auth_policy, parameters, b"")
+
+
+def parse_template(
+    name: str,
+    attributes: str | TPMA_OBJECT | None = None,
+    *,
+    policy: "Policy | bytes" = b"",
+    name_alg: TPM_ALG = TPM_ALG.SHA256,
+    primary: bool = False,
+    with_data: bool = False,
+) -> TPMT_PUBLIC:
+    """Returns the template with the name that tpm2-tools uses, such as `ecc:ecdsa-sha256:null` or `aes128cfb`.
+
+    `attributes` are written as `fixedtpm|sign|noda`. By default they are those of tpm2_create, or of
+    tpm2_createprimary if `primary`; `with_data` says that the caller supplies the object's data, as with
+    `tpm2_create -i`. An object with a policy is authorized by its policy only, unless `attributes` say otherwise.
+    Raises EncodeError for an invalid name, and for attributes that contradict the scheme.
+    """
+    from .template_names import parse_attributes, parse_name  # late: a credential run must not load it
+
+    parsed, digest = parse_name(name), policy if isinstance(policy, bytes) else policy.digest(name_alg)
+    if attributes is None:
+        chosen = parsed.default_attributes(primary=primary, with_data=with_data, policy=digest)
+    else:
+        chosen = parse_attributes(attributes)
+    return parsed.build(chosen, digest, name_alg)
+
+
+def signing(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
+    """Returns the template of a signing key.
+
+    `algorithm` is a name such as `ecc384`, `rsa3072` or `rsa2048:rsapss-sha256`. Without a scheme in the name,
+    each signature may have any scheme and hash. Raises EncodeError.
+    """
+    return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=_NONE)
+
+
+def attestation(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
+    """Returns the template of an attestation key: a restricted signing key, which signs only the TPM's statements.
+
+    The default scheme is ECDSA with the hash of the curve's size, or RSASSA with SHA-256. Raises EncodeError.
+    """
+    return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=TPMA_OBJECT.RESTRICTED)
+
+
+def decryption(algorithm: str = "rsa2048", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
+    """Returns the template of a key for RSA decryption, for ECDH (`ecc`) or for a cipher (`aes128cfb`).
+
+    Without a scheme in the name, each decryption may have any padding. Raises EncodeError.
+    """
+    symmetric = algorithm.startswith(("aes", "camellia", "sm4"))  # such a key needs both attributes
+    return _build_for(algorithm, policy, _NONE if symmetric else TPMA_OBJECT.SIGN_ENCRYPT, _NONE)
+
+
+def storage(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
+    """Returns the template of a storage key, the parent of other keys, as tpm2_createprimary creates it.
+
+    Raises EncodeError.
+    """
+    return parse_template(algorithm, policy=policy, primary=True)
+
+
+def _build_for(algorithm: str, policy: "Policy | bytes", remove: TPMA_OBJECT, add: TPMA_OBJECT) -> TPMT_PUBLIC:
+    """Returns a template with the default attributes of tpm2_create, without `remove` and with `add`."""
+    from .template_names import parse_name  # late: a credential run must not load it
+
+    digest = policy if isinstance(policy, bytes) else policy.digest()
+    name = parse_name(algorithm)
+    attributes = name.default_attributes(primary=False, with_data=False, policy=digest) & ~remove | add
+    return (name.with_signing_scheme() if add else name).build(attributes, digest)
