@@ -59,7 +59,7 @@ class Profile:
 
     def section(self, key: str) -> dict[str, str]:
         """Returns the settings nested under `key`, such as the settings under s3; {} if there are none."""
-        return _nested(self._values, key)
+        return _get_section(self._values, key)
 
     def service(self, name: str) -> dict[str, str]:
         """Returns the settings of a service in the profile's services section; {} if there are none.
@@ -74,7 +74,7 @@ class Profile:
             raise RequestError(
                 f"{self} has services = {section!r}, but the config file has no such [services ...] section"
             )
-        return _nested(self._services[section], name)
+        return _get_section(self._services[section], name)
 
     def integer(self, key: str) -> int | None:
         """Returns setting `key` as an int; None if it is missing.
@@ -284,7 +284,7 @@ def _parse_value(path: str, text: str | None) -> str | dict[str, str]:
     return nested
 
 
-def _nested(values: Values, key: str) -> dict[str, str]:
+def _get_section(values: Values, key: str) -> dict[str, str]:
     value = values.get(key)
     return value if isinstance(value, dict) else {}
 

@@ -131,7 +131,7 @@ class ResponseReader:
         line = self._read_line()
         if not line:
             raise NoMessageError
-        version, _, rest = _without_end(line).partition(b" ")
+        version, _, rest = _strip_line_end(line).partition(b" ")
         code, _, _reason = rest.partition(b" ")
         of_http_1 = len(version) == 8 and version.startswith(b"HTTP/1.") and version[7:].isdigit()
         if not (of_http_1 and len(code) == 3 and code.isdigit() and code >= b"100"):
@@ -143,7 +143,7 @@ class ResponseReader:
         while line := self._read_line():
             if not line.endswith(b"\n"):
                 break
-            text = _without_end(line)
+            text = _strip_line_end(line)
             if not text:
                 return fields
             if b"\r" in text or b"\0" in text:
@@ -192,13 +192,13 @@ class ResponseReader:
         line = self._read_line()
         if not line.endswith(b"\n"):
             raise TruncatedMessageError
-        size = _without_end(line).partition(b";")[0].strip(_BLANK)
+        size = _strip_line_end(line).partition(b";")[0].strip(_BLANK)
         if not size or size.translate(None, _HEX) or len(size) > 15:
             raise InvalidMessageError("invalid chunk size")
         if count := int(size, 16):
             return count
         self._chunked = False
-        while _without_end(self._read_line()):
+        while _strip_line_end(self._read_line()):
             pass
         return 0
 
@@ -210,6 +210,6 @@ class ResponseReader:
             raise InvalidMessageError("invalid end of a chunk")
 
 
-def _without_end(line: bytes) -> bytes:
+def _strip_line_end(line: bytes) -> bytes:
     """Returns a line without CRLF or LF (RFC 9112 §2.2)."""
     return line.removesuffix(b"\n").removesuffix(b"\r")

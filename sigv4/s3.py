@@ -194,7 +194,7 @@ def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
         return _directory(bucket, region, settings)
     if match := _ALIAS.fullmatch(bucket):
         return _outposts_alias(bucket, match[1], match[2], region)
-    return _plain(bucket, region, settings)
+    return _locate_plain_bucket(bucket, region, settings)
 
 
 def _host(start: str, region: str, settings: S3Settings) -> str:
@@ -206,7 +206,7 @@ def _host(start: str, region: str, settings: S3Settings) -> str:
     return f"{start}{variant}.{region}.{partition(region)[2]}"
 
 
-def _plain(bucket: str, region: str, settings: S3Settings) -> Bucket:
+def _locate_plain_bucket(bucket: str, region: str, settings: S3Settings) -> Bucket:
     row = partition(region)
     url = settings.endpoint_url
     parts = split_url(url or "https://s3")

@@ -108,7 +108,7 @@ class Sigv4aSigner(Signer):
         *,
         region_set: str | None = None,
     ) -> None:
-        super().__init__(access_key_id, _no_hmac, session_token)
+        super().__init__(access_key_id, _refuse_hmac, session_token)
         self._sign_digest = sign_digest
         self._region_set = region_set
         if region_set is not None:
@@ -147,7 +147,7 @@ def _check_set(regions: str) -> None:
         raise RequestError(f"{regions!r} is not a valid set of regions; use e.g. us-east-1,eu-* or *")
 
 
-def _no_hmac(_message: bytes) -> bytes:
+def _refuse_hmac(_message: bytes) -> bytes:
     raise RequestError("SigV4A signs with an ECDSA key and has no HMAC; call sign() or presign()")
 
 

@@ -100,7 +100,7 @@ def _names(service: str) -> tuple[str, str]:
     return meta["endpointPrefix"], meta.get("signingName", meta["endpointPrefix"])
 
 
-def _usual(prefix: str, variant: str) -> Place:
+def _build_place(prefix: str, variant: str) -> Place:
     fips, dual = VARIANTS[variant]
     return f"{prefix}{'-fips' if fips else ''}.{{region}}.{{{'dual_suffix' if dual else 'suffix'}}}", ""
 
@@ -110,24 +110,30 @@ def _variants(service: str, prefix: str) -> dict[str, dict[str, Place]]:
 
     Variants with the same endpoints share an entry.
     """
-    found = {variant: _places(service, _usual(prefix, variant), variant) for variant in VARIANTS}
+    found = {variant: _places(service, _build_place(prefix, variant), variant) for variant in VARIANTS}
     found = {variant: places for variant, places in found.items() if places}
-    return min(_joined(found), _joined({key: _by_domain(places, key) for key, places in found.items()}), key=len)
+    return min(
+        _join_variants(found),
+        _join_variants({key: _by_domain(places, key) for key, places in found.items()}),
+        key=len,
+    )
 
 
-def _joined(found: dict[str, dict[str, Place]]) -> dict[str, dict[str, Place]]:
+def _join_variants(found: dict[str, dict[str, Place]]) -> dict[str, dict[str, Place]]:
     """Joins variants whose endpoints differ only by -fips. In the result, {fips} stands for -fips."""
     joined: dict[str, dict[str, Place]] = {}
     for variant in sorted(found, key="fb-d".index):
         fips, places = VARIANTS[variant][0], found[variant]
         if fips:
             places = {key: (host.replace("-fips", "{fips}"), signed) for key, (host, signed) in places.items()}
-        key = next((key for key, other in joined.items() if places == (other if fips else _plain(other))), "")
+        key = next(
+            (key for key, other in joined.items() if places == (other if fips else _remove_fips(other))), ""
+        )
         joined[key + variant] = joined.pop(key, places)
     return joined
 
 
-def _plain(places: dict[str, Place]) -> dict[str, Place]:
+def _remove_fips(places: dict[str, Place]) -> dict[str, Place]:
     return {key: (host.replace("{fips}", ""), signed) for key, (host, signed) in places.items()}
 
 

@@ -56,16 +56,16 @@ def _toolbox_page() -> str:
     lines += [
         ".SH DESCRIPTION",
         "Each verb has a manual page of its own, and lists its options with",
-        _marked("`--help`."),
+        _mark_options("`--help`."),
     ]
     for title, verbs in GROUPS.items():
-        lines += [f".SS {_escaped(title)}"]
+        lines += [f".SS {_escape_roff(title)}"]
         for verb, text in verbs.items():
-            lines += [".TP", f".BR {_escaped(_page_name(verb))} (1)", _marked(text)]
+            lines += [".TP", f".BR {_escape_roff(_page_name(verb))} (1)", _mark_options(text)]
     lines += _section("EXIT STATUS", exit_codes()) + _section("ENVIRONMENT", variables_of(toolbox_parser()))
     lines += [*_section("FILES", files_of(toolbox_parser())), ".SH EXAMPLES"]
     for command, text in FIRST_STEPS.items():
-        lines += [".TP", f".B {_escaped(command)}", _sentence(text)]
+        lines += [".TP", f".B {_escape_roff(command)}", _sentence(text)]
     return _page(lines, _see_also([PROGRAM]))
 
 
@@ -83,7 +83,7 @@ def _verb_page(verb: str, parser: argparse.ArgumentParser) -> str:
 
 
 def _body(name: str, text: str, parser: argparse.ArgumentParser) -> list[str]:
-    examples, description = _parted(parser.description or "")
+    examples, description = _split_examples(parser.description or "")
     lines = [*_head(name, text), ".SH SYNOPSIS", *_synopsis(parser), ".SH DESCRIPTION", *_prose(description)]
     lines += [".SH OPTIONS", *_options(parser), *_section("EXIT STATUS", exit_codes())]
     lines += _section("ENVIRONMENT", variables_of(parser)) + _section("FILES", files_of(parser))
@@ -93,9 +93,9 @@ def _body(name: str, text: str, parser: argparse.ArgumentParser) -> list[str]:
 def _head(name: str, text: str) -> list[str]:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     date = time.strftime("%Y-%m-%d", time.gmtime(int(epoch))) if epoch else ""
-    title = f'.TH "{_escaped(name.upper())}" "1" "{date}" "{TOOLBOX} {__version__}" "{TOOLBOX} manual"'
+    title = f'.TH "{_escape_roff(name.upper())}" "1" "{date}" "{TOOLBOX} {__version__}" "{TOOLBOX} manual"'
     # No justification and no hyphenation, so that commands can be copied.
-    return [title, ".nh", ".ad l", ".SH NAME", f"{_escaped(name)} \\- {_escaped(text)}"]
+    return [title, ".nh", ".ad l", ".SH NAME", f"{_escape_roff(name)} \\- {_escape_roff(text)}"]
 
 
 def _page(lines: Iterable[str], end: Iterable[str]) -> str:
@@ -103,7 +103,7 @@ def _page(lines: Iterable[str], end: Iterable[str]) -> str:
 
 
 def _see_also(names: Iterable[str]) -> list[str]:
-    *first, last = [f".BR {_escaped(name)} (1)" for name in names]
+    *first, last = [f".BR {_escape_roff(name)} (1)" for name in names]
     return [".SH SEE ALSO", *(f"{line}," for line in first), last]
 
 
@@ -112,11 +112,11 @@ def _section(title: str, rows: Mapping[str, str]) -> list[str]:
         return []
     lines = [f".SH {title}"]
     for name, text in rows.items():
-        lines += [".TP", f".B {_escaped(name)}", _sentence(text)]
+        lines += [".TP", f".B {_escape_roff(name)}", _sentence(text)]
     return lines
 
 
-def _parted(description: str) -> tuple[str, str]:
+def _split_examples(description: str) -> tuple[str, str]:
     """Returns (examples, rest): the examples after a help text's first paragraph, and the text without them."""
     first, *rest = description.strip("\n").split("\n\n")
     number = next((at for at, part in enumerate(rest) if not part.startswith(" ")), len(rest))
@@ -131,14 +131,14 @@ def _prose(text: str) -> list[str]:
         while rows:
             code = rows[0].startswith(" ")
             end = next((at for at, row in enumerate(rows) if row.startswith(" ") != code), len(rows))
-            lines += [".PP", *(_example(rows[:end]) if code else [_marked(" ".join(rows[:end]))])]
+            lines += [".PP", *(_example(rows[:end]) if code else [_mark_options(" ".join(rows[:end]))])]
             rows = rows[end:]
     return lines[1:]
 
 
 def _example(lines: list[str]) -> list[str]:
     margin = min(len(line) - len(line.lstrip()) for line in lines)
-    code = (_escaped(line[margin:]) for line in lines)
+    code = (_escape_roff(line[margin:]) for line in lines)
     return [".RS 4", ".EX", *(f"\\&{line}" if line.startswith(".") else line for line in code), ".EE", ".RE"]
 
 
@@ -149,7 +149,11 @@ def _synopsis(parser: argparse.ArgumentParser) -> list[str]:
     lines = []
     for each in parsers:
         usage = " ".join(each.format_usage().removeprefix("usage: ").split())
-        lines += [".br", f".B {_escaped(each.prog)}", _wrapped(_escaped(usage.removeprefix(each.prog).strip()))]
+        lines += [
+            ".br",
+            f".B {_escape_roff(each.prog)}",
+            _wrap_text(_escape_roff(usage.removeprefix(each.prog).strip())),
+        ]
     return lines[1:]
 
 
@@ -163,7 +167,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
             continue
         title = group.title or ""
         if title not in ("options", "positional arguments"):
-            yield f".SS {_escaped(title[0].upper() + title[1:])}"
+            yield f".SS {_escape_roff(title[0].upper() + title[1:])}"
             if group.description:
                 yield _sentence(group.description)
         for action in inner:
@@ -180,7 +184,7 @@ def _subcommands(action: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     shared = set.intersection(*keys)
     texts = {one.dest: one.help or "" for one in action._get_subactions()}
     for name, actions in parsers.items():
-        yield from (f".SS {_escaped(name)}", _sentence(texts[name]))
+        yield from (f".SS {_escape_roff(name)}", _sentence(texts[name]))
         for one in actions:
             if (tuple(one.option_strings), one.dest, one.help) not in shared:
                 yield from _option(one)
@@ -192,7 +196,7 @@ def _subcommands(action: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _option(action: argparse.Action) -> Iterator[str]:
     value = _value(action)
-    names = [f"\\fB{_escaped(name)}\\fR{' ' + value if value else ''}" for name in action.option_strings]
+    names = [f"\\fB{_escape_roff(name)}\\fR{' ' + value if value else ''}" for name in action.option_strings]
     yield from (".TP", ", ".join(names) or value)
     yield _sentence(str(action.help))
 
@@ -201,33 +205,33 @@ def _value(action: argparse.Action) -> str:
     if action.nargs == 0:
         return ""
     if action.metavar is not None:
-        name = f"\\fI{_escaped(str(action.metavar))}\\fR"
+        name = f"\\fI{_escape_roff(str(action.metavar))}\\fR"
     elif action.choices is not None:
-        name = "|".join(f"\\fB{_escaped(str(choice))}\\fR" for choice in action.choices)
+        name = "|".join(f"\\fB{_escape_roff(str(choice))}\\fR" for choice in action.choices)
     else:
-        name = f"\\fI{_escaped(action.dest.upper() if action.option_strings else action.dest)}\\fR"
+        name = f"\\fI{_escape_roff(action.dest.upper() if action.option_strings else action.dest)}\\fR"
     return {"?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} ..."}.get(str(action.nargs), name)
 
 
 def _sentence(text: str) -> str:
-    return _marked(f"{text[0].upper()}{text[1:].rstrip('.')}.")
+    return _mark_options(f"{text[0].upper()}{text[1:].rstrip('.')}.")
 
 
-def _marked(text: str) -> str:
+def _mark_options(text: str) -> str:
     """Escapes a text for roff, and makes `commands` and --options bold."""
     parts, end = [], 0
     for found in _MARKS.finditer(text):
-        parts += [_escaped(text[end : found.start()]), f"\\fB{_escaped(found[1] or found[2])}\\fR"]
+        parts += [_escape_roff(text[end : found.start()]), f"\\fB{_escape_roff(found[1] or found[2])}\\fR"]
         end = found.end()
-    return _wrapped("".join([*parts, _escaped(text[end:])]))
+    return _wrap_text("".join([*parts, _escape_roff(text[end:])]))
 
 
-def _wrapped(text: str) -> str:
+def _wrap_text(text: str) -> str:
     lines = wrap(text, 78, break_long_words=False, break_on_hyphens=False)
     return "\n".join(f"\\&{line}" if line.startswith(".") else line for line in lines)
 
 
-def _escaped(text: str) -> str:
+def _escape_roff(text: str) -> str:
     """Escapes a text, so that roff takes no part of it for a request or an escape sequence."""
     safe = "".join(char if char < "\x7f" else f"\\[u{ord(char):04X}]" for char in text.translate(_ESCAPES))
     return safe

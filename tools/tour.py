@@ -97,7 +97,7 @@ class Page:
         return "text", as_text(explain_octets(kind, value)) + "\n"
 
     def _values(self, *names: str) -> tuple[str, str]:
-        return "python", "".join(_literal(name, self._value(name)) for name in names)
+        return "python", "".join(_format_literal(name, self._value(name)) for name in names)
 
     def _file(self, name: str) -> tuple[str, str]:
         text = (ROOT / "fixtures" / "keys" / name).read_text()
@@ -109,7 +109,7 @@ class Page:
         return "text", text
 
 
-def _literal(name: str, value: bytes) -> str:
+def _format_literal(name: str, value: bytes) -> str:
     """Returns a Python statement that assigns bytes in hex to a name, in short lines."""
     text = value.hex()
     if len(text) <= WIDTH - len(name) - 20:

@@ -68,15 +68,15 @@ def record() -> dict[str, str]:
     with Swtpm(state=KEYS / "swtpm-state") as swtpm:
         recorder: Any = Recorder(open_transport(swtpm.path, 30.0))
         with Tpm(recorder) as tpm:
-            _plain(tpm, recorder)
+            _record_plain(tpm, recorder)
             _policy(tpm, recorder)
-            _salted(tpm, recorder)
+            _record_salted(tpm, recorder)
             _file(tpm, recorder)
             _request(tpm, recorder)
     return dict(recorder.values)
 
 
-def _plain(tpm: Tpm, recorder: Recorder) -> None:
+def _record_plain(tpm: Tpm, recorder: Recorder) -> None:
     recorder.name = "hmac"
     tpm.execute(HMAC(KEY, MESSAGE))
 
@@ -98,7 +98,7 @@ def _policy(tpm: Tpm, recorder: Recorder) -> None:
     tpm.flush(key.object_handle)
 
 
-def _salted(tpm: Tpm, recorder: Recorder) -> None:
+def _record_salted(tpm: Tpm, recorder: Recorder) -> None:
     recorder.name = "salted_srk"
     srk = tpm.execute(ReadPublic(SRK)).out_public.unique
     assert isinstance(srk, TPMS_ECC_POINT)

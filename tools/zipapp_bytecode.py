@@ -25,17 +25,17 @@ class Trimmer(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Removes the docstring of a function, and the docstrings inside the function."""
-        return self._trimmed(node)
+        return self._remove_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Removes the docstrings inside a class and, unless they are printed, the docstring of the class."""
-        return self.generic_visit(node) if self._printed else self._trimmed(node)
+        return self.generic_visit(node) if self._printed else self._remove_docstring(node)
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         """Removes the docstrings inside a module and, unless they are printed, the docstring of the module."""
-        return self.generic_visit(node) if self._printed else self._trimmed(node)
+        return self.generic_visit(node) if self._printed else self._remove_docstring(node)
 
-    def _trimmed(self, node: ast.FunctionDef | ast.ClassDef | ast.Module) -> ast.AST:
+    def _remove_docstring(self, node: ast.FunctionDef | ast.ClassDef | ast.Module) -> ast.AST:
         self.generic_visit(node)
         if ast.get_docstring(node, clean=False) is not None:
             rest = node.body[1:]

@@ -63,12 +63,12 @@ def _closure(roots: list[str], sources: Mapping[str, str], seen: set[str], *, la
         module = waiting.pop()
         if module in sources and module not in found:
             found.add(module)
-            waiting += _imported(module, sources, late=late)
+            waiting += _list_imports(module, sources, late=late)
             waiting += [parent for parent in [module.rpartition(".")[0]] if parent]
     return found - seen
 
 
-def _imported(module: str, sources: Mapping[str, str], *, late: bool) -> Iterator[str]:
+def _list_imports(module: str, sources: Mapping[str, str], *, late: bool) -> Iterator[str]:
     """Yields the modules of the single file that a module imports.
 
     With `late`, imports inside functions count too.

@@ -58,7 +58,7 @@ class Exchange(Generic[R]):
     def _uses(self) -> list[tuple[int, Use]]:
         return [(i, a) for i, a in enumerate(self._authorizations) if isinstance(a, Use)]
 
-    def _with(self, attribute: TPMA_SESSION) -> tuple[int, Use] | None:
+    def _find_use(self, attribute: TPMA_SESSION) -> tuple[int, Use] | None:
         return next(((i, use) for i, use in self._uses() if use.attributes & attribute), None)
 
     def begin(self) -> bytes:
@@ -72,7 +72,7 @@ class Exchange(Generic[R]):
             self._names = [self._name(handle) for handle in area.handles]
         for _, use in self._uses():
             use.nonce_caller = random_bytes(len(use.session.nonce_tpm))
-        if (encrypting := self._with(TPMA_SESSION.DECRYPT)) is not None:
+        if (encrypting := self._find_use(TPMA_SESSION.DECRYPT)) is not None:
             area = Area(area.handles, self._encrypt(area.parameters, *encrypting))
         sent = [self._authorization(i, area) for i in range(len(self._authorizations))]
         return build_command(self.code, area, sent)
@@ -128,7 +128,7 @@ class Exchange(Generic[R]):
             return []
         extra: dict[int, bytes] = {}
         for attribute in (TPMA_SESSION.DECRYPT, TPMA_SESSION.ENCRYPT):
-            found = self._with(attribute)
+            found = self._find_use(attribute)
             if found is not None and found[0] != 0:
                 extra.setdefault(found[0], found[1].session.nonce_tpm)
         return list(extra.values())
@@ -163,7 +163,7 @@ class Exchange(Generic[R]):
             self._verify(index, authorization, parameters)
         for index, use in self._uses():
             use.session.nonce_tpm = received[index].nonce
-        encrypting = self._with(TPMA_SESSION.ENCRYPT)
+        encrypting = self._find_use(TPMA_SESSION.ENCRYPT)
         if encrypting is None:
             return join(self._response, handles, parameters, offset)  # type: ignore[no-any-return]
         try:

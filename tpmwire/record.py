@@ -115,7 +115,7 @@ class RecordType(type, _Construct, Declaration):
                     name,
                     Parameter.POSITIONAL_OR_KEYWORD,
                     default=defaults.get(name, Parameter.empty),
-                    annotation=_plain(annotation),
+                    annotation=_strip_annotation(annotation),
                 )
                 for name, annotation in cls.fields()
             ]
@@ -151,7 +151,7 @@ class Record(metaclass=RecordType):
         values = dict(zip(names, args, strict=False))
         for name, value in kwargs.items():
             if name not in names:
-                raise TypeError(_unknown(kind.__qualname__, names, name))
+                raise TypeError(_explain_unknown(kind.__qualname__, names, name))
             if name in values:
                 raise TypeError(f"{kind.__qualname__} got {name} twice")
             values[name] = value
@@ -287,7 +287,7 @@ def is_secret(annotation: Any) -> bool:
     return any(mark is SECRET for mark in marks(annotation))
 
 
-def _unknown(kind: str, names: tuple[str, ...], name: str) -> str:
+def _explain_unknown(kind: str, names: tuple[str, ...], name: str) -> str:
     """Returns an error message about a field that the class `kind` does not have.
 
     The message suggests the Python spelling for a name of the standard, such as `bytesRequested`.
@@ -308,7 +308,7 @@ def _freeze(value: Any) -> Any:
     return value
 
 
-def _plain(annotation: Any) -> Any:
+def _strip_annotation(annotation: Any) -> Any:
     """Returns the Python type of an annotation without its metadata, for display in a signature."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]

@@ -54,10 +54,10 @@ def bytes_left(stream: IO[bytes]) -> int:
     try:
         return stream.getbuffer().nbytes - stream.tell()  # type: ignore[attr-defined, no-any-return]
     except AttributeError:
-        return _left_in_file(stream)
+        return _count_bytes_left(stream)
 
 
-def _left_in_file(stream: IO[bytes]) -> int:
+def _count_bytes_left(stream: IO[bytes]) -> int:
     try:
         here = stream.tell()
         end = stream.seek(0, io.SEEK_END)

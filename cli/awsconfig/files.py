@@ -31,12 +31,12 @@ def read_text(path: str) -> str:
 
 def read_setting(path: str, section: str, name: str) -> str | None:
     """Returns the value of a setting in a file as botocore parses it, or None. Raises UsageError."""
-    with _file_named(path):
+    with _add_file_name(path):
         return get_setting(read_text(path), section, name)
 
 
 @contextlib.contextmanager
-def _file_named(path: str) -> Iterator[None]:
+def _add_file_name(path: str) -> Iterator[None]:
     """Context manager that adds the file's path to the message of a UsageError raised in its block."""
     try:
         yield
@@ -70,7 +70,7 @@ def edit_file(path: str, edit: Callable[[str], str | None]) -> None:
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     with _directory_lock(directory):
-        with _file_named(path):
+        with _add_file_name(path):
             text = edit(read_text(path))
         if text is not None:
             write_whole(path, text.encode(errors="surrogateescape"), force=True)

@@ -1,8 +1,9 @@
 """The options of `aws-tpm-process-credential`. Verbs of tpmwire also parse them, from a profile's command line."""
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..terminal.messages import UsageError
 from ..terminal.options import Once, Parser, TpmSettings, add_tpm_options, filled, flag, persistent_handle
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 __all__ = [
     "OUTPUT_OPTIONS",
     "PROGRAM",
+    "Aws",
     "CredentialSettings",
     "OutputSettings",
     "Role",
     "RunSettings",
-    "complete",
+    "aws_of",
     "given_options",
     "key_place",
     "lifetime",
@@ -105,6 +107,9 @@ class OutputSettings:
     verbose: bool
 
 
+_SWITCH: dict[str, Any] = {"type": flag, "nargs": "?", "const": True, "default": False, "metavar": "BOOL"}
+"""Arguments of `add_argument` for an option that is on without a value, and otherwise has true or false."""
+
 OUTPUT_OPTIONS = frozenset(OutputSettings.__annotations__) - frozenset(CredentialSettings.__annotations__)
 """Options that only affect the output of the credentials."""
 
@@ -121,6 +126,18 @@ class Role(NamedTuple):
     source_identity: str | None = None
     tags: Sequence[str] | None = None
     transitive_tag_keys: Sequence[str] | None = None
+
+
+class Aws(NamedTuple):
+    """Settings of requests to AWS: region and endpoint URL for STS; environment and profile for all services.
+
+    The options override the variables of `environ`, whose AWS_CA_BUNDLE defaults to the profile's ca_bundle.
+    """
+
+    region: str | None
+    endpoint: str | None
+    environ: Mapping[str, str]
+    profile: "Profile | None"
 
 
 class RunSettings(CredentialSettings, OutputSettings):
@@ -217,15 +234,7 @@ def run_parser() -> Parser:
         help="file with the password of the key's parent, or of the parent's hierarchy",
     )
     key.add_argument("--pcrs", metavar="PCRS", help="PCRs that the key is bound to, such as 7,23 or sha256:7,23")
-    key.add_argument(
-        "--useEKParent",
-        type=flag,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="BOOL",
-        help="the key's parent is an endorsement key (default: false)",
-    )
+    key.add_argument("--useEKParent", **_SWITCH, help="the key's parent is an endorsement key (default: false)")
     tpm = parser.add_argument_group("the TPM")
     add_tpm_options(tpm)
     tpm.add_argument(
@@ -256,11 +265,7 @@ def run_parser() -> Parser:
     aws = parser.add_argument_group("AWS")
     aws.add_argument(
         "--assumeRole",
-        type=flag,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="BOOL",
+        **_SWITCH,
         help="call AssumeRole (with --aws-arn) instead of GetSessionToken (default: false)",
     )
     aws.add_argument(
@@ -332,11 +337,7 @@ def run_parser() -> Parser:
     for kind, what in (("fips", "FIPS"), ("dualstack", "IPv6 and IPv4")):
         aws.add_argument(
             f"--use-{kind}-endpoint",
-            type=flag,
-            nargs="?",
-            const=True,
-            default=False,
-            metavar="BOOL",
+            **_SWITCH,
             help=f"use AWS's {what} endpoints (env: AWS_USE_{kind.upper()}_ENDPOINT)",
         )
     aws.add_argument("--ca-bundle", metavar="FILE", help="file with trusted CA certificates (env: AWS_CA_BUNDLE)")
@@ -369,15 +370,7 @@ def run_parser() -> Parser:
         action="store_true",
         help="overwrite the profile of --credentials-profile even if it has a long-term key (the key is lost)",
     )
-    parser.add_argument(
-        "--verbose",
-        type=flag,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="BOOL",
-        help="explain each step on stderr",
-    )
+    parser.add_argument("--verbose", **_SWITCH, help="explain each step on stderr")
     parser.add_argument("--version", action="store_true", help="print the version")
     return parser
 
@@ -392,20 +385,23 @@ def given_options(words: Sequence[str]) -> dict[str, object]:
     return found
 
 
+def aws_of(settings: RunSettings) -> Aws:
+    """Returns the settings of requests to AWS, from the options, the profile and the environment."""
+    profile = settings.aws_profile
+    bundle = profile and profile.get("ca_bundle")
+    options = {
+        "AWS_CA_BUNDLE": settings.ca_bundle,
+        "AWS_USE_FIPS_ENDPOINT": settings.use_fips_endpoint and "true",
+        "AWS_USE_DUALSTACK_ENDPOINT": settings.use_dualstack_endpoint and "true",
+    }
+    chosen = {name: value for name, value in options.items() if value}
+    environ = {**({"AWS_CA_BUNDLE": bundle} if bundle else {}), **os.environ, **chosen}
+    return Aws(settings.aws_region or None, settings.endpoint_url, environ, profile)
+
+
 def lifetime(settings: RunSettings) -> str:
     """Returns the requested lifetime of the credentials in seconds, as text."""
     return settings.duration or ("900" if settings.root_of else "3600")
-
-
-def complete(settings: RunSettings) -> RunSettings:
-    """Returns a copy of the settings with the default lifetime, and the policy's text instead of its file name.
-
-    The cache then depends on the policy's text. Raises UsageError if the policy file cannot be read.
-    """
-    found = settings.copy()
-    found.duration = lifetime(settings)
-    found.policy, found.policy_file = read_policy(settings), None
-    return found
 
 
 def read_role(settings: RunSettings) -> Role:

@@ -2,12 +2,12 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..terminal.messages import UsageError, note, warn
 from ..tpm.path import find_missing_device
-from .options import PROGRAM, Role, RunSettings, complete, lifetime, read_policy, read_role
+from .options import PROGRAM, Aws, Role, RunSettings, aws_of, lifetime, read_policy, read_role
 
 if TYPE_CHECKING:
     from sigv4.endpoints import Endpoint
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "access_key_id",
     "endpoint_for",
-    "environ_of",
     "obtain",
     "operations",
     "seconds_of",
@@ -30,22 +29,6 @@ __all__ = [
 _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
-def environ_of(settings: RunSettings) -> Mapping[str, str]:
-    """Returns the environment for requests to AWS.
-
-    Options override variables; AWS_CA_BUNDLE defaults to the profile's ca_bundle.
-    """
-    bundle = settings.aws_profile and settings.aws_profile.get("ca_bundle")
-    options = {"AWS_CA_BUNDLE": settings.ca_bundle} if settings.ca_bundle else {}
-    if settings.use_fips_endpoint:
-        options["AWS_USE_FIPS_ENDPOINT"] = "true"
-    if settings.use_dualstack_endpoint:
-        options["AWS_USE_DUALSTACK_ENDPOINT"] = "true"
-    if not (bundle or options):
-        return os.environ
-    return {**({"AWS_CA_BUNDLE": bundle} if bundle else {}), **os.environ, **options}
-
-
 def obtain(settings: RunSettings) -> "Credentials":
     """Returns the credentials that the options request.
 
@@ -53,12 +36,23 @@ def obtain(settings: RunSettings) -> "Credentials":
     `StsClient.call`.
     """
     key_id = access_key_id(settings)
-    settings = complete(settings)
+    settings = _complete(settings)
     if settings.cache:
         from .cache.run import cached  # noqa: PLC0415 - for --cache only
 
         return cached(settings, key_id, lambda signer: _ask(settings, signer))
     return _ask(settings, signer_from(settings, key_id))
+
+
+def _complete(settings: RunSettings) -> RunSettings:
+    """Returns a copy of the settings with the default lifetime, and the policy's text instead of its file name.
+
+    The cache then depends on the policy's text. Raises UsageError if the policy file cannot be read.
+    """
+    found = settings.copy()
+    found.duration = lifetime(settings)
+    found.policy, found.policy_file = read_policy(settings), None
+    return found
 
 
 def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
@@ -70,12 +64,13 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
         warn("--aws-arn has no effect without --assumeRole: the credentials are not for the role")
     from sigv4.retry import read_retry_policy  # noqa: PLC0415 - a run with cached credentials asks nobody
 
-    endpoint = endpoint_for(settings, first)
-    retries = read_retry_policy(os.environ, settings.aws_profile)
+    aws = aws_of(settings)
+    endpoint = endpoint_for(aws, first)
+    retries = read_retry_policy(aws.environ, aws.profile)
     http = None
-    if _NETWORK & {name.upper() for name in environ_of(settings)}:
+    if _NETWORK & {name.upper() for name in aws.environ}:
         # Loaded only after the TPM succeeded: HTTP costs more to load than all other modules together.
-        http = _http(settings)
+        http = _http(settings.timeout, aws)
         http.check(endpoint.url)
     if settings.mfa_serial:
         from .mfa import code  # noqa: PLC0415 - few runs need a code
@@ -89,7 +84,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
     from sigv4.client import StsClient  # noqa: PLC0415 - a run that the TPM refuses needs no HTTP
     from sigv4.errors import StsError  # noqa: PLC0415 - with the client
 
-    http = http or _http(settings)
+    http = http or _http(settings.timeout, aws)
     if settings.verbose:
         note(f"{PROGRAM}: TPM closed; {first.action} at {endpoint.url}, signed for {endpoint.region}")
     client = StsClient(signer, endpoint, http, policy=retries, warn=warn)
@@ -110,24 +105,24 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
     return found
 
 
-def endpoint_for(settings: RunSettings, operation: "Operation[Any]") -> "Endpoint":
+def endpoint_for(aws: Aws, operation: "Operation[Any]") -> "Endpoint":
     """Returns the STS endpoint for the operation. Raises RequestError, or UsageError if a region is missing."""
     from sigv4.endpoints import resolve  # noqa: PLC0415 - a run with cached credentials asks nobody
 
-    region = settings.aws_region or None
+    region = aws.region
     if operation.regional and not region:
         # AWS_REGION is the region of other services; without --aws-region, STS's global endpoint is used.
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    endpoint = resolve(region, settings.endpoint_url, environ_of(settings), settings.aws_profile)
+        region = aws.environ.get("AWS_REGION") or aws.environ.get("AWS_DEFAULT_REGION")
+    endpoint = resolve(region, aws.endpoint, aws.environ, aws.profile)
     if operation.regional and endpoint.is_global:
         raise UsageError(f"STS's global endpoint does not support {operation.action}; give --aws-region")
     return endpoint
 
 
-def _http(settings: RunSettings) -> "HttpClient":
+def _http(timeout: float, aws: Aws) -> "HttpClient":
     from sigv4.http import HttpClient  # noqa: PLC0415 - a run that the TPM refuses needs no HTTP
 
-    return HttpClient(settings.timeout, environ_of(settings), user_agent=PROGRAM, warn=warn)
+    return HttpClient(timeout, aws.environ, user_agent=PROGRAM, warn=warn)
 
 
 def access_key_id(settings: RunSettings) -> str:
@@ -220,7 +215,7 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
     if not settings.aws_arn:
         raise UsageError("--assumeRole needs a role; give --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
     name = f"tpmwire-{os.urandom(8).hex()}"
-    roles = [single for role in (*settings.earlier, read_role(settings)) for single in _one_by_one(role)]
+    roles = [single for role in (*settings.earlier, read_role(settings)) for single in _split_role(role)]
     seconds = [seconds_of(role.duration or "3600") for role in roles]
     if any(each > 3600 for each in seconds[1:]):
         raise UsageError(
@@ -246,7 +241,7 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
         serial = token = None
 
 
-def _one_by_one(role: Role) -> list[Role]:
+def _split_role(role: Role) -> list[Role]:
     """Splits a role with several ARNs into one Role per ARN; policies, tags and other limits apply to the last."""
     *before, last = role.arns
     return [Role([arn], role.session_name, role.duration) for arn in before] + [role._replace(arns=[last])]

@@ -31,7 +31,7 @@ def check_device(machine: Machine) -> Iterator[Finding]:
     elif (reason := _obstacle(path)) is not None:
         yield Finding.error(f"cannot reach {path} {source}: {reason}", "check the permissions of its directory")
     elif not os.path.lexists(path):
-        yield _missing(path, machine.path_source)
+        yield _report_missing(path, machine.path_source)
     elif not os.path.exists(path):
         yield Finding.error(f"{path} is a link to {os.readlink(path)}, which does not exist", "correct the link")
     elif stat.S_ISCHR(mode := os.stat(path).st_mode):
@@ -69,7 +69,7 @@ def _file_of(path: str) -> str | None:
     return path
 
 
-def _missing(path: str, source: str) -> Finding:
+def _report_missing(path: str, source: str) -> Finding:
     known = sorted(os.listdir(SYSTEM)) if os.path.isdir(SYSTEM) else []
     if path not in DEFAULT_PATHS:
         return Finding.error(f"{path} ({source}) does not exist", f"correct {source}, or start the TPM simulator")

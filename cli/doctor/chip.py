@@ -117,7 +117,7 @@ def check_leftovers(machine: Machine) -> Iterator[Finding]:
     if own:
         yield Finding.ok("the kernel's resource manager flushes what each program leaves")
         return
-    parts = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in _named(found).items() if count]
+    parts = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in _name_kinds(found).items() if count]
     full = [
         what
         for what, name in (("objects", "hr_transient_avail"), ("sessions", "hr_loaded_avail"))
@@ -133,5 +133,5 @@ def check_leftovers(machine: Machine) -> Iterator[Finding]:
         yield Finding.ok("no objects or sessions are left in the TPM")
 
 
-def _named(found: dict[str, int]) -> dict[str, int]:
+def _name_kinds(found: dict[str, int]) -> dict[str, int]:
     return {"transient object" if kind == "transient" else kind: count for kind, count in found.items()}

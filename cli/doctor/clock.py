@@ -10,8 +10,8 @@ from sigv4.request import Request
 from sigv4.sts import GetCallerIdentity
 from sigv4.times import parse_http_date
 
-from ..credentials.options import parse_run
-from ..credentials.sts import endpoint_for, environ_of
+from ..credentials.options import aws_of, parse_run
+from ..credentials.sts import endpoint_for
 from .finding import Finding
 from .machine import Machine
 from .registry import register
@@ -29,7 +29,7 @@ _SET = "set the clock (timedatectl set-ntp true)"
 
 @register
 def check_clock(machine: Machine) -> Iterator[Finding]:
-    """The clock is plausible. With `--network`: each STS endpoint in use responds, and its time is the same."""
+    """The clock is plausible. With `--network`, it also agrees with the clock of each STS endpoint in use."""
     now = time.time()
     if now < _RELEASED:
         yield Finding.error(f"the clock shows {time.strftime('%Y-%m-%d', time.gmtime(now))}", _SET)
@@ -47,8 +47,9 @@ def _endpoints(machine: Machine) -> Iterable[tuple[Endpoint, Mapping[str, str]]]
     runs = [each.settings for each in machine.profile_keys if each.settings is not None] or [parse_run([])]
     found = {}
     for settings in runs:
-        endpoint, environ = endpoint_for(settings, GetCallerIdentity()), environ_of(settings)
-        found[endpoint.url, environ.get("AWS_CA_BUNDLE")] = endpoint, environ
+        aws = aws_of(settings)
+        endpoint = endpoint_for(aws, GetCallerIdentity())
+        found[endpoint.url, aws.environ.get("AWS_CA_BUNDLE")] = endpoint, aws.environ
     return found.values()
 
 

@@ -115,7 +115,7 @@ def _file(tpm: Tpm, settings: RunSettings, path: str) -> Finding:
     if os.path.exists(path) and not os.path.isfile(path):
         return Finding.ok(f"{path} is not a regular file, and was not read")
     file = read_key_file(path)
-    if why := _untested(tpm, settings, file):
+    if why := _find_load_risk(tpm, settings, file):
         return Finding.ok(f"{path} is a key file; not loaded, because {why}")
     tpm.transport.timeout = max(tpm.transport.timeout, _SLOW if file.rsa_parent else 0)
     try:
@@ -127,7 +127,7 @@ def _file(tpm: Tpm, settings: RunSettings, path: str) -> Finding:
     return Finding.ok(f"the TPM loads {path}")
 
 
-def _untested(tpm: Tpm, settings: RunSettings, file: KeyFile) -> str | None:
+def _find_load_risk(tpm: Tpm, settings: RunSettings, file: KeyFile) -> str | None:
     """Returns why loading the key file could count as a wrong password (lockout), or None if it could not."""
     if settings.useEKParent or file.endorsement_handle is not None:
         return "its parent is an endorsement key"
@@ -149,10 +149,10 @@ def _password_of(tpm: Tpm, *hierarchies: TPM_RH) -> str | None:
 
 def _pin(tpm: Tpm, _each: ProfileKey, settings: RunSettings) -> Finding | None:
     pin = pin_from(settings.tpm_session_encrypt_with_name, settings.tpm_session_encrypt_with_public)
-    return None if pin is None else _pinned(tpm, pin)
+    return None if pin is None else _check_pin(tpm, pin)
 
 
-def _pinned(tpm: Tpm, pin: Pin) -> Finding:
+def _check_pin(tpm: Tpm, pin: Pin) -> Finding:
     other = "import the key again and pin this TPM's key (`tpmwire name`); do not send a password before"
     try:
         if isinstance(pin.where, int):

@@ -13,7 +13,7 @@ from sigv4.proxy import proxy_for
 
 from ..credentials.cache.directory import entries
 from ..credentials.cache.store import UnfitError, place
-from ..credentials.sts import environ_of
+from ..credentials.options import aws_of
 from ..terminal.packages import FLOORS, package_name, version_numbers
 from .finding import Finding
 from .machine import Machine
@@ -47,16 +47,18 @@ def check_python(_machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_packages(_machine: Machine) -> Iterator[Finding]:
-    """construct is new enough, as are optional packages, if they are installed."""
+    """The required package construct, and installed optional packages, are new enough."""
     missing = [module for module in OPTIONAL if importlib.util.find_spec(module) is None]
     found = [_package(module) for module in ("construct", *OPTIONAL) if module not in missing]
     yield Finding.ok(", ".join(each.text for each in found if each.status == "ok"))
     yield from (each for each in found if each.status != "ok")
     if missing:
-        yield Finding.ok(f"not installed, and not needed for credentials: {', '.join(map(_optional, missing))}")
+        yield Finding.ok(
+            f"not installed, and not needed for credentials: {', '.join(map(_name_optional, missing))}"
+        )
 
 
-def _optional(module: str) -> str:
+def _name_optional(module: str) -> str:
     return f"{package_name(module)} (for {OPTIONAL[module]})"
 
 
@@ -76,8 +78,8 @@ def _package(module: str) -> Finding:
 
 @register
 def check_ca_store(machine: Machine) -> Iterator[Finding]:
-    """CA certificates for AWS's servers exist: those of AWS_CA_BUNDLE or of each profile, else the system's."""
-    environs = [os.environ, *(environ_of(each.settings) for each in machine.profile_keys if each.settings)]
+    """CA certificates to verify AWS's servers can be read: AWS_CA_BUNDLE, each profile's, or the system's."""
+    environs = [os.environ, *(aws_of(each.settings).environ for each in machine.profile_keys if each.settings)]
     for authorities in {each.path: each for each in map(Authorities, environs)}.values():
         yield _authorities(authorities)
 

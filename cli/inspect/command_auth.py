@@ -89,7 +89,7 @@ class CommandAuthorizer:
         wanted = sum(role.authorized for _, role in kind.handle_fields())
         secrets = [*passwords, *([b""] * (wanted - len(passwords)))]
         shared = self._session()
-        decrypt, encrypt = self._hidden(kind)
+        decrypt, encrypt = self._can_encrypt(kind)
         given: list[Password | Use] = []
         for number, secret in enumerate(secrets):
             if policy is not None and number == 0:
@@ -104,7 +104,7 @@ class CommandAuthorizer:
             given.append(shared.use(decrypt=decrypt, encrypt=encrypt, audit=not (decrypt or encrypt)))
         return given
 
-    def _hidden(self, kind: "type[Command]") -> tuple[bool, bool]:
+    def _can_encrypt(self, kind: "type[Command]") -> tuple[bool, bool]:
         """Returns (command, response): whether the shared session can encrypt the first parameter of each."""
         if self._wanted != "salted":
             return False, False

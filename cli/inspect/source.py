@@ -51,14 +51,14 @@ def open_sources(words: list[str]) -> Iterator[Source]:
                 raise UsageError("standard input is closed; redirect it from a file or program")
             if sys.stdin.isatty():
                 note("tpmwire: reading hex from the terminal; press Ctrl-D to end")
-            yield Source("standard input", _unbuffered(sys.stdin.buffer))
+            yield Source("standard input", _get_raw_stream(sys.stdin.buffer))
         elif os.path.exists(word):
             try:
                 file = open_input(word, silence=None)
             except OSError as error:
                 raise UsageError(f"{word}: {error.strerror}") from error
             with file:
-                yield Source(word, _unbuffered(file))
+                yield Source(word, _get_raw_stream(file))
         else:
             hexes.append(word)
     if hexes:
@@ -66,7 +66,7 @@ def open_sources(words: list[str]) -> Iterator[Source]:
         yield Source(repr(text[:40]), io.BytesIO(text.encode(errors="replace")))
 
 
-def _unbuffered(file: BinaryIO) -> BinaryIO:
+def _get_raw_stream(file: BinaryIO) -> BinaryIO:
     """Returns the raw stream of a buffered file, so that a read returns as soon as any bytes arrive."""
     return getattr(file, "raw", file)
 

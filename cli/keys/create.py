@@ -80,7 +80,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
         digest = policy.digest() if policy else b""
         template = hmac_key(digest, with_auth=bool(order.auth), hash_alg=TPM_ALG[order.hash_name])
     if order.duplication is not None:
-        template = template.replace(object_attributes=_duplicable(template.object_attributes, order))
+        template = template.replace(object_attributes=_make_duplicable(template.object_attributes, order))
     sensitive = TPMS_SENSITIVE_CREATE(order.auth.reveal(), order.secret.reveal())
     answer = tpm.execute(
         Create(parent.key.handle, sensitive, template), parent.session.use(parent.auth, decrypt=True)
@@ -125,7 +125,7 @@ def policy_of(tpm: Tpm, order: Order) -> Policy | None:
     return either(Policy(*use), order.duplication)
 
 
-def _duplicable(attributes: TPMA_OBJECT, order: Order) -> TPMA_OBJECT:
+def _make_duplicable(attributes: TPMA_OBJECT, order: Order) -> TPMA_OBJECT:
     """Returns the attributes for a duplicable key, which its password can authorize unless it has PCRs."""
     attributes = TPMA_OBJECT(attributes & ~(TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT))
     return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH

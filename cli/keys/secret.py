@@ -44,7 +44,7 @@ def parse_secret(secret: bytes, *, force: bool) -> "Secret":
 
 def _read_secret(profile: str | None) -> bytes:
     if profile:
-        return _plaintext(profile).secret.encode(errors="surrogateescape")
+        return _read_plaintext(profile).secret.encode(errors="surrogateescape")
     if sys.stdin is None or sys.stdin.closed:
         raise UsageError("standard input is closed; redirect it, or use --from-profile")
     if sys.stdin.isatty():
@@ -102,10 +102,10 @@ def hmac_key_of(secret: bytes) -> "Secret":
 
 def key_id_of(profile: str) -> str:
     """Returns the access key id of a profile's plaintext key. Raises UsageError."""
-    return _plaintext(profile).key_id
+    return _read_plaintext(profile).key_id
 
 
-def _plaintext(profile: str) -> Plaintext:
+def _read_plaintext(profile: str) -> Plaintext:
     found = find_plaintext(profile)
     if found is None:
         if not os.path.exists(credentials_path()):

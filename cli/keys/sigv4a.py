@@ -41,7 +41,7 @@ def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
 
     Raises UsageError if both keys have the same file or handle, or if a file cannot be written.
     """
-    if sigv4a.file and hmac.file and _as_one(sigv4a.file) == _as_one(hmac.file):
+    if sigv4a.file and hmac.file and _normalize_path(sigv4a.file) == _normalize_path(hmac.file):
         raise UsageError(f"{hmac.file} is given for two keys; choose another file for --sigv4a-out")
     if sigv4a.handle is not None and sigv4a.handle == hmac.handle:
         raise UsageError(f"0x{sigv4a.handle:08x} is given for two keys; choose another handle for --sigv4a-handle")
@@ -49,7 +49,7 @@ def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
         check_path(sigv4a.file, "--sigv4a-out", force=force)
 
 
-def _as_one(path: str) -> str:
+def _normalize_path(path: str) -> str:
     """Returns the path in canonical form, for comparison; does not follow a symbolic link at its end."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 

@@ -68,8 +68,10 @@ class Target(NamedTuple):
             return cls(str(fields.get("host") or target.host), *target[1:])
         try:
             parent = int(str(fields["parent"]), 0) if fields.get("parent") else None
-        except ValueError as error:
-            raise UsageError(f"{where}: {error}") from error
+        except ValueError:
+            raise UsageError(
+                f"{where}: invalid parent {fields['parent']!r}; give a handle, such as 0x81000001"
+            ) from None
         kind = kind or (str(fields["kind"]) if fields.get("kind") and fields["kind"] != OTHER else None)
         _check_kind(kind, f"{where}: ")
         host, certificate = str(fields.get("host") or "target"), fields.get("certificate") or None
@@ -181,7 +183,7 @@ def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PU
         if kind is None and found.certificate is not None:
             choices = {name: public for name, public in choices.items() if name.startswith("ek-")} or choices
     if not choices:
-        raise UsageError(f"{where}: the public area does not match the kind {kind}")
+        raise UsageError(f"{where}: this public key is not of kind {kind}; give its actual kind, or omit the kind")
     return choices
 
 

@@ -33,9 +33,9 @@ def warn_of_pcrs(
     )
     reasons = []
     if resettable:
-        reasons.append(f"any program that can open the TPM can reset {_named(resettable)}")
+        reasons.append(f"any program that can open the TPM can reset {_list_pcrs(resettable)}")
     if unused:
-        reasons.append(f"nothing is measured into {_named(unused)} (all zeros or all ones)")
+        reasons.append(f"nothing is measured into {_list_pcrs(unused)} (all zeros or all ones)")
     if reasons:
         warn(f"{' and '.join(reasons)}; these PCRs do not protect the key")
 
@@ -57,5 +57,5 @@ def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
             warn_of_pcrs(statement.pcrs, values)
 
 
-def _named(numbers: list[int]) -> str:
+def _list_pcrs(numbers: list[int]) -> str:
     return f"PCR{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

@@ -1,6 +1,5 @@
 """Calls AWS for enrolment and rotation: STS for the owner of a key, and IAM for the user's access keys."""
 
-import os
 from collections.abc import Sequence
 
 from sigv4.client import AwsClient, StsClient
@@ -13,8 +12,8 @@ from sigv4.sts import CallerIdentity, GetCallerIdentity
 from tpmwire.secret import Secret
 
 from ..awsconfig.profiles import existing_profile
-from ..credentials.options import RunSettings, parse_run
-from ..credentials.sts import endpoint_for, environ_of
+from ..credentials.options import RunSettings, aws_of, parse_run
+from ..credentials.sts import endpoint_for
 from ..terminal.messages import warn
 from ..terminal.network import ShownHttpClient
 from .profile_command import ProfileCommand
@@ -41,10 +40,10 @@ def ask_plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) 
 
 
 def _call_sts(signer: Signer, settings: RunSettings) -> CallerIdentity:
-    operation = GetCallerIdentity()
-    endpoint = endpoint_for(settings, operation)
-    attempts = read_retry_policy(os.environ, settings.aws_profile)
-    http = ShownHttpClient(_patience(settings), environ_of(settings), user_agent="tpmwire", warn=warn)
+    operation, aws = GetCallerIdentity(), aws_of(settings)
+    endpoint = endpoint_for(aws, operation)
+    attempts = read_retry_policy(aws.environ, aws.profile)
+    http = ShownHttpClient(_patience(settings), aws.environ, user_agent="tpmwire", warn=warn)
     try:
         return StsClient(signer, endpoint, http, policy=attempts, warn=warn).call(operation)
     except StsError as error:
@@ -62,11 +61,12 @@ def iam_client(command: ProfileCommand, *, once: bool = False) -> AwsClient:
     if command.profile is not None:
         # IAM's endpoint and the CAs come from the profile, since the command line has only STS's.
         settings.aws_profile = existing_profile(command.profile)
-    region = settings.aws_region or configured_region(os.environ, settings.aws_profile) or "us-east-1"
-    endpoint = resolve_service("iam", region, None, environ_of(settings), settings.aws_profile)
-    attempts = RetryPolicy(max_attempts=1) if once else read_retry_policy(os.environ, settings.aws_profile)
+    aws = aws_of(settings)
+    region = aws.region or configured_region(aws.environ, aws.profile) or "us-east-1"
+    endpoint = resolve_service("iam", region, None, aws.environ, aws.profile)
+    attempts = RetryPolicy(max_attempts=1) if once else read_retry_policy(aws.environ, aws.profile)
     signer = command.signer()
-    http = ShownHttpClient(_patience(settings), environ_of(settings), user_agent="tpmwire", warn=warn)
+    http = ShownHttpClient(_patience(settings), aws.environ, user_agent="tpmwire", warn=warn)
     return AwsClient(signer, endpoint, http, policy=attempts, warn=warn)
 
 

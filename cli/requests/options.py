@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..credentials.options import OUTPUT_OPTIONS, CredentialSettings, RunSettings, parse_run, run_parser
+from ..credentials.options import (
+    OUTPUT_OPTIONS,
+    Aws,
+    CredentialSettings,
+    RunSettings,
+    aws_of,
+    parse_run,
+    run_parser,
+)
 from ..terminal.messages import UsageError
 from ..terminal.options import Formatter, persistent_handle
 
@@ -76,6 +84,7 @@ class Caller(NamedTuple):
     """
 
     run: RunSettings
+    aws: Aws
     region: str | None
     profile_region: str | None
     timeout: float
@@ -169,7 +178,7 @@ def caller_of(args: UseSettings) -> Caller:
     """Returns the run's settings, regions and timeout from the options. Raises the errors of `resolve_run`."""
     timeout = args.timeout if "timeout" in args.given else max(args.timeout, _PATIENCE)
     run = resolve_run(args)
-    return Caller(run, args.aws_region, run.profile_region if args.profile else None, timeout)
+    return Caller(run, aws_of(run), args.aws_region, run.profile_region if args.profile else None, timeout)
 
 
 def region_of(caller: Caller, given: str | None = None) -> str:

@@ -15,7 +15,6 @@ from sigv4.canonical import S3, credential_scope, rules_for
 from sigv4.hosts import scope_of
 from sigv4.request import FileBody, Request, split_url
 
-from ..credentials.sts import environ_of
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 from .options import BodySettings, Caller, RequestSettings, region_of, region_set_of
@@ -126,7 +125,7 @@ def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bo
             "--unsigned-payload is only for S3 over HTTPS, and for uploads to EBS, Lex, MediaStore and "
             "HealthOmics; other requests need a signed body"
         )
-    return unsigned or (fit and _is_unsigned_by_profile(caller.run.aws_profile, service))
+    return unsigned or (fit and _is_unsigned_by_profile(caller.aws.profile, service))
 
 
 def _is_unsigned_by_profile(profile: "Profile | None", service: str) -> bool:
@@ -145,7 +144,7 @@ def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | 
 
     bucket, key = split_bucket_key(args.url.removeprefix("s3://"))
     region = _client_region(caller, bucket, args.region)
-    found = locate(bucket, region, read_s3_settings(environ_of(caller.run), caller.run.aws_profile))
+    found = locate(bucket, region, read_s3_settings(caller.aws.environ, caller.aws.profile))
     url = f"{found.url}/{quote(key, safe='/-._~')}"
     return url, args.service or found.service, None if found.multi_region else found.region
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.times import timestamp
 
-from ..credentials.sts import access_key_id, environ_of, obtain, signer_from
+from ..credentials.sts import access_key_id, obtain, signer_from
 from ..terminal.messages import warn
 from ..terminal.progress import activity
 from .options import Caller
@@ -21,7 +21,7 @@ def http_client(caller: Caller) -> "ShownHttpClient":
     """Returns an HTTP client, with the caller's timeout, for requests to services other than STS."""
     from ..terminal.network import ShownHttpClient  # noqa: PLC0415 - a signature alone needs no network
 
-    return ShownHttpClient(caller.timeout, environ_of(caller.run), user_agent="tpmwire", warn=warn)
+    return ShownHttpClient(caller.timeout, caller.aws.environ, user_agent="tpmwire", warn=warn)
 
 
 def signer_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> Signer:

@@ -107,7 +107,7 @@ def _response(request: Request, service: Service, port: int | None, trusted: boo
 def _put(request: Request, service: Service) -> _Response:
     """Returns the response to a PUT request, with a new token of the metadata service. Raises RefusedError."""
     if request.path != "/latest/api/token" or not service.imds:
-        raise _nothing()
+        raise _report_not_found()
     wanted = request.fields.get(_TTL.lower(), "")
     if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 6 and 1 <= int(wanted) <= 21600):
         raise RefusedError(400, "BadRequest", f"{_TTL} must be a number from 1 to 21600")
@@ -123,7 +123,7 @@ def _get(request: Request, service: Service) -> _Response:
             )
         return _credentials(service, metadata=False)
     if not service.imds or not path.startswith("/latest/"):
-        raise _nothing()
+        raise _report_not_found()
     if not service.sessions.has(request.fields.get("x-aws-ec2-metadata-token", "")):
         raise RefusedError(401, "Unauthorized", "IMDSv2 only: get a token with PUT /latest/api/token")
     if path == _LIST:
@@ -145,7 +145,7 @@ def _place(path: str, service: Service) -> _Response:
         if path == _DOCUMENT:
             document = {"region": service.region, "availabilityZone": zone, "version": "2017-09-30"}
             return _Response(200, json.dumps(document), "application/json")
-    raise _nothing()
+    raise _report_not_found()
 
 
 def _process(service: Service, port: int | None, trusted: bool) -> _Response:
@@ -160,7 +160,7 @@ def _process(service: Service, port: int | None, trusted: bool) -> _Response:
     try:
         found = service.store.get()
     except UnavailableError:
-        return _unavailable(service, explain=True)
+        return _report_unavailable(service, explain=True)
     document = {
         "Version": 1,
         "AccessKeyId": found.access_key_id,
@@ -173,7 +173,7 @@ def _process(service: Service, port: int | None, trusted: bool) -> _Response:
     return _Response(200, json.dumps(document), "application/json")
 
 
-def _unavailable(service: Service, *, explain: bool = False) -> _Response:
+def _report_unavailable(service: Service, *, explain: bool = False) -> _Response:
     """Returns the error response for missing credentials; with `explain`, it has the last error and exit code."""
     after = max(1, round(service.store.due - time.time()))
     body: dict[str, object] = {
@@ -190,7 +190,7 @@ def _credentials(service: Service, *, metadata: bool) -> _Response:
     try:
         found = service.store.get()
     except UnavailableError:
-        return _unavailable(service)
+        return _report_unavailable(service)
     document = {
         "AccessKeyId": found.access_key_id,
         "SecretAccessKey": found.secret_access_key,
@@ -205,5 +205,5 @@ def _credentials(service: Service, *, metadata: bool) -> _Response:
     return _Response(200, json.dumps(document), "application/json")
 
 
-def _nothing() -> RefusedError:
+def _report_not_found() -> RefusedError:
     return RefusedError(404, "NotFound", "not found")

@@ -88,7 +88,7 @@ class Store:
 
         Raises UnavailableError.
         """
-        if found := self._good():
+        if found := self._get_valid():
             return found
         with self._changed:
             if self._clock() < self.due or self._closed:
@@ -96,7 +96,7 @@ class Store:
             before = self._rounds
             self.wake()
             self._changed.wait_for(lambda: self._rounds != before or self._closed, _PATIENCE)
-            found = self._good()
+            found = self._get_valid()
         if found is None:
             raise UnavailableError
         return found
@@ -155,7 +155,7 @@ class Store:
             self._changed.notify_all()
             self._changed.release()
 
-    def _good(self) -> "Credentials | None":
+    def _get_valid(self) -> "Credentials | None":
         held = self._held
         return held.credentials if held is not None and self._clock() < held.end else None
 

@@ -158,10 +158,10 @@ def wrapped(text: str, width: int, first: str = "", others: str = "") -> list[st
 
 def narrow(usage: str, width: int) -> str:
     """Returns argparse's usage text with long lines broken between the alternatives of a group."""
-    return "\n".join(line for each in usage.split("\n") for line in _narrowed(each, width))
+    return "\n".join(line for each in usage.split("\n") for line in _break_usage(each, width))
 
 
-def _narrowed(line: str, width: int) -> Iterator[str]:
+def _break_usage(line: str, width: int) -> Iterator[str]:
     margin = " " * (len(line) - len(line.lstrip()) + 1)
     while len(line) > width and (at := line.rfind(" | ", len(margin), width)) > 0:
         yield line[: at + 2]
@@ -171,10 +171,10 @@ def _narrowed(line: str, width: int) -> Iterator[str]:
 
 def fill(text: str, width: int, indent: str = "") -> str:
     """Returns text with wrapped paragraphs; lines that begin with a blank are not wrapped."""
-    return "\n".join(_filled(text.strip().splitlines(), width, indent))
+    return "\n".join(_fill_lines(text.strip().splitlines(), width, indent))
 
 
-def _filled(lines: Iterable[str], width: int, indent: str) -> Iterator[str]:
+def _fill_lines(lines: Iterable[str], width: int, indent: str) -> Iterator[str]:
     paragraph: list[str] = []
     for line in [*lines, ""]:
         if line and not line.startswith(" "):

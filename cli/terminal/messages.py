@@ -140,10 +140,10 @@ def explain_error(error: Exception) -> tuple[int, str]:
         return 1, "out of memory"
     if sys.flags.dev_mode:
         raise error
-    return 1, _internal(error)
+    return 1, _describe_internal_error(error)
 
 
-def _internal(error: Exception) -> str:
+def _describe_internal_error(error: Exception) -> str:
     """Returns the message for an internal error.
 
     The message omits the exception's text, which may quote a secret.

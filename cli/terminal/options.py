@@ -92,7 +92,11 @@ class Parser(argparse.ArgumentParser):
         """Returns the argparse action of an option; ignores hyphens, underscores and capitals in its name."""
         if name in self._option_string_actions or not name.startswith("--"):
             return self._option_string_actions.get(name)
-        alike = {id(action): action for known, action in self._option_string_actions.items() if _same(known, name)}
+        alike = {
+            id(action): action
+            for known, action in self._option_string_actions.items()
+            if _is_same_name(known, name)
+        }
         return next(iter(alike.values())) if len(alike) == 1 else None
 
     def _canonical(self, word: str) -> str:
@@ -104,7 +108,7 @@ class Parser(argparse.ArgumentParser):
         action = self.action_of(name)
         if action is None or name in self._option_string_actions:
             return word
-        known = next(each for each in action.option_strings if _same(each, name))
+        known = next(each for each in action.option_strings if _is_same_name(each, name))
         return known + equals + value
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
@@ -186,7 +190,7 @@ class Once(argparse._StoreAction):
         setattr(namespace, self.dest, values)
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same_name(one: str, other: str) -> bool:
     """Returns whether two names differ only in hyphens, underscores and capitals."""
     return _squash(one) == _squash(other)
 

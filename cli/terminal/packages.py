@@ -16,14 +16,14 @@ _OURS = ("cli", "sigv4", "tpmwire")
 def explained(error: Exception) -> str | None:
     """Returns a message about a broken installation and its remedy; None if the error has a different cause."""
     if isinstance(error, ImportError):
-        return _old(_top(error.name)) or _not_imported(error)
+        return _find_old_version(_top(error.name)) or _explain_import_error(error)
     if isinstance(error, AttributeError | TypeError):
         # These errors mean that a package lacks a function or an argument, so it may be too old.
-        return next(filter(None, map(_old, FLOORS)), None) or _at_odds(error)
+        return next(filter(None, map(_find_old_version, FLOORS)), None) or _find_conflict(error)
     return None
 
 
-def _not_imported(error: ImportError) -> str:
+def _explain_import_error(error: ImportError) -> str:
     package = _top(error.name)
     missing = isinstance(error, ModuleNotFoundError)
     if package in _OURS:
@@ -40,7 +40,7 @@ def _not_imported(error: ImportError) -> str:
     return f"the Python package `{name}` of {sys.executable} cannot be loaded ({error}); reinstall it"
 
 
-def _old(package: str) -> str | None:
+def _find_old_version(package: str) -> str | None:
     """Returns an error message if the loaded package is older than required, else None."""
     version = getattr(sys.modules.get(package), "__version__", None)
     if package not in FLOORS or not isinstance(version, str) or version_numbers(version) >= FLOORS[package]:
@@ -49,7 +49,7 @@ def _old(package: str) -> str | None:
     return f"the Python package `{name}` of {sys.executable} is {version}, older than {needed}; upgrade it"
 
 
-def _at_odds(error: Exception) -> str | None:
+def _find_conflict(error: Exception) -> str | None:
     """Returns an error message if `error` was raised while a required package was imported, else None.
 
     A newer dependency of the package can cause such an error.

@@ -48,15 +48,15 @@ class _Screen(io.TextIOWrapper):
         try:
             return super().write(text)
         except OSError as error:
-            raise self._named(error) from None
+            raise self._add_stream_name(error) from None
 
     def flush(self) -> None:
         try:
             super().flush()
         except OSError as error:
-            raise self._named(error) from None
+            raise self._add_stream_name(error) from None
 
-    def _named(self, error: OSError) -> OSError:
+    def _add_stream_name(self, error: OSError) -> OSError:
         """Returns the error with the name of the stream, such as stdout, as its file name."""
         error.filename = error.filename or str(self.name).strip("<>")
         return error

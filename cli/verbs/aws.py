@@ -16,7 +16,6 @@ credentials. The last three need the sts: permission of the same name; the last 
 
 import argparse
 import json
-import os
 from typing import TypeVar
 
 from sigv4.client import StsClient
@@ -151,8 +150,8 @@ def run(args: Settings) -> int:
 def _ask(args: Settings, operation: "Operation[Result]") -> Result:
     operation.check()
     caller = caller_of(args)
-    endpoint = endpoint_for(caller.run, operation)
-    retries = read_retry_policy(os.environ, caller.run.aws_profile)
+    endpoint = endpoint_for(caller.aws, operation)
+    retries = read_retry_policy(caller.aws.environ, caller.aws.profile)
     http = http_client(caller)
     http.check(endpoint.url)
     signer = signer_of(caller, args.sigv4a, args.region_set)
@@ -181,12 +180,12 @@ def _print(args: Settings, values: dict[str, str]) -> None:
     if args.json:
         print(_json(values))
     else:
-        print("\n".join(f"{name:8}{_printable(text)}" for name, text in values.items()))
+        print("\n".join(f"{name:8}{_escape(text)}" for name, text in values.items()))
 
 
 def _json(values: dict[str, str]) -> str:
     return json.dumps(values)
 
 
-def _printable(text: str) -> str:
+def _escape(text: str) -> str:
     return text if text.isprintable() else ascii(text)

@@ -58,11 +58,11 @@ def run(args: Settings) -> int:
         return 0
     for one in found:
         about = "".join(character if character.isprintable() else "?" for character in one.about)
-        print(f"{about}  {_until(one.due)}")
+        print(f"{about}  {_describe_renewal(one.due)}")
     return 0
 
 
-def _until(due: int | None) -> str:
+def _describe_renewal(due: int | None) -> str:
     if due is None:
         return "not used: the next run replaces it"
     left = due - time.time()

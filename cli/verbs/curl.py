@@ -31,7 +31,6 @@ from sigv4.signer import Signer
 from sigv4.times import parse_http_date
 from sigv4.transfer import Transfer
 
-from ..credentials.sts import environ_of
 from ..requests.options import (
     BodySettings,
     Caller,
@@ -92,7 +91,7 @@ def run(args: Settings) -> int:
         Output(args.output, include=args.include or args.head, fail=args.fail) as output,
     ):
         check_ends(request)
-        http = Transfer(caller.timeout, environ_of(caller.run), receive=output.receive, warn=warn)
+        http = Transfer(caller.timeout, caller.aws.environ, receive=output.receive, warn=warn)
         http.check(request.url)
         signer = signer_of(caller, args.sigv4a, scope.region_set)
         if scope.service == "s3express" and args.sigv4a is None and scope.region_set is None:
@@ -111,7 +110,7 @@ def run(args: Settings) -> int:
 
 def _session(caller: Caller, request: Request, region: str, signer: Signer) -> Signer:
     """Returns a signer with S3 session credentials for a request to a directory bucket, else `signer`."""
-    profile = caller.run.aws_profile
+    profile = caller.aws.profile
     bucket = bucket_of(request)
     if bucket is None or is_enabled("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
         return signer

@@ -115,7 +115,7 @@ def _compute(args: Settings) -> int:
     if found is None:
         raise UsageError("no policy; give a key file, --json FILE or --pcrs sha256:7=HEX")
     if args.format == "json":
-        print(json.dumps({"policy": _plain(found.policy), "digest": found.digest.hex()}, indent=2))
+        print(json.dumps({"policy": _to_json_value(found.policy), "digest": found.digest.hex()}, indent=2))
     else:
         print("\n".join([*tree(found.policy), found.digest.hex()]))
     return 0
@@ -157,7 +157,7 @@ def _show_json(path: str) -> int:
         try:
             if isinstance(policy, PolicyError):
                 raise policy
-            rows[-1]["policy"] = _plain(policy)
+            rows[-1]["policy"] = _to_json_value(policy)
             digest = policy.digest(file.public.name_alg)
             rows[-1] |= {"digest": digest.hex(), "fits": digest == file.public.auth_policy}
         except PolicyError as error:
@@ -166,7 +166,7 @@ def _show_json(path: str) -> int:
     return 0
 
 
-def _plain(policy: Policy | Either) -> Any:
+def _to_json_value(policy: Policy | Either) -> Any:
     """Returns a policy as a JSON value, in the format of the option --json FILE. Raises PolicyError."""
     return json.loads(to_json(policy))
 

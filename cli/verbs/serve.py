@@ -131,7 +131,7 @@ def run(args: Settings) -> int:
     store = Store(lambda: obtain(_settings(args)))
     with _listeners(args, inherited) as listeners, contextlib.ExitStack() as stack:
         notifier.send("STATUS=Fetching credentials")
-        failures = _failures_told(lambda: _outlook(store)) if inherited else contextlib.nullcontext()
+        failures = _log_failures(lambda: _outlook(store)) if inherited else contextlib.nullcontext()
         with failures, activity("getting the first credentials"):
             store.fetch()
         if token is not None:
@@ -142,7 +142,7 @@ def run(args: Settings) -> int:
         server = stack.enter_context(CredentialServer(listeners, service))
         stack.callback(notifier.send, "STOPPING=1")
         os.register_at_fork(after_in_child=server.close_listeners)
-        note(f"tpmwire serve: {', '.join(_shown(each, args) for each in listeners)}")
+        note(f"tpmwire serve: {', '.join(_describe_listener(each, args) for each in listeners)}")
         _keep(store, notifier, token)
     return 0
 
@@ -196,10 +196,10 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile | None") -> No
         if asked:
             notifier.reloading()
             if token is not None:
-                with _failures_told(lambda: "the token was not changed"):
+                with _log_failures(lambda: "the token was not changed"):
                     token.renew()
         if asked or time.time() >= store.due:
-            with _failures_told(lambda: _outlook(store)):
+            with _log_failures(lambda: _outlook(store)):
                 store.fetch()
             gc.collect()  # frees TLS contexts, whose few objects would not reach the collector's threshold
             _tell(store, notifier)
@@ -239,7 +239,7 @@ def _has_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
+def _log_failures(outlook: Callable[[], str]) -> Iterator[None]:
     """Logs an error of the block, followed by the text that `outlook` returns, and suppresses the error.
 
     Only errors that may be temporary are suppressed.
@@ -306,7 +306,7 @@ def _listeners(args: Settings, inherited: list[socket.socket]) -> Iterator[list[
         yield found
 
 
-def _shown(listener: socket.socket, args: Settings) -> str:
+def _describe_listener(listener: socket.socket, args: Settings) -> str:
     if listener.family == socket.AF_UNIX:
         paths = ["/credentials"] * (args.token_file is not None) + ["/process"] * args.process
         return f"unix socket {listener.getsockname()}, path {' and '.join(paths)}"

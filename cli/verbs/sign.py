@@ -76,13 +76,13 @@ def run(args: Settings) -> int:
         if args.output == "http":
             _write(signed)
         elif args.output == "json":
-            print(json.dumps({"method": signed.method, "url": signed.url, "headers": dict(_flat(signed))}))
+            print(json.dumps({"method": signed.method, "url": signed.url, "headers": dict(_join_headers(signed))}))
         else:
-            print("\n".join(f"{name}: {value}" for name, value in _flat(signed)))
+            print("\n".join(f"{name}: {value}" for name, value in _join_headers(signed)))
     return 0
 
 
-def _flat(request: "Request") -> list[tuple[str, str]]:
+def _join_headers(request: "Request") -> list[tuple[str, str]]:
     """Returns the signed request's headers as (name, value), with repeated headers joined (RFC 9110 §5.3)."""
     found: dict[str, tuple[str, str]] = {}
     for name, value in request.headers:

@@ -24,14 +24,12 @@ sts:GetServiceBearerToken). Nothing is stored: store and erase do nothing, and l
 
 import argparse
 import json
-import os
 
 from sigv4.client import AwsClient
 from sigv4.endpoints import resolve_service
 from sigv4.retry import read_retry_policy
 from sigv4.tokens import ecr_login, ecr_request, registry_region
 
-from ..credentials.sts import environ_of
 from ..requests.options import Caller, UseSettings, add_use_options, caller_of, region_of
 from ..requests.signer import http_client, signer_of
 from ..terminal.files import read_stdin
@@ -94,9 +92,9 @@ def run(args: Settings) -> int:
 
 def _login(caller: Caller, region: str, *, public: bool) -> tuple[str, str]:
     """Requests an ECR authorization token, and returns docker's (user name, password) from it."""
-    profile = caller.run.aws_profile
-    endpoint = resolve_service("ecr-public" if public else "ecr", region, None, environ_of(caller.run), profile)
-    retries = read_retry_policy(os.environ, profile)
+    aws = caller.aws
+    endpoint = resolve_service("ecr-public" if public else "ecr", region, None, aws.environ, aws.profile)
+    retries = read_retry_policy(aws.environ, aws.profile)
     http = http_client(caller)
     http.check(endpoint.url)
     request = ecr_request(endpoint, public=public)

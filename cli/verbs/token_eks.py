@@ -26,7 +26,6 @@ import time
 from sigv4.endpoints import resolve
 from sigv4.tokens import check_cluster, eks_exec_credential, eks_token
 
-from ..credentials.sts import environ_of
 from ..requests.options import UseSettings, add_use_options, caller_of, region_of
 from ..requests.signer import signer_of
 from ..terminal.messages import warn
@@ -63,8 +62,8 @@ def run(args: Settings) -> int:
     cluster = args.cluster_name or args.cluster_id or ""
     check_cluster(cluster)
     caller = caller_of(args)
-    run, region = caller.run, region_of(caller, args.region)
-    endpoint = resolve(region, run.endpoint_url, environ_of(run), run.aws_profile)
+    aws, region = caller.aws, region_of(caller, args.region)
+    endpoint = resolve(region, aws.endpoint, aws.environ, aws.profile)
     version = _api_version()
     signer = signer_of(caller)
     moment = signer.signing_time(time.time())

@@ -8,9 +8,9 @@ import boto3
 import pytest
 
 from cli.awsconfig.edit import get_setting
-from cli.credentials.options import parse_run
+from cli.credentials.options import aws_of, parse_run
 from cli.credentials.role_chain import process_words
-from cli.credentials.sts import endpoint_for, environ_of
+from cli.credentials.sts import endpoint_for
 from sigv4.sts import GetCallerIdentity
 from tests.support.home import files_with, make_home
 from tests.support.sts import VerifyingSts
@@ -51,7 +51,7 @@ def _line(home: Path) -> str:
 def _asked(home: Path) -> tuple[str, str]:
     """URL and region by which the written line asks STS, without the profile's settings."""
     args = parse_run(process_words(_line(home))[1])
-    endpoint = endpoint_for(args, GetCallerIdentity())
+    endpoint = endpoint_for(aws_of(args), GetCallerIdentity())
     return endpoint.url.rstrip("/"), endpoint.region
 
 
@@ -122,7 +122,7 @@ def test_the_profiles_cas_are_the_lines(
     done = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext")
     assert done.code == 0, done.err
     args = parse_run(process_words(_line(home))[1])
-    assert environ_of(args)["AWS_CA_BUNDLE"] == str(sts.authority().bundle)
+    assert aws_of(args).environ["AWS_CA_BUNDLE"] == str(sts.authority().bundle)
     # As an SDK runs it, with nothing of AWS in the environment.
     ran = subprocess.run(["sh", "-c", _line(home)], capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 0, ran.stderr

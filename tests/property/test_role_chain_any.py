@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cli.credentials.options import PROGRAM, RunSettings, given_options
+from cli.credentials.options import PROGRAM, RunSettings, aws_of, given_options
 from cli.credentials.role_chain import profile_settings
 from cli.credentials.sts import endpoint_for, operations
 from cli.terminal.messages import UsageError
@@ -103,7 +103,7 @@ def _tried(words: list[str]) -> "tuple[RunSettings, list[Operation[Credentials]]
     try:
         run = profile_settings("a", given_options(words))
         calls = operations(run, None)
-        endpoint_for(run, calls[0])
+        endpoint_for(aws_of(run), calls[0])
     except (UsageError, RequestError) as error:
         return str(error)
     return run, calls

@@ -143,7 +143,7 @@ def test_what_is_wrong_with_a_target_is_said(target: Swtpm, tool: Run, tmp_path:
         ({"name": "000b" + 64 * "0"}, (), 2, "the Name does not match"),
         ({"public": changed}, (), 2, "the Name does not match"),
         ({"public": changed, "name": None}, good_ca, 2, "does not match the host's key"),
-        ({"kind": "ek-ecc"}, (), 2, "does not match the kind"),
+        ({"kind": "ek-ecc"}, (), 2, "this public key is not of kind ek-ecc"),
         ({"public": "zz"}, (), 2, "hex"),
         ({}, bad_ca, 2, "certificate"),
         ({"certificate": None}, good_ca, 2, "no EK certificate"),

@@ -129,7 +129,7 @@ def test_a_key_that_cannot_be_of_the_kind(
 ) -> None:
     (tmp_path / "k").write_bytes(public_areas["h2"].build())
     for kind, says in (
-        ("ek-ecc", "does not match the kind ek-ecc"),
+        ("ek-ecc", "this public key is not of kind ek-ecc"),
         ("srk2", "'srk2' is not a kind of key; expected one of"),
     ):
         ran = tool("wrap", "--to", tmp_path / "k", "--to-key", kind, "--out", tmp_path / "o", stdin=SECRET)

@@ -200,7 +200,7 @@ def test_there_is_no_hmac_behind_it() -> None:
     with pytest.raises(RequestError, match="invalid access key id"):
         derive_private_value("AKIA TEST", SECRET)
     with pytest.raises(RequestError, match="has no HMAC"):
-        sigv4a._no_hmac(b"")
+        sigv4a._refuse_hmac(b"")
     assert SECRET not in repr(Sigv4aSigner(KEY_ID, sign_digest_with(KEY), "t"))
 
 

@@ -31,13 +31,15 @@ def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, 
     if not public.object_attributes & TPMA_OBJECT.DECRYPT:
         raise EncodeError("the key for the salt is not a decryption key; use a storage or endorsement key")
     if isinstance(public.parameters, TPMS_RSA_PARMS) and isinstance(public.unique, bytes):
-        return _for_rsa(public, public.parameters, public.unique, label)
+        return _create_rsa_salt(public, public.parameters, public.unique, label)
     if isinstance(public.parameters, TPMS_ECC_PARMS) and isinstance(public.unique, TPMS_ECC_POINT):
         return _for_ecc(public, public.parameters, public.unique, label)
     raise EncodeError("the key for the salt is not an RSA or ECC key; use a storage or endorsement key")
 
 
-def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, label: bytes) -> tuple[Secret, bytes]:
+def _create_rsa_salt(
+    public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, label: bytes
+) -> tuple[Secret, bytes]:
     # late: only RSA keys need these modules, and the usual salt key is an ECC key
     from .pure.modulus import fault_of
     from .pure.oaep import encrypt

@@ -145,7 +145,7 @@ def _section(tree: Node, number: int) -> Iterator[str]:
     for child in tree.children:
         place = yield from _field(child, place)
     for value in tree.beside:
-        yield from _beside(value, 0, 0)
+        yield from _render_derived(value, 0, 0)
     yield "</ul>"
     if tree.error:
         yield f'<p class="error">{escape(tree.error)}</p>'
@@ -169,13 +169,13 @@ def _field(node: Node, place: int) -> Generator[str, None, int]:
         for child in node.children:
             place = yield from _field(child, place)
         for value in node.beside:
-            yield from _beside(value, first, end)
+            yield from _render_derived(value, first, end)
         yield "</ul>"
     yield "</li>\n"
     return end
 
 
-def _beside(node: Node, first: int, end: int) -> Iterator[str]:
+def _render_derived(node: Node, first: int, end: int) -> Iterator[str]:
     """Yields the HTML of a derived value, which highlights the bytes of the leaves from `first` up to `end`."""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
     yield f'<li><span class="f k" tabindex="0" data-from="{first}" data-to="{end}"><b>{escape(node.name)}</b>: '
@@ -186,7 +186,7 @@ def _beside(node: Node, first: int, end: int) -> Iterator[str]:
     if node.children:
         yield "<ul>"
         for child in node.children:
-            yield from _beside(child, first, end)
+            yield from _render_derived(child, first, end)
         yield "</ul>"
     yield "</li>"
 

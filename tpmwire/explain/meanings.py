@@ -168,7 +168,7 @@ def _property(values: dict[str, Any], value: int) -> str:
     return f"{value}"
 
 
-def _first_asked(values: dict[str, Any], value: int) -> str:
+def _describe_property(values: dict[str, Any], value: int) -> str:
     kinds: dict[Any, Callable[[int], str]] = {
         TPM_CAP.ALGS: lambda v: f"TPM_ALG_{TPM_ALG(v).name}",
         TPM_CAP.HANDLES: lambda v: f"0x{v:08x}, {handle_words(v)}",
@@ -195,7 +195,7 @@ def _pcrs(select: bytes) -> str:
     return ",".join(str(n) for n in range(8 * len(select)) if select[n // 8] >> n % 8 & 1)
 
 
-def _chosen(_values: dict[str, Any], value: bytes) -> str:
+def _describe_selection(_values: dict[str, Any], value: bytes) -> str:
     return f"PCR {_pcrs(value)}" if any(value) else "no PCR"
 
 
@@ -210,11 +210,11 @@ def _magic(_values: dict[str, Any], value: int) -> str:
 
 
 _BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
-    (GetCapability, "property_"): _first_asked,
+    (GetCapability, "property_"): _describe_property,
     (capabilities.TPMS_TAGGED_PROPERTY, "value"): _property,
     (TPMS_AC_OUTPUT, "data"): _component_data,
-    (structures.TPMS_PCR_SELECTION, "pcr_select"): _chosen,
-    (capabilities.TPMS_TAGGED_PCR_SELECT, "pcr_select"): _chosen,
+    (structures.TPMS_PCR_SELECTION, "pcr_select"): _describe_selection,
+    (capabilities.TPMS_TAGGED_PCR_SELECT, "pcr_select"): _describe_selection,
     (structures.TPMS_RSA_PARMS, "exponent"): lambda _, v: f"{v or '0, which is 65537'}",
     (structures.TPMS_RSA_PARMS, "key_bits"): lambda _, v: f"{v} bits",
     (structures.TPMS_AUTH_COMMAND, "hmac"): _authorization,

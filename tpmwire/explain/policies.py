@@ -43,7 +43,7 @@ def policy_digest(
     if rule is None or (before is None and not rule.restarts):
         return None, ""
     try:
-        after = rule.extended(alg, before or b"", lambda part: _hashed(command, rule, part, name_of))
+        after = rule.extended(alg, before or b"", lambda part: _read_hashed_field(command, rule, part, name_of))
     except PolicyError:
         return None, ""
     return after, rule.formula(constant_name(TPM_CC(rule.code)), field_name)
@@ -60,7 +60,7 @@ def _rule(command: Command) -> DigestRule | None:
     return rule
 
 
-def _hashed(command: Command, rule: DigestRule, part: str, name_of: NameOf) -> bytes:
+def _read_hashed_field(command: Command, rule: DigestRule, part: str, name_of: NameOf) -> bytes:
     """Returns the bytes of a command's field that are hashed into policyDigest.
 
     `part` is the field in the rule. Raises PolicyError if the recording does not have the bytes.

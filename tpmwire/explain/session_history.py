@@ -68,12 +68,12 @@ class Step:
         """Returns the step for a policy command, whose tree is `asked`."""
         step = cls(place, code, "", ok=True)
         values = [node for node in asked.children[3:] if node.text and "ession" not in node.name]
-        step.inputs = "; ".join(f"{node.name} {_short(node)}" for node in values)
+        step.inputs = "; ".join(f"{node.name} {_shorten(node)}" for node in values)
         step.digest, step.formula = digest, formula
         return step
 
 
-def _short(node: Node) -> str:
+def _shorten(node: Node) -> str:
     """Returns a parameter's meaning in a few words. For a list of one element, returns the element's meaning."""
     elements = [child.text for child in node.children if child.name.startswith("[")]
     return ", ".join(elements) if len(elements) == 1 else node.text

@@ -108,7 +108,7 @@ class Certificate:
         try:
             self.x509 = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
         except crypto.Error as error:
-            raise self._unreadable(_read_reason(error)) from error
+            raise self._make_error(_read_reason(error)) from error
 
     @classmethod
     def of(cls, x509: crypto.X509) -> Self:
@@ -122,38 +122,38 @@ class Certificate:
         """The certificate in DER."""
         return crypto.dump_certificate(crypto.FILETYPE_ASN1, self.x509)
 
-    def _unreadable(self, reason: str) -> UnusableCertificateError:
+    def _make_error(self, reason: str) -> UnusableCertificateError:
         return UnusableCertificateError(f"{self.where or 'the certificate'} cannot be read ({reason})")
 
     @cached_property
     def fields(self) -> Any:
         """The TBSCertificate, as asn1crypto parses it."""
-        with self._reading():
+        with self._catch_errors():
             return fields.Certificate.load(self.der)["tbs_certificate"]
 
     @cached_property
     def subject(self) -> "Name":
         """The subject's name."""
-        with self._reading():
+        with self._catch_errors():
             return _name(self.fields["subject"])
 
     @cached_property
     def issuer(self) -> "Name":
         """The issuer's name."""
-        with self._reading():
+        with self._catch_errors():
             return _name(self.fields["issuer"])
 
     @cached_property
     def usages(self) -> set[str] | None:
         """The extended key usages as OIDs; None if the extension is missing."""
-        with self._reading():
+        with self._catch_errors():
             usages = self._extension("2.5.29.37")
             return None if usages is None else {one.dotted for one in usages}
 
     @cached_property
     def is_authority(self) -> bool:
         """Returns whether this is a readable certificate of a CA (RFC 5280, §4.2.1.9)."""
-        with suppress(UnusableCertificateError), self._reading():
+        with suppress(UnusableCertificateError), self._catch_errors():
             constraints = self._extension("2.5.29.19")
             return constraints is not None and bool(constraints["ca"].native)
         return False
@@ -161,7 +161,7 @@ class Certificate:
     @cached_property
     def tpm(self) -> dict[str, str]:
         """The manufacturer, model and version in the subjectAltName (§3.2.9); empty if they cannot be read."""
-        with suppress(UnusableCertificateError), self._reading():
+        with suppress(UnusableCertificateError), self._catch_errors():
             return {
                 TPM_ATTRIBUTES[attribute["type"].dotted]: str(attribute["value"].native)
                 for name in self._extension("2.5.29.17") or ()
@@ -184,11 +184,11 @@ class Certificate:
         assert self.issuer
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _catch_errors(self) -> Iterator[None]:
         try:
             yield
         except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
-            raise self._unreadable(" ".join(str(error).split())) from error
+            raise self._make_error(" ".join(str(error).split())) from error
 
 
 class Bundle(NamedTuple):
@@ -225,7 +225,7 @@ def load_certificates(data: bytes, where: str) -> Bundle:
 
     `where` names the file in error messages. Raises UnusableCertificateError if no certificate can be read.
     """
-    found = _readable(_blocks(data), where)
+    found = _parse_blocks(_blocks(data), where)
     if not found.certificates:
         raise UnusableCertificateError(
             f"{where} contains no readable certificate: {found.unread[0]}"
@@ -245,10 +245,10 @@ def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]
     leaf = next(blocks, None)
     if leaf is None:
         raise UnusableCertificateError(f"{where} contains no certificate in PEM or DER")
-    return Certificate(leaf, where), _readable(blocks, where).certificates
+    return Certificate(leaf, where), _parse_blocks(blocks, where).certificates
 
 
-def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
+def _parse_blocks(blocks: Iterator[bytes], where: str) -> Bundle:
     found = Bundle([], [])
     for number, block in enumerate(blocks, 1):
         try:
@@ -337,7 +337,7 @@ def _chain(certificate: Certificate, trust: Trust, untrusted: Sequence[Certifica
                 if path:
                     with suppress(crypto.X509StoreContextError):
                         return _by_openssl(_store(path[-1:]), certificate, path[:-1])
-        raise _refused(certificate, known, error) from error
+        raise _explain_refusal(certificate, known, error) from error
 
 
 def _by_openssl(
@@ -375,7 +375,7 @@ def _paths(
             yield (*below, issuer)
 
 
-def _refused(
+def _explain_refusal(
     certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError
 ) -> CertificateError:
     """Returns the error for a failed verification, with a message that names the most likely reason."""
@@ -404,7 +404,7 @@ def _refused(
 
 def describe(certificate: Certificate) -> Description:
     """Returns a certificate's description. Raises UnusableCertificateError for unreadable fields."""
-    with certificate._reading():
+    with certificate._catch_errors():
         validity = certificate.fields["validity"]
         return Description(
             certificate.subject.text,

@@ -308,7 +308,7 @@ class Sequence(Element):
                 values.append(element._parse(stream, {}, ""))
             except DecodeError as error:
                 raise error.within(name) from None
-        _nothing_left(stream)
+        _check_end(stream)
         return tuple(values)
 
     def written(self, value: Any) -> bytes:
@@ -358,7 +358,7 @@ def parse_element(element: Element, data: bytes) -> Any:
     """Parses `data`, which must be exactly one DER element. Raises DecodeError."""
     stream = io.BytesIO(data)
     value = element._parse(stream, {}, "")
-    _nothing_left(stream)
+    _check_end(stream)
     return value
 
 
@@ -374,7 +374,7 @@ def header_size(data: bytes) -> int:
     return 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
 
 
-def _nothing_left(stream: IO[bytes]) -> None:
+def _check_end(stream: IO[bytes]) -> None:
     left = bytes_left(stream)
     if left:
         raise DecodeError("trailing data", stream.tell(), left)

@@ -157,7 +157,7 @@ class KeyFile:
         _check_parent(parent)
         _check_codes(policy, auth_policy)
         object.__setattr__(self, "public", _public(pubkey))
-        _private(privkey)
+        _check_private(privkey)
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:
@@ -211,7 +211,7 @@ class KeyFile:
             return TPM_RH.OWNER
         if self.parent >> 24 != TPM_HT.PERMANENT:
             return None
-        return _limited(self.parent) or self.parent
+        return _find_limited(self.parent) or self.parent
 
     def replace(self, **changes: Any) -> "KeyFile":
         """Returns a copy with some values changed."""
@@ -336,7 +336,7 @@ def _extract_der(text: str) -> bytes:
     """Returns the DER of a key in text form (RFC 7468), which can be indented or in JSON. Raises KeyFileError."""
     count = text.count(_BEGIN)
     if not count:
-        raise KeyFileError(_no_begin(text))
+        raise KeyFileError(_explain_missing_label(text))
     if count > 1:
         raise KeyFileError("the file contains several TPM keys; save each in its own file")
     body, end, _ = text[text.index(_BEGIN) + len(_BEGIN) :].partition("-----")
@@ -368,7 +368,7 @@ def _unescape(found: re.Match[str]) -> str:
     return "\n" if white else chr(int(code, 16)) if code else slash
 
 
-def _no_begin(text: str) -> str:
+def _explain_missing_label(text: str) -> str:
     """Returns the error message for a text without the label; names what the text seems to be."""
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
@@ -390,16 +390,16 @@ def _check_type(type: str, secret: bytes | None) -> None:
             f"unexpected field 'secret' in a loadable key ({type}); an importable key needs the type {IMPORTABLE}"
         )
     else:
-        _sized(TPM2B_ENCRYPTED_SECRET, secret, "secret")
+        _parse_sized(TPM2B_ENCRYPTED_SECRET, secret, "secret")
 
 
 def _check_parent(parent: int) -> None:
     shown = f"0x{parent:08x}" if parent >= 0 else str(parent)
     if not 0 <= parent <= 0xFFFFFFFF:
         raise KeyFileError(f"parent {shown} is not a valid handle; expected 0 to 0xffffffff; {_DAMAGED}")
-    if parent >> 24 in (TPM_HT.TRANSIENT, TPM_HT.PERSISTENT) or parent in (0, *_HIERARCHIES) or _limited(parent):
-        return
     kind = TPM_HT(parent >> 24)
+    if kind in (TPM_HT.TRANSIENT, TPM_HT.PERSISTENT) or parent in (0, *_HIERARCHIES) or _find_limited(parent):
+        return
     what = f" ({kind.name.replace('_', ' ')})" if kind in tuple(TPM_HT) else ""
     raise KeyFileError(
         f"parent {shown}{what} cannot be the parent of a key; expected a hierarchy, such as 0x40000001, or a "
@@ -407,7 +407,7 @@ def _check_parent(parent: int) -> None:
     )
 
 
-def _limited(parent: int) -> TPM_RH | None:
+def _find_limited(parent: int) -> TPM_RH | None:
     """Returns the hierarchy that a firmware- or SVN-limited one belongs to, or None (Part 2, v1.84, §7.4)."""
     for number in (parent - TPM_RH.FW_OWNER, (parent - TPM_RH.SVN_OWNER_BASE) >> 16):
         if 0 <= number < len(_HIERARCHIES):
@@ -422,7 +422,7 @@ def _check_codes(policy: tuple[Step, ...] | None, auth_policy: tuple[AuthPolicy,
 
 
 def _public(pubkey: bytes) -> TPMT_PUBLIC:
-    public: TPMT_PUBLIC = _sized(TPM2B_PUBLIC, pubkey, "pubkey")
+    public: TPMT_PUBLIC = _parse_sized(TPM2B_PUBLIC, pubkey, "pubkey")
     digest = TPMU_HA.get(public.name_alg)
     if not isinstance(digest, Fixed):
         raise KeyFileError(f"pubkey: unsupported nameAlg {public.name_alg!r}")
@@ -432,12 +432,12 @@ def _public(pubkey: bytes) -> TPMT_PUBLIC:
     return public
 
 
-def _private(privkey: bytes) -> None:
-    if not _sized(TPM2B_PRIVATE, privkey, "privkey"):
+def _check_private(privkey: bytes) -> None:
+    if not _parse_sized(TPM2B_PRIVATE, privkey, "privkey"):
         raise KeyFileError(f"privkey: the private area is empty; {_DAMAGED}")
 
 
-def _sized(wire: Any, data: bytes, name: str) -> Any:
+def _parse_sized(wire: Any, data: bytes, name: str) -> Any:
     """Returns the content of the TPM2B that takes up all of `data`; `name` is the field, for errors."""
     try:
         return wire.parse(data)

@@ -44,13 +44,13 @@ def _read(steps: tuple[Step, ...], file: KeyFile) -> tuple[Policy | PolicyError,
         if first is not None and first.code == TPM_CC.PolicyAuthorize and rest:
             candidates.insert(0, Policy(*rest, first))
         if steps is not file.policy:
-            candidates.append(Policy(*ways[0].statements, *_behind(file)))
+            candidates.append(Policy(*ways[0].statements, *_statements_after_authorize(file)))
     except PolicyError as error:
         return (error,)
     return (next((one for one in candidates if _fits(one, file)), ways[0]),)
 
 
-def _behind(file: KeyFile) -> tuple[Statement, ...]:
+def _statements_after_authorize(file: KeyFile) -> tuple[Statement, ...]:
     """Returns the statements of the file's `policy` after PolicyAuthorize, if PolicyAuthorize comes first.
 
     Otherwise returns no statements (TSS2 key file draft, "Signed Policy Specification").

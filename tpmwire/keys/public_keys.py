@@ -49,7 +49,7 @@ def read_public_key(data: bytes) -> Found:
             return _parse_pem(decoded)
         if found := _parse_binary(decoded):
             return found
-    raise KeyFileError(f"not a public key: this looks like {_looks_like(data)}; expected {FORMS}")
+    raise KeyFileError(f"not a public key: this looks like {_guess_type(data)}; expected {FORMS}")
 
 
 def _parse_binary(data: bytes) -> Found | None:
@@ -136,7 +136,7 @@ def _pem(label: str, der: bytes) -> str:
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
 
 
-def _looks_like(data: bytes) -> str:
+def _guess_type(data: bytes) -> str:
     """Returns the likely type of data that are not a public key, for an error message.
 
     The data are not quoted, because they may be a secret.

@@ -204,7 +204,7 @@ def wrap_hmac_key(
     """
     auth_policy, satisfied = _policy_for(parent, policy)
     made = hmac_key_areas(key, auth=auth, auth_policy=auth_policy)
-    return _importable(made, parent, parent_handle, auth, satisfied, description)
+    return _build_import(made, parent, parent_handle, auth, satisfied, description)
 
 
 def wrap_ecdsa_key(
@@ -219,14 +219,14 @@ def wrap_ecdsa_key(
     """Returns an importable key file with a P-256 key for ECDSA. See `wrap_hmac_key` and `ecdsa_key_areas`."""
     auth_policy, satisfied = _policy_for(parent, policy)
     made = ecdsa_key_areas(private, auth=auth, auth_policy=auth_policy)
-    return _importable(made, parent, parent_handle, auth, satisfied, description)
+    return _build_import(made, parent, parent_handle, auth, satisfied, description)
 
 
 def _policy_for(parent: TPMT_PUBLIC, policy: Policy | None) -> tuple[bytes, Policy | None]:
     return (b"", None) if policy is None else imported_only_policy(policy, parent)
 
 
-def _importable(
+def _build_import(
     made: tuple[TPMT_PUBLIC, TPMT_SENSITIVE],
     parent: TPMT_PUBLIC,
     parent_handle: int,

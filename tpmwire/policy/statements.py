@@ -176,8 +176,8 @@ class PolicySecret(
         """
         if handle >> 24 not in (TPM_HT.PERMANENT, TPM_HT.PCR):
             raise PolicyError(
-                f"handle 0x{handle:08x}: the Name is missing; it is the hash of the public area, which "
-                "TPM2_ReadPublic or TPM2_NV_ReadPublic returns"
+                f"handle 0x{handle:08x}: this entity's Name is required; read it with TPM2_ReadPublic or "
+                "TPM2_NV_ReadPublic"
             )
         return cls(handle, handle.to_bytes(4, "big"), policy_ref)
 

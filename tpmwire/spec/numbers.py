@@ -46,21 +46,21 @@ class Attributes(IntFlag, boundary=KEEP):
 
     def described(self) -> str:
         """Returns the names of the set bits in the standard's spelling, joined by `|`; unnamed bits as hex."""
-        return _described(type(self), int(self))
+        return _describe_bits(type(self), int(self))
 
 
 @lru_cache(1024)
-def _described(kind: type[Attributes], value: int) -> str:
+def _describe_bits(kind: type[Attributes], value: int) -> str:
     names, rest = [], value
     for flag in kind:
         bits = int(flag)
         if value & bits == bits:
-            names.append(_spelled(flag.name or ""))
+            names.append(_spell_name(flag.name or ""))
             rest &= ~bits
     return "|".join([*names, *([f"0x{rest:x}"] if rest else [])]) or "0"
 
 
-def _spelled(name: str) -> str:
+def _spell_name(name: str) -> str:
     """Returns the standard's spelling of a name: `fixedTPM` for `FIXED_TPM`."""
     first, *others = name.split("_")
     keep = {"TPM", "NV", "PCR", "DA", "PT", "EC", "SHE", "SHEN", "PH", "EH", "EPS"}

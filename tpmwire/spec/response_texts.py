@@ -157,7 +157,7 @@ def explain(rc: int) -> Meaning:
     own = tpm_code(rc)
     layer = rc >> 16 if rc >> 16 in LAYERS else 0
     if own >> 12 or (not own & _FORMAT_ONE and own & 0x400):
-        return _of_layer(rc, layer) if layer else _unknown(rc)
+        return _of_layer(rc, layer) if layer else _describe_unknown(rc)
     handle = parameter = session = None
     code = TPM_RC(own)
     if own & _FORMAT_ONE:
@@ -189,7 +189,7 @@ def _of_layer(rc: int, layer: int) -> Meaning:
     return Meaning(TPM_RC(rc), f"TSS2_{LAYERS[layer].name}_RC_{name}", description, layer=layer)
 
 
-def _unknown(rc: int) -> Meaning:
+def _describe_unknown(rc: int) -> Meaning:
     own = "not a code of the TPM or of a TSS2 layer: returned by a driver or resource manager"
     return Meaning(TPM_RC(rc), f"0x{rc:x}", own if rc >> 12 else "vendor-defined", vendor=True)
 

@@ -50,24 +50,24 @@ def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | Non
             answer = tpm.execute(PCR_Read(left))
         except TpmError as error:
             if error.code == TPM_RC_HASH:
-                raise PolicyError(_not_kept(left)) from error
+                raise PolicyError(_report_unimplemented(left)) from error
             raise
         counters.add(answer.pcr_update_counter)
         got = pcrs_in(answer.pcr_selection_out)
         if len(got) != len(answer.pcr_values) or not set(got) <= set(pcrs_in(left)):
             raise PolicyError("the TPM did not return the requested PCRs")
         if not got:
-            raise PolicyError(_not_kept(left))
+            raise PolicyError(_report_unimplemented(left))
         values |= dict(zip(got, answer.pcr_values, strict=True))
-        left = _without(left, values)
+        left = _remove_known(left, values)
     return values if len(counters) <= 1 else None
 
 
-def _not_kept(selection: tuple[TPMS_PCR_SELECTION, ...]) -> str:
+def _report_unimplemented(selection: tuple[TPMS_PCR_SELECTION, ...]) -> str:
     return f"this TPM does not implement {format_pcrs(selection)}; `tpmwire info` lists its PCR banks"
 
 
-def _without(selection: tuple[TPMS_PCR_SELECTION, ...], values: Values) -> tuple[TPMS_PCR_SELECTION, ...]:
+def _remove_known(selection: tuple[TPMS_PCR_SELECTION, ...], values: Values) -> tuple[TPMS_PCR_SELECTION, ...]:
     rest = []
     for bank in selection:
         bits = sum(1 << number for _, number in pcrs_in((bank,)) if (bank.hash, number) not in values)

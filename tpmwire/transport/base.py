@@ -90,7 +90,7 @@ class DescriptorTransport(Transport):
         self._buffer = b""
         self._waiting = True
         deadline = time.monotonic() + self.timeout
-        left = memoryview(self._framed(command))
+        left = memoryview(self._add_frame(command))
         while left:
             try:
                 left = left[os.write(self._fd, left) :]
@@ -109,7 +109,7 @@ class DescriptorTransport(Transport):
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         response = None
         while response is None:
-            response = self._unframed(self._buffer)
+            response = self._remove_frame(self._buffer)
             if response is None:
                 self._buffer += self._read(deadline)
         self.last_response = response
@@ -133,11 +133,11 @@ class DescriptorTransport(Transport):
             with contextlib.suppress(OSError):
                 os.close(fd)
 
-    def _framed(self, command: bytes) -> bytes:
+    def _add_frame(self, command: bytes) -> bytes:
         """Returns the bytes to send for a command. A subclass may add the header of its protocol."""
         return command
 
-    def _unframed(self, data: bytes) -> bytes | None:
+    def _remove_frame(self, data: bytes) -> bytes | None:
         """Returns the response in the bytes received so far; None if it is incomplete. Raises TransportError."""
         if len(data) < HEADER_SIZE:
             return None

@@ -31,11 +31,11 @@ class MssimTransport(DescriptorTransport):
     def __init__(self, address: tuple[str, int], path: str, timeout: float) -> None:
         super().__init__(_open_connection(address, path, timeout), path, timeout)
 
-    def _framed(self, command: bytes) -> bytes:
+    def _add_frame(self, command: bytes) -> bytes:
         locality = b"\0"
         return TPM_SEND_COMMAND.to_bytes(4, "big") + locality + len(command).to_bytes(4, "big") + command
 
-    def _unframed(self, data: bytes) -> bytes | None:
+    def _remove_frame(self, data: bytes) -> bytes | None:
         """Returns the response in the bytes received so far; None if it is incomplete. Raises TransportError.
 
         The frame of a response is its size, the response, and four zero bytes.

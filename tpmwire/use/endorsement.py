@@ -76,7 +76,9 @@ class EkKind(NamedTuple):
         )
 
 
-def _high(name_alg: TPM_ALG, aes_bits: int, rsa_bits: int = 0, curve: TPM_ECC = TPM_ECC.NONE) -> TPMT_PUBLIC:
+def _build_high_template(
+    name_alg: TPM_ALG, aes_bits: int, rsa_bits: int = 0, curve: TPM_ECC = TPM_ECC.NONE
+) -> TPMT_PUBLIC:
     """Returns a template of the high range (Annex B.4), with userWithAuth, PolicyB and an empty `unique`."""
     attributes = (
         TPMA_OBJECT.FIXED_TPM
@@ -100,7 +102,14 @@ def _high_kind(
     number: int, what: str, name_alg: TPM_ALG, aes_bits: int, rsa_bits: int = 0, curve: TPM_ECC = TPM_ECC.NONE
 ) -> EkKind:
     index = 0x01C00010 + 2 * number
-    return EkKind(f"H-{number}", what, index, None, index + 1, lambda: _high(name_alg, aes_bits, rsa_bits, curve))
+    return EkKind(
+        f"H-{number}",
+        what,
+        index,
+        None,
+        index + 1,
+        lambda: _build_high_template(name_alg, aes_bits, rsa_bits, curve),
+    )
 
 
 KINDS = (

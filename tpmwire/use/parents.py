@@ -101,10 +101,10 @@ def candidates(file: "KeyFile") -> "list[KeyFile]":
     """
     if file.persistent_parent is not None and file.persistent_parent not in ENDORSEMENT:
         return [file]
-    sealed_for = _sealed_for(file.encrypted_seed)
+    sealed_for = _find_seed_kind(file.encrypted_seed)
     possible = [one for one in PARENTS.values() if _algorithm(one) == sealed_for]
     if file.persistent_parent is not None:
-        return [file, *(_with(file, one) for one in possible if not one.is_endorsement)]
+        return [file, *(_set_parent(file, one) for one in possible if not one.is_endorsement)]
     stated = [one for one in possible if (one.parent, one.rsa_parent) == (file.hierarchy, file.rsa_parent or None)]
     if file.hierarchy != file.parent and file.parent >> 24 == TPM_HT.PERMANENT:
         order = possible  # go-tpm's files do not identify the parent
@@ -112,7 +112,7 @@ def candidates(file: "KeyFile") -> "list[KeyFile]":
         order = [one for one in possible if one.is_endorsement]
     else:
         order = stated + [one for one in possible if not one.is_endorsement and one not in stated]
-    found = [_with(file, one) for one in order]
+    found = [_set_parent(file, one) for one in order]
     # PARENTS lacks the standard primary keys of hierarchies other than the owner's.
     if order is not possible and not stated and (sealed_for in _CURVES.values()) != bool(file.rsa_parent):
         found.insert(0, file)
@@ -124,11 +124,11 @@ def for_endorsement(file: "KeyFile") -> "list[KeyFile]":
 
     If no endorsement key has this algorithm, returns the file unchanged.
     """
-    sealed_for = _sealed_for(file.encrypted_seed)
-    return [_with(file, one) for one in ENDORSEMENT.values() if _algorithm(one) == sealed_for] or [file]
+    sealed_for = _find_seed_kind(file.encrypted_seed)
+    return [_set_parent(file, one) for one in ENDORSEMENT.values() if _algorithm(one) == sealed_for] or [file]
 
 
-def _with(file: "KeyFile", parent: Parent) -> "KeyFile":
+def _set_parent(file: "KeyFile", parent: Parent) -> "KeyFile":
     return file.replace(parent=parent.parent, rsa_parent=parent.rsa_parent)
 
 
@@ -136,7 +136,7 @@ _CURVES = {32: TPM_ECC.NIST_P256, 48: TPM_ECC.NIST_P384, 66: TPM_ECC.NIST_P521}
 """Curves by the size of a coordinate in bytes."""
 
 
-def _sealed_for(seed: bytes) -> int:
+def _find_seed_kind(seed: bytes) -> int:
     """Returns the curve, or the RSA key size in bits, of the key that a seed is encrypted to."""
     x = int.from_bytes(seed[:2], "big")
     y = int.from_bytes(seed[2 + x : 4 + x], "big")

@@ -39,7 +39,7 @@ class BootKey(HmacKey):
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
         """Returns 32 bytes for each message. Raises TpmError, SessionError, TransportError."""
-        salt = self._cached_salt()
+        salt = self._find_cached_salt()
         if salt is not None:
             try:
                 return [self._derive(tpm, message, salt) for message in messages]
@@ -47,7 +47,7 @@ class BootKey(HmacKey):
                 pass  # The cached handle is empty, or holds a different key: search again.
         return [self._derive(tpm, message, None) for message in messages]
 
-    def _cached_salt(self) -> Loaded | None:
+    def _find_cached_salt(self) -> Loaded | None:
         """Returns the cached persistent key to which the AWS key's sessions are salted, or None."""
         kept = None if self.memory is None else self.memory.data
         if not self.protected or kept is None or kept.salt_public is None or kept.salt is not None:

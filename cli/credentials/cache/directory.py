@@ -36,7 +36,7 @@ def entries() -> list[Entry]:
         return []
     found = []
     try:
-        for name in _ours(store):
+        for name in _list_own_files(store):
             if "." not in name:
                 found += _entry(store, name)
     finally:
@@ -65,7 +65,7 @@ def clear() -> int:
     if store is None:
         return 0
     try:
-        names = _ours(store)
+        names = _list_own_files(store)
         for name in names:
             store.remove(name)
     finally:
@@ -84,5 +84,5 @@ def _open_directory() -> CacheFile | None:
     return CacheFile(path, "")
 
 
-def _ours(store: CacheFile) -> list[str]:
+def _list_own_files(store: CacheFile) -> list[str]:
     return [name for name in store.names() if _OURS.fullmatch(name)]

@@ -69,7 +69,7 @@ def _from(
 ) -> "Credentials":
     unfit = None
     clear = _read(store)
-    if clear is not None and _fresh(clear):
+    if clear is not None and _is_fresh(clear):
         held = _open(keys, clear, use)
         if held is not None:
             return held.credentials
@@ -87,7 +87,7 @@ def _from(
 
         # Another run may have stored new credentials while this one waited for the lock.
         later = _read(store, quiet=True)
-        if later is None or later == unfit or not _fresh(later):
+        if later is None or later == unfit or not _is_fresh(later):
             today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
             held = _open(keys, later, use) if later and today else None
             try:
@@ -133,7 +133,7 @@ def _ask_and_store(
 
     signer = KeptSigner(key_id, day_key, held and held.signing_key)
     credentials = ask(signer)
-    due = _due(keys.settings, credentials)
+    due = _get_renewal_time(keys.settings, credentials)
     if store is not None and root is not None and due > time.time():
         try:
             text, about = to_text(credentials, signer.kept), _about(keys.settings, key_id)
@@ -208,13 +208,13 @@ def _day(kept: SigningKey | None) -> str:
     return "00000000" if kept is None else kept.day
 
 
-def _fresh(clear: ClearPart) -> bool:
+def _is_fresh(clear: ClearPart) -> bool:
     # The renewal time must not be too far ahead either: after a clock was set back, old credentials would look
     # new.
     return time.time() < clear.refresh_at < time.time() + MOST
 
 
-def _due(settings: RunSettings, credentials: "Credentials") -> int:
+def _get_renewal_time(settings: RunSettings, credentials: "Credentials") -> int:
     """Returns the time in POSIX seconds at which the credentials are to be renewed."""
     ends = _end(credentials)
     seconds = (settings.duration or "").removesuffix("s")

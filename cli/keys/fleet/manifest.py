@@ -98,7 +98,7 @@ def append_to(path: str) -> IO[bytes]:
     Workers inherit the manifest's lock. After a run is killed, its workers still finish their hosts, so a new run
     waits for the lock. Otherwise the old workers would replace files that the new run lists.
     """
-    file = open(path, "a+b", opener=_private)  # noqa: SIM115
+    file = open(path, "a+b", opener=_open_private)  # noqa: SIM115
     try:
         _lock(file)
     except BaseException:
@@ -122,5 +122,5 @@ def _lock(file: IO[bytes]) -> None:
         pass  # a file system without locks
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)

@@ -192,10 +192,10 @@ def _results(plan: FleetPlan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]
 
 
 def _pool(stack: ExitStack, processes: int) -> "Pool":
-    return stack.enter_context(get_context("fork").Pool(processes, _ordinary_signals))
+    return stack.enter_context(get_context("fork").Pool(processes, _set_signals))
 
 
-def _ordinary_signals() -> None:
+def _set_signals() -> None:
     """Sets a worker's signal handlers: SIGTERM and SIGHUP end the worker, and SIGINT is ignored.
 
     Only the parent process cleans up.

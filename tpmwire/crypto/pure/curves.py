@@ -46,7 +46,7 @@ class Curve:
 
     def multiply(self, scalar: int, point: Point) -> Point:
         """Returns `scalar` times a point. Raises ValueError for a scalar or a point out of range."""
-        x, y, z = self._multiple(scalar, point)
+        x, y, z = self._multiply(scalar, point)
         inverse = pow(z, -1, self.p)
         return x * inverse % self.p, y * inverse % self.p
 
@@ -58,13 +58,13 @@ class Curve:
         if not (0 < r < self.n and 0 < s < self.n):
             return False
         inverse = pow(s, -1, self.n)
-        total = self._multiple(r * inverse % self.n, public)
+        total = self._multiply(r * inverse % self.n, public)
         if first := int.from_bytes(digest, "big") * inverse % self.n:
-            total = self._add(total, self._multiple(first, self.g))
+            total = self._add(total, self._multiply(first, self.g))
         x, _, z = total
         return z != 0 and x * pow(z, -1, self.p) % self.p % self.n == r
 
-    def _multiple(self, scalar: int, point: Point) -> _Projective:
+    def _multiply(self, scalar: int, point: Point) -> _Projective:
         if not 0 < scalar < self.n:
             raise ValueError("the scalar is not between 0 and the curve's order")
         if not self.holds(point):
