@@ -6,9 +6,9 @@ with tpmwire.Tpm.open() as tpm:
 
 print(tpmwire.parse_command(bytes.fromhex("80010000000c0000017b0008")))
 
-The names in `__all__` of this module, of `tpmwire.calls` and of `tpmwire.explain` are public. So are the
-standard's names in `tpmwire.commands`, `tpmwire.spec.constants` and `tpmwire.spec.structures`. Other modules may
-change at any time.
+The names in `__all__` of this module, of `tpmwire.bridges`, `tpmwire.calls` and `tpmwire.explain` are public.
+So are the standard's names in `tpmwire.commands`, `tpmwire.spec.constants` and `tpmwire.spec.structures`. Other
+modules may change at any time.
 """
 
 import sys
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from .errors import KeyFileError as KeyFileError
     from .errors import PolicyError as PolicyError
     from .errors import SessionError as SessionError
+    from .errors import SignatureError as SignatureError
     from .errors import TpmError as TpmError
     from .errors import TpmwireError as TpmwireError
     from .errors import TransportError as TransportError
+    from .keys import bridges as bridges
     from .keys import templates as templates
     from .keys.keyfile import KeyFile as KeyFile
     from .policy.approvals import PolicyAuthorize as PolicyAuthorize
@@ -63,7 +65,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"calls": "calls", "commands": "commands", "explain": "explain", "templates": "keys.templates"}
+_MODULES = {
+    "calls": "calls",
+    "commands": "commands",
+    "explain": "explain",
+    "bridges": "keys.bridges",
+    "templates": "keys.templates",
+}
 _NAMES = {
     "policy.approvals": ("PolicyAuthorize", "PolicySigned"),
     "channel": ("Pin", "protected_sessions"),
@@ -74,6 +82,7 @@ _NAMES = {
         "KeyFileError",
         "PolicyError",
         "SessionError",
+        "SignatureError",
         "TpmError",
         "TpmwireError",
         "TransportError",

@@ -19,6 +19,7 @@ __all__ = [
     "NvError",
     "PolicyError",
     "SessionError",
+    "SignatureError",
     "TpmError",
     "TpmwireError",
     "TransportClosedError",
@@ -108,6 +109,10 @@ class DeviceBusyError(TransportError):
 
 class SessionError(TpmwireError):
     """A response is not authentic: its HMAC is invalid, or its sessions are missing. Never retried."""
+
+
+class SignatureError(TpmwireError):
+    """A signature is not valid for the key and the signed data."""
 
 
 class KeyFileError(TpmwireError):

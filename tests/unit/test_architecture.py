@@ -269,6 +269,7 @@ HOMONYMS = {
     "create_primary": "tpmwire.calls has the function for programs, with plain values",
     "main": "of each program",
     "run": "of each verb and program",
+    "verify_signature": "of a public area in tpmwire, of a SigV4A key in sigv4",
 }
 """Public functions and classes that several modules may define, besides the statements of policies."""
 

@@ -127,7 +127,10 @@ OTHERS = {
         b"-----BEGIN TSS2 PRIVATE KEY-----\nMAA=\n-----END TSS2 PRIVATE KEY-----\n",
         "a TPM key file",
     ),
-    "an SSH key": (ECC.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH), "an SSH public key"),
+    "an SSH key": (
+        ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
+        "an SSH public key",
+    ),
     "a context": (bytes.fromhex("badcc0de00000001"), "tpm2_readpublic"),
     "HTML": (b"<html>", "XML or HTML"),
     "UTF-16": ("{}".encode("utf-16"), "UTF-16"),

@@ -1,8 +1,8 @@
 """Reads public keys in all common formats, which are detected by content.
 
 The formats are SubjectPublicKeyInfo and PKCS #1 (PEM or DER), X.509 certificates (PEM or DER), TPM2B_PUBLIC and
-TPMT_PUBLIC. Each can be binary, hex or base64. PEM can be inside other text, indented, or have escaped line ends,
-as in JSON.
+TPMT_PUBLIC, JWK, and OpenSSH's public keys. Each can be binary, hex or base64. PEM can be inside other text,
+indented, or have escaped line ends, as in JSON.
 """
 
 import binascii
@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 from ..errors import DecodeError, KeyFileError
 from ..spec.structures import TPMT_PUBLIC
+from .jwk_ssh import parse_jwk, parse_ssh, parse_ssh_blob
 from .spki import PublicKey, certified_key, parse_public_key_der
 
 __all__ = ["FORMS", "Found", "read_public_key"]
 
 FORMS = (
-    "a public key in PEM or DER, a public area (TPM2B_PUBLIC or TPMT_PUBLIC) in binary, hex or base64, or an "
-    "X.509 certificate"
+    "a public key in PEM or DER, a public area (TPM2B_PUBLIC or TPMT_PUBLIC) in binary, hex or base64, a "
+    "JWK, an SSH public key, or an X.509 certificate"
 )
 """The forms that `read_public_key` accepts, for messages."""
 
@@ -44,6 +45,8 @@ def read_public_key(data: bytes) -> Found:
     """
     if b"-----BEGIN" in data:
         return _parse_pem(data)
+    if key := parse_jwk(data) or parse_ssh(data):
+        return Found(key=key)
     for decoded in chain(_decode_text(data), (data,)):
         if b"-----BEGIN" in decoded:
             return _parse_pem(decoded)
@@ -56,6 +59,8 @@ def _parse_binary(data: bytes) -> Found | None:
     """Parses a public key in DER or in a TPM structure. Returns None for any other data."""
     if data[:1] == b"\x30":
         return _parse_der(data)
+    if key := parse_ssh_blob(data):
+        return Found(key=key)
     sized = len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2
     try:
         return Found(public=TPMT_PUBLIC.parse(data[2:] if sized else data))

@@ -1,26 +1,42 @@
 """SubjectPublicKeyInfo, the public key format of openssl and `tpm2_readpublic -f pem` (RFC 5280, §4.1.2.7).
 
-Supports RSA and the NIST curves only, which salt keys and parents use. Also parses PKCS #1's RSAPublicKey, and the
-public key in a certificate. Other fields of a certificate are ignored.
+Supports RSA, and the NIST and Brainpool curves and SM2, which TPMs have. Also parses PKCS #1's RSAPublicKey, and
+the public key in a certificate. Other fields of a certificate are ignored.
 """
 
 import binascii
 import io
 from typing import IO, Any
 
-from ..errors import DecodeError, KeyFileError
+from ..errors import DecodeError, EncodeError, KeyFileError
 from ..spec.constants import TPM_ALG, TPM_ECC
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMT_PUBLIC
 from ..wires import bytes_left
 from . import der
 
-__all__ = ["PublicKey", "certified_key", "into_template", "parse_public_key", "parse_public_key_der"]
+__all__ = [
+    "Natural",
+    "PublicKey",
+    "build_public_key_der",
+    "certified_key",
+    "curve_size",
+    "into_template",
+    "parse_public_key",
+    "parse_public_key_der",
+    "public_key_of",
+]
 
 _BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 _CURVES = {
+    "1.2.840.10045.3.1.1": (TPM_ECC.NIST_P192, 24),
+    "1.3.132.0.33": (TPM_ECC.NIST_P224, 28),
     "1.2.840.10045.3.1.7": (TPM_ECC.NIST_P256, 32),
     "1.3.132.0.34": (TPM_ECC.NIST_P384, 48),
     "1.3.132.0.35": (TPM_ECC.NIST_P521, 66),
+    "1.2.156.10197.1.301": (TPM_ECC.SM2_P256, 32),
+    "1.3.36.3.3.2.8.1.1.7": (TPM_ECC.BP_P256_R1, 32),
+    "1.3.36.3.3.2.8.1.1.11": (TPM_ECC.BP_P384_R1, 48),
+    "1.3.36.3.3.2.8.1.1.13": (TPM_ECC.BP_P512_R1, 64),
 }
 _RSA_OIDS = ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.7")
 """rsaEncryption, and id-RSAES-OAEP, which some makers write in the certificates of endorsement keys."""
@@ -35,14 +51,28 @@ class _BitString(der.Element):
             raise DecodeError("the BIT STRING is empty or has unused bits", 0, len(contents))
         return contents[1:]
 
+    def written(self, value: bytes) -> bytes:
+        return b"\0" + value
 
-class _Natural(der.Element):
+
+class _Null(der.Element):
+    """NULL (X.690, §8.8)."""
+
+    def written(self, value: bytes) -> bytes:
+        return value
+
+
+class Natural(der.Element):
     """INTEGER of any size, not negative. The value is its bytes without a leading zero."""
 
     def read(self, contents: bytes) -> bytes:
         if not contents or contents[0] >= 0x80 or (contents[0] == 0 and len(contents) > 1 and contents[1] < 0x80):
             raise DecodeError("the INTEGER is negative or not in its shortest form", 0, len(contents))
         return contents.lstrip(b"\0")
+
+    def written(self, value: bytes) -> bytes:
+        number = value.lstrip(b"\0") or b"\0"
+        return b"\0" + number if number[0] >= 0x80 else number
 
 
 class _Any(der.Element):
@@ -70,7 +100,15 @@ class _Any(der.Element):
 
 _ALGORITHM = der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", _Any()), optional=("parameters",))
 _SPKI = der.Sequence(("algorithm", _ALGORITHM), ("subjectPublicKey", _BitString(0x03)))
-_RSA_KEY = der.Sequence(("modulus", _Natural(0x02)), ("publicExponent", _Natural(0x02)))
+_RSA_SPKI = der.Sequence(
+    ("algorithm", der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", _Null(0x05)))),
+    ("subjectPublicKey", _BitString(0x03)),
+)
+_EC_SPKI = der.Sequence(
+    ("algorithm", der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", der.OBJECT_IDENTIFIER))),
+    ("subjectPublicKey", _BitString(0x03)),
+)
+_RSA_KEY = der.Sequence(("modulus", Natural(0x02)), ("publicExponent", Natural(0x02)))
 
 PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int]
 """A curve and a point, or a modulus and an exponent."""
@@ -97,7 +135,7 @@ def parse_public_key_der(data: bytes) -> PublicKey:
         raise DecodeError(f"unsupported algorithm {oid}; expected RSA or ECC")
     curve = der.parse_element(der.OBJECT_IDENTIFIER, parameters or b"")
     if curve not in _CURVES:
-        raise DecodeError(f"unsupported curve {curve}; expected P-256, P-384 or P-521")
+        raise DecodeError(f"unsupported curve {curve}; expected a NIST or Brainpool curve or SM2")
     identifier, size = _CURVES[curve]
     if key[:1] != b"\x04" or len(key) != 1 + 2 * size:
         raise DecodeError("the point is not in uncompressed form")
@@ -126,6 +164,39 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
     for _ in range(before):
         _Any()._parse(fields, {}, "")
     return parse_public_key_der(_Any(0x30)._parse(fields, {}, "")), certificate
+
+
+def build_public_key_der(key: PublicKey) -> bytes:
+    """Returns a public key in DER, as a SubjectPublicKeyInfo. Raises EncodeError for a curve without an OID."""
+    kind, value = key
+    if isinstance(value, TPMS_ECC_POINT):
+        curve = TPM_ECC(int(kind))
+        oid = next((oid for oid, (known, _) in _CURVES.items() if known == curve), None)
+        if oid is None:
+            raise EncodeError(f"the curve {curve.name} has no key format outside TPMs")
+        size = curve_size(curve)
+        point = b"\x04" + value.x.rjust(size, b"\0") + value.y.rjust(size, b"\0")
+        return der.build_element(_EC_SPKI, ((_EC_OID, oid), point))
+    modulus = der.build_element(_RSA_KEY, (kind, value.to_bytes(4, "big")))
+    return der.build_element(_RSA_SPKI, ((_RSA_OIDS[0], b""), modulus))
+
+
+def curve_size(curve: TPM_ECC) -> int:
+    """Returns the size of a coordinate on a curve, in bytes. Raises EncodeError if it has no OID."""
+    for known, size in _CURVES.values():
+        if known == curve:
+            return size
+    raise EncodeError(f"unsupported curve {curve.name}; expected a NIST or Brainpool curve or SM2")
+
+
+def public_key_of(public: TPMT_PUBLIC) -> PublicKey:
+    """Returns the public key in a public area. Raises EncodeError for other types than RSA and ECC."""
+    parameters, unique = public.parameters, public.unique
+    if isinstance(unique, TPMS_ECC_POINT) and isinstance(parameters, TPMS_ECC_PARMS):
+        return parameters.curve_id, unique
+    if isinstance(unique, bytes) and isinstance(parameters, TPMS_RSA_PARMS):
+        return unique, parameters.exponent or 65537
+    raise EncodeError(f"a public area of type {public.type.name} has no public key; expected RSA or ECC")
 
 
 def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:

@@ -7,24 +7,21 @@ choose attributes and nameAlg differently (`public_areas`), so `is_same_key` com
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import DecodeError, PolicyError
+from ..errors import DecodeError, KeyFileError, PolicyError
+from ..keys.public_key_formats import area_of
+from ..keys.public_keys import read_public_key
 from ..keys.spki import PublicKey, parse_public_key_der
-from ..spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
+from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
     TPMS_RSA_PARMS,
-    TPMT_ECC_SCHEME,
-    TPMT_KDF_SCHEME,
     TPMT_PUBLIC,
-    TPMT_RSA_SCHEME,
-    TPMT_SYM_DEF_OBJECT,
 )
 
 __all__ = ["is_same_key", "load_signing_key", "public_area", "public_areas", "signer_area"]
 
 _ATTRIBUTES = TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.SIGN_ENCRYPT
-_NONE = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
 
 
 def load_signing_key(pem: bytes, password: bytes | None = None) -> Any:
@@ -58,17 +55,9 @@ def public_area(key: Any) -> TPMT_PUBLIC:
 
 def _area(key: PublicKey) -> TPMT_PUBLIC:
     kind, value = key
-    if isinstance(value, TPMS_ECC_POINT):
-        ecc_parms = TPMS_ECC_PARMS(
-            _NONE, TPMT_ECC_SCHEME(TPM_ALG.NULL), TPM_ECC(int(kind)), TPMT_KDF_SCHEME(TPM_ALG.NULL)
-        )
-        return TPMT_PUBLIC(TPM_ALG.ECC, TPM_ALG.SHA256, _ATTRIBUTES, b"", ecc_parms, value)
-    assert isinstance(kind, bytes)
-    size = 8 * len(kind)
-    if size not in (2048, 3072, 4096):
-        raise PolicyError(f"unsupported RSA key of {size} bits; expected 2048, 3072 or 4096")
-    rsa_parms = TPMS_RSA_PARMS(_NONE, TPMT_RSA_SCHEME(TPM_ALG.NULL), size, 0 if value == 65537 else value)
-    return TPMT_PUBLIC(TPM_ALG.RSA, TPM_ALG.SHA256, _ATTRIBUTES, b"", rsa_parms, kind)
+    if not isinstance(value, TPMS_ECC_POINT) and isinstance(kind, bytes) and len(kind) not in (256, 384, 512):
+        raise PolicyError(f"unsupported RSA key of {8 * len(kind)} bits; expected 2048, 3072 or 4096")
+    return area_of(key, attributes=_ATTRIBUTES)
 
 
 def signer_area(data: bytes) -> TPMT_PUBLIC:
@@ -77,9 +66,6 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
     A public area is returned unchanged. A key without attributes gets the attributes of `public_area`. Raises
     PolicyError.
     """
-    from ..errors import KeyFileError
-    from ..keys.public_keys import read_public_key
-
     if b"PRIVATE KEY-----" in data:
         return public_area(load_signing_key(data))
     try:
