@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # late: spec.constants imports record, which imports this mod
 
 __all__ = [
     "LOST",
+    "AttestationError",
     "CertificateError",
     "DecodeError",
     "DeviceBusyError",
@@ -113,6 +114,21 @@ class SessionError(TpmwireError):
 
 class SignatureError(TpmwireError):
     """A signature is not valid for the key and the signed data."""
+
+
+class AttestationError(TpmwireError):
+    """A statement of a TPM is not acceptable: forged, for another nonce, or about another state.
+
+    `check` names the failed check, such as "signature", "nonce" or "PCR values".
+    """
+
+    def __init__(self, check: str, reason: str) -> None:
+        super().__init__(check, reason)
+        self.check = check
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.reason}"
 
 
 class KeyFileError(TpmwireError):

@@ -35,6 +35,7 @@ EXIT_CODES = {
     "SessionError": (8, "a TPM response is not authentic: modified in transit, or not from this TPM"),
     "CertificateError": (8, ""),
     "SignatureError": (8, ""),
+    "AttestationError": (8, ""),
     "OSError": (1, "any other error, such as a full disk"),
 }
 """Exit codes by the name of an error's class or of a base class; by name, so that neither library is imported."""

@@ -26,6 +26,7 @@ from .nv_certificate import without_padding
 from .spki import PublicKey
 
 __all__ = [
+    "AK_CERTIFICATE",
     "Bundle",
     "Certificate",
     "Description",
@@ -38,10 +39,11 @@ __all__ = [
     "without_padding",
 ]
 
-EK_CERTIFICATE = "2.23.133.8.1"
-"""tcg-kp-EKCertificate: the extended key usage of an EK certificate."""
+EK_CERTIFICATE, AK_CERTIFICATE = "2.23.133.8.1", "2.23.133.8.3"
+"""tcg-kp-EKCertificate and tcg-kp-AIKCertificate: the extended key usages of an EK and an AK certificate."""
 
 ANY_USAGE = "2.5.29.37.0"
+_USAGES = {EK_CERTIFICATE: ("endorsement", "EK"), AK_CERTIFICATE: ("attestation", "AIK")}
 TPM_ATTRIBUTES = {"2.23.133.2.1": "manufacturer", "2.23.133.2.2": "model", "2.23.133.2.3": "version"}
 
 BROKEN_HASHES = (b"md2", b"md4", b"md5")
@@ -206,9 +208,8 @@ class Trust:
 
     def __init__(self, certificates: Sequence[Certificate]) -> None:
         if not any(one.subject.key == one.issuer.key for one in certificates):
-            raise UnusableCertificateError(
-                "no root among the CA certificates; add the manufacturer's self-signed certificate"
-            )
+            reason = "no root among the CA certificates; add the manufacturer's self-signed certificate"
+            raise UnusableCertificateError(reason)
         self.certificates = list(certificates)
         self.store = _store(certificates)
 
@@ -305,17 +306,17 @@ def public_key(certificate: Certificate) -> PublicKey:
 
 
 def verify_chain(
-    certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = ()
+    certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = (), usage: str = EK_CERTIFICATE
 ) -> list[Certificate]:
     """Returns the chain from the certificate to a root of `trust`, found and verified by OpenSSL.
 
-    `untrusted` certificates, such as the ones that the TPM itself stores, can only be intermediates. Raises
-    CertificateError with the reason.
+    `untrusted` certificates, such as the TPM's own, can only be intermediates. If the certificate has extended key
+    usages, they must include `usage`. Raises CertificateError with the reason.
     """
-    if certificate.usages is not None and not certificate.usages & {EK_CERTIFICATE, ANY_USAGE}:
-        raise CertificateError(
-            "not an endorsement key certificate: the extended key usage does not include tcg-kp-EKCertificate"
-        )
+    if certificate.usages is not None and not certificate.usages & {usage, ANY_USAGE}:
+        kind, name = _USAGES[usage]
+        reason = f"the extended key usage does not include tcg-kp-{name}Certificate"
+        raise CertificateError(f"not an {kind} key certificate: {reason}")
     chain = _chain(certificate, trust, untrusted)
     for one in chain[:-1]:  # the signature of a root is never checked
         algorithm = one.get_signature_algorithm()

@@ -1,0 +1,23 @@
+"""Attestation: verifies what a TPM states about itself, on a host that needs no TPM.
+
+quote = tpmwire.calls.quote(tpm, key, "sha256:0,7", nonce)
+tpmwire.attest.verify(*quote, key.public, nonce=nonce, pcrs="sha256:0,7", values=values)
+"""
+
+from ..errors import AttestationError
+from .attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
+from .quotes import PcrValues, VerifiedQuote
+from .quotes import verify_quote as verify
+from .statement import parse_statement, qualified_name
+
+__all__ = [
+    "AttestationError",
+    "AttestationKey",
+    "PcrValues",
+    "VerifiedQuote",
+    "certified_attestation_key",
+    "parse_statement",
+    "qualified_name",
+    "read_attestation_key",
+    "verify",
+]

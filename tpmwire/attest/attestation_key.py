@@ -1,0 +1,124 @@
+"""Attestation keys: the public keys that verify attestations, and the requirements for them."""
+
+from typing import Any, NamedTuple
+
+from ..crypto.formulas import name_of
+from ..errors import AttestationError, EncodeError, SignatureError
+from ..keys.public_key_formats import area_of, from_cryptography
+from ..keys.public_keys import read_public_key
+from ..keys.signatures import verify_signature
+from ..keys.spki import certified_key, public_key_of
+from ..spec.constants import TPM_ALG, TPMA_OBJECT
+from ..spec.structures import TPMS_SIGNATURE_ECC, TPMS_SIGNATURE_RSA, TPMT_PUBLIC, TPMT_SIGNATURE
+
+__all__ = ["AttestationKey", "certified_attestation_key", "read_attestation_key"]
+
+_NEEDED = {
+    "restricted": TPMA_OBJECT.RESTRICTED,
+    "sign": TPMA_OBJECT.SIGN_ENCRYPT,
+    "fixedTPM": TPMA_OBJECT.FIXED_TPM,
+}
+
+_HASHES = (
+    TPM_ALG.SHA256,
+    TPM_ALG.SHA384,
+    TPM_ALG.SHA512,
+    TPM_ALG.SHA3_256,
+    TPM_ALG.SHA3_384,
+    TPM_ALG.SHA3_512,
+)
+"""SHA-1 is not accepted: two different messages can have the same SHA-1 digest, and so the same signature."""
+
+
+class AttestationKey(NamedTuple):
+    """A public key that verifies attestations.
+
+    `has_attributes` says whether `area` is the key's own public area. A key in PEM or in a certificate has no
+    attributes, so nobody can tell whether the key signs only statements of its TPM.
+    """
+
+    area: TPMT_PUBLIC
+    has_attributes: bool
+
+    @property
+    def name(self) -> bytes | None:
+        """The key's Name; None if its attributes are unknown."""
+        return name_of(self.area) if self.has_attributes else None
+
+    def check_attributes(self) -> None:
+        """Raises AttestationError if the key can sign other data than statements of its TPM, or can leave it.
+
+        Does nothing if the attributes are unknown. An unrestricted key signs any bytes (Part 1, §25.1.2).
+        """
+        if not self.has_attributes:
+            return
+        attributes = self.area.object_attributes
+        missing = [name for name, bit in _NEEDED.items() if not attributes & bit]
+        if missing:
+            raise AttestationError(
+                "key",
+                f"not an attestation key: without {' and '.join(missing)}, it can sign forged statements; use a "
+                "restricted signing key that cannot be duplicated",
+            )
+        if attributes & TPMA_OBJECT.DECRYPT:
+            raise AttestationError("key", "not an attestation key: decrypt is set; use a key that only signs")
+
+    def check_signature(self, message: bytes, signature: TPMT_SIGNATURE) -> TPM_ALG:
+        """Verifies the signature of a message, and returns its hash algorithm. Raises AttestationError."""
+        details = signature.signature
+        if not isinstance(details, (TPMS_SIGNATURE_RSA, TPMS_SIGNATURE_ECC)):
+            raise AttestationError(
+                "signature", f"{signature.sig_alg.name} signatures cannot be verified with a public key"
+            )
+        if details.hash not in _HASHES:
+            raise AttestationError(
+                "signature", f"the hash {details.hash.name} is not accepted; use an attestation key with SHA-256"
+            )
+        try:
+            verify_signature(self.area, signature, message)
+        except (SignatureError, EncodeError) as error:
+            raise AttestationError("signature", str(error)) from error
+        return details.hash
+
+
+def read_attestation_key(key: Any) -> AttestationKey:
+    """Returns an attestation key from a public area, a key or certificate of `cryptography`, or bytes.
+
+    The bytes can be PEM, DER, a public area, a JWK, an OpenSSH key or a certificate, which is not verified:
+    see `certified_attestation_key`. Raises KeyFileError if the bytes have no key, EncodeError for another
+    type than RSA and ECC.
+    """
+    if isinstance(key, AttestationKey):
+        return key
+    if isinstance(key, TPMT_PUBLIC):
+        return AttestationKey(key, True)
+    if isinstance(key, (bytes, str)):
+        found = read_public_key(key.encode() if isinstance(key, str) else key)
+        if found.public is not None:
+            return AttestationKey(found.public, True)
+        assert found.key is not None  # one of the two is always set
+        return AttestationKey(area_of(found.key), False)
+    return AttestationKey(from_cryptography(key), False)
+
+
+def certified_attestation_key(
+    certificate: bytes, authorities: bytes, public: TPMT_PUBLIC | None = None
+) -> AttestationKey:
+    """Verifies the certificate of an attestation key, and returns the key.
+
+    `certificate` (PEM or DER) is followed by intermediate certificates, if any. `authorities` has the trusted
+    root certificates and further intermediates. If `public` is given, it must be the public area of the certified
+    key. Raises CertificateError, UnusableCertificateError, AttestationError.
+    """
+    # late: needs pyOpenSSL and asn1crypto, which keys without a certificate do not need
+    from ..keys.certificates import AK_CERTIFICATE, Trust, load_certificates, load_chain, verify_chain
+
+    trust = Trust(load_certificates(authorities, "the CA file").certificates)
+    leaf, others = load_chain(certificate, "the certificate")
+    verify_chain(leaf, trust, others, AK_CERTIFICATE)
+    key, _ = certified_key(leaf.der)
+    if public is None:
+        return AttestationKey(area_of(key), False)
+    if public_key_of(public) != key:
+        raise AttestationError("key", "the certificate is for another key than the public area")
+    return AttestationKey(public, True)

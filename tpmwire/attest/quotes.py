@@ -1,0 +1,109 @@
+"""Verifies quotes: signed statements of PCR values (TPM2_Quote; Part 3, §18.4)."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..crypto.formulas import digest
+from ..errors import AttestationError
+from ..policy.pcr_selection import bank_name, format_pcrs, parse_pcrs, pcrs_in
+from ..spec.attestation import TPMS_ATTEST, TPMS_QUOTE_INFO
+from ..spec.constants import TPM_ALG, TPM_ST
+from ..spec.structures import TPMS_PCR_SELECTION, TPMT_SIGNATURE
+from .attestation_key import AttestationKey
+from .statement import verify_statement
+
+__all__ = ["PcrValues", "VerifiedQuote", "verify_quote"]
+
+PcrValues = Mapping[tuple[TPM_ALG, int], bytes]
+"""PCR values by (bank, PCR number)."""
+
+
+class VerifiedQuote(NamedTuple):
+    """A quote whose signature, nonce and PCRs have been verified.
+
+    `statement` has the TPM's clock, its counts of resets and restarts, and its firmware version. `selection` are
+    the quoted PCRs and `digest` their digest. `values` are the PCR values that give this digest; empty if none
+    were given. `key` is the attestation key; `key.has_attributes` is False if its attributes are unknown.
+    """
+
+    statement: TPMS_ATTEST
+    selection: tuple[TPMS_PCR_SELECTION, ...]
+    digest: bytes
+    values: PcrValues
+    key: AttestationKey
+
+
+def verify_quote(
+    message: bytes,
+    signature: TPMT_SIGNATURE | bytes,
+    key: Any,
+    *,
+    nonce: bytes,
+    pcrs: str | tuple[TPMS_PCR_SELECTION, ...],
+    values: PcrValues | None = None,
+    expected: PcrValues | None = None,
+    signer: bytes | None = None,
+) -> VerifiedQuote:
+    """Verifies a quote on the host.
+
+    - `message`: the TPMS_ATTEST.
+    - `key`: the attestation key, in any form that `read_attestation_key` accepts.
+    - `nonce`: the verifier's random number.
+    - `pcrs`: the exact selection, such as `sha256:0,7`.
+    - `values`: the PCR values that the quoting machine reports; their digest must be the quoted one.
+    - `expected`: the values that the machine should have, for some or all quoted PCRs.
+    - `signer`: the key's Qualified Name, if known.
+
+    Raises AttestationError with the name of the failed check, KeyFileError if `key` is not readable, PolicyError
+    if `pcrs` is not valid.
+    """
+    selection = parse_pcrs(pcrs) if isinstance(pcrs, str) else pcrs
+    if not pcrs_in(selection):
+        raise AttestationError("PCR selection", "no PCRs are expected; name them, such as sha256:0,7")
+    statement, signing, hash_alg = verify_statement(
+        message, signature, key, TPM_ST.ATTEST_QUOTE, nonce=nonce, signer=signer
+    )
+    info = statement.attested
+    assert isinstance(info, TPMS_QUOTE_INFO)  # by the type
+    _check_selection(info.pcr_select, selection)
+    if values is None and expected is not None and set(pcrs_in(selection)) <= set(expected):
+        values = expected
+    found = {} if values is None else _check_digest(info, values, hash_alg)
+    if expected is not None:
+        _check_expected(found, expected, selection)
+    return VerifiedQuote(statement, info.pcr_select, info.pcr_digest, found, signing)
+
+
+def _check_selection(quoted: tuple[TPMS_PCR_SELECTION, ...], wanted: tuple[TPMS_PCR_SELECTION, ...]) -> None:
+    if sorted(pcrs_in(quoted)) != sorted(pcrs_in(wanted)):
+        raise AttestationError(
+            "PCR selection",
+            f"expected {format_pcrs(wanted)}, got {format_pcrs(quoted) if pcrs_in(quoted) else 'no PCRs'}",
+        )
+
+
+def _check_digest(info: TPMS_QUOTE_INFO, values: PcrValues, hash_alg: TPM_ALG) -> dict[tuple[TPM_ALG, int], bytes]:
+    """Returns the values of the quoted PCRs. Raises AttestationError if their digest is not the quoted one."""
+    places = pcrs_in(info.pcr_select)
+    for bank, number in places:
+        if (bank, number) not in values:
+            raise AttestationError("PCR values", f"no value was given for PCR {number} in bank {bank_name(bank)}")
+    ours = digest(hash_alg, *(values[place] for place in places))
+    if ours != info.pcr_digest:
+        raise AttestationError(
+            "PCR values",
+            f"their digest is {ours.hex()}, but the TPM quoted {info.pcr_digest.hex()}: a value differs",
+        )
+    return {place: values[place] for place in places}
+
+
+def _check_expected(found: PcrValues, expected: PcrValues, selection: tuple[TPMS_PCR_SELECTION, ...]) -> None:
+    for place in pcrs_in(selection):
+        if place in expected and place not in found:
+            raise AttestationError("PCR values", "to compare some of the PCRs, the values of all are needed")
+        if place in expected and found[place] != expected[place]:
+            bank, number = place
+            raise AttestationError(
+                "PCR values",
+                f"{bank_name(bank)}:{number}: expected {expected[place].hex()}, got {found[place].hex()}",
+            )
