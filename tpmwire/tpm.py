@@ -203,6 +203,10 @@ class Tpm:
         """
         return start.finish(self.execute(start.command, *companions))
 
+    def is_open(self, handle: int) -> bool:
+        """Returns whether this Tpm opened the handle, and no command has flushed it since."""
+        return handle in self._owned
+
     def flush(self, handle: int) -> None:
         """Removes a transient object or session from the TPM (TPM2_FlushContext)."""
         from .spec.commands.context import FlushContext  # late: a run with a persistent key flushes nothing

@@ -1,0 +1,90 @@
+"""The arguments that all calls share: objects, authorizations, secrets, PCRs."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from ..keys.keyfile import KeyFile
+from ..policy.pcr_selection import parse_pcrs
+from ..policy.policy import Policy
+from ..primary import Loaded, read_loaded
+from ..secret import EMPTY_AUTH, Secret
+from ..sessions import Password, Use
+from ..spec.constants import TPM_ALG
+from ..spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
+from ..tpm import Tpm
+from ..use.key import Key
+from ..use.run import Run
+
+__all__ = [
+    "NOBODY",
+    "Item",
+    "Pcrs",
+    "digest_of",
+    "flush_run",
+    "handle_of",
+    "pcrs_of",
+    "public_of",
+    "reach",
+    "secret_of",
+]
+
+Item = int | Loaded | KeyFile
+"""An object: its handle, its `Loaded`, or its key file, which a call loads and flushes."""
+
+Pcrs = str | Sequence[TPMS_PCR_SELECTION]
+"""PCRs, such as `sha256:0,7+sha1:23`, or the standard's structures."""
+
+NOBODY = Password()
+"""The empty password."""
+
+
+def secret_of(value: Secret | bytes) -> Secret:
+    """Returns an authValue or data as a Secret."""
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def digest_of(policy: Policy | bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
+    """Returns a policy's digest, computed with the hash `alg`."""
+    return policy if isinstance(policy, bytes) else policy.digest(alg)
+
+
+def pcrs_of(pcrs: Pcrs) -> tuple[TPMS_PCR_SELECTION, ...]:
+    """Returns selected PCRs as the standard's structures. Raises PolicyError for an invalid list."""
+    return parse_pcrs(pcrs) if isinstance(pcrs, str) else tuple(pcrs)
+
+
+def handle_of(item: int | Loaded) -> int:
+    """Returns the handle of an object in the TPM."""
+    return item.handle if isinstance(item, Loaded) else item
+
+
+def public_of(tpm: Tpm, item: Item) -> TPMT_PUBLIC:
+    """Returns the public area of an object; the TPM is asked if only the handle is known."""
+    return read_loaded(tpm, item).public if isinstance(item, int) else item.public
+
+
+@contextlib.contextmanager
+def reach(tpm: Tpm, item: Item, by: Password | Use = NOBODY) -> Iterator[tuple[int, Password | Use]]:
+    """Yields an object's handle and its authorization for one command.
+
+    The key of a key file is loaded, and flushed at the end. If the key has a policy and `by` is a password, the
+    policy in the file is satisfied.
+    """
+    if not isinstance(item, KeyFile):
+        yield handle_of(item), by
+        return
+    auth = by.auth if isinstance(by, Password) else EMPTY_AUTH
+    run = Run(Key(file=item, auth=auth, protected=False), tpm)
+    try:
+        handle = run.reach()
+        yield handle, by if isinstance(by, Use) else run.authorize_key(handle)(more=False)[0]
+    finally:
+        flush_run(tpm, run)
+
+
+def flush_run(tpm: Tpm, run: Run, *, keep: int | None = None) -> None:
+    """Flushes the sessions and objects of a key's use, except the object at the handle `keep`."""
+    sessions = [session.handle for session in (run.session, run.companion) if session is not None]
+    for handle in [*sessions, *reversed(run.opened)]:
+        if handle != keep and tpm.is_open(handle):
+            tpm.flush(handle)

@@ -1,0 +1,62 @@
+"""Signed statements of the TPM: quotes and certifications."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..sessions import Password, Use
+from ..spec.commands.attestation import Certify, Quote
+from ..spec.constants import TPM_ALG
+from ..spec.structures import TPMT_SIG_SCHEME, TPMT_SIGNATURE
+from ..tpm import Tpm
+from .arguments import NOBODY, Item, Pcrs, pcrs_of, reach
+
+__all__ = ["Attested", "certify", "quote"]
+
+
+class Attested(NamedTuple):
+    """A statement of the TPM (a TPMS_ATTEST in its wire form) and its signature, for `tpmwire.attest.verify`."""
+
+    message: bytes
+    signature: TPMT_SIGNATURE
+
+
+def quote(
+    tpm: Tpm,
+    key: Item,
+    pcrs: Pcrs,
+    nonce: bytes,
+    scheme: TPMT_SIG_SCHEME | None = None,
+    *,
+    by: Password | Use = NOBODY,
+    companions: Sequence[Use] = (),
+) -> Attested:
+    """Returns a signed statement of PCR values (Part 3, §18.4), by default with the key's scheme.
+
+    `pcrs` is a list such as `sha256:0,7+sha1:23`. `nonce` is the verifier's random number, at most as long as the
+    TPM's largest digest. Raises PolicyError for an invalid list of PCRs.
+    """
+    chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)
+    with reach(tpm, key, by) as (handle, authorization):
+        response = tpm.execute(Quote(handle, nonce, chosen, pcrs_of(pcrs)), authorization, *companions)
+    return Attested(response.quoted, response.signature)
+
+
+def certify(
+    tpm: Tpm,
+    item: Item,
+    key: Item,
+    nonce: bytes,
+    scheme: TPMT_SIG_SCHEME | None = None,
+    *,
+    item_by: Password | Use = NOBODY,
+    by: Password | Use = NOBODY,
+    companions: Sequence[Use] = (),
+) -> Attested:
+    """Returns a statement, signed by `key`, that the object `item` is loaded in the TPM (Part 3, §18.2).
+
+    `item_by` authorizes the object, `by` the signing key. `nonce` is the verifier's random number.
+    """
+    chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)
+    with reach(tpm, item, item_by) as (certified, first), reach(tpm, key, by) as (handle, second):
+        response = tpm.execute(Certify(certified, handle, nonce, chosen), first, second, *companions)
+    return Attested(response.certify_info, response.signature)

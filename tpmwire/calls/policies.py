@@ -1,0 +1,63 @@
+"""Policy sessions."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from ..channel import protected_sessions
+from ..policy.policy import Policy
+from ..policy.statement import Statement
+from ..secret import EMPTY_AUTH, Secret
+from ..sessions import Password, SessionStart, Use
+from ..spec.constants import TPM_ALG, TPM_SE
+from ..tpm import Tpm
+
+__all__ = ["satisfy_policy"]
+
+
+@contextlib.contextmanager
+def satisfy_policy(
+    tpm: Tpm,
+    *policy: Policy | Statement,
+    auth: Secret | bytes = EMPTY_AUTH,
+    alg: TPM_ALG = TPM_ALG.SHA256,
+    authorizations: Mapping[int, Password | Use] = MappingProxyType({}),
+    protected: bool = False,
+    encrypt: bool = False,
+    decrypt: bool = False,
+) -> Iterator[Use]:
+    """Yields an authorization for one command: a policy session in which this policy is satisfied.
+
+        with calls.satisfy_policy(tpm, policy) as by:
+            calls.unseal(tpm, parent, blob, by=by)
+
+    The session is flushed at the end. `policy` is a Policy, or its statements. `auth` is the object's authValue if
+    the policy requires it. `alg` is the object's nameAlg. `authorizations` authorize entities of PolicySecret and
+    PolicyNV, by handle. If `protected`, the session is salted, and may `encrypt` the response's or `decrypt` the
+    command's first parameter. Raises PolicyError, and TpmError if a statement does not hold.
+    """
+    statements = [one for each in policy for one in (each.statements if isinstance(each, Policy) else (each,))]
+    whole = Policy(*statements)
+    if protected or encrypt or decrypt:
+        (session,) = protected_sessions(tpm, [TPM_SE.POLICY], alg)
+    else:
+        session = tpm.start_session(SessionStart(TPM_SE.POLICY, alg))
+    try:
+        for statement in statements:
+            statement.state(tpm, session.handle, _authorizations_of(statement, session.handle, authorizations))
+        session.wants_auth_value, session.wants_password = whole.wants_auth_value, whole.wants_password
+        yield session.use(auth, encrypt=encrypt, decrypt=decrypt)
+    finally:
+        if tpm.is_open(session.handle):
+            tpm.flush(session.handle)
+
+
+def _authorizations_of(
+    statement: Statement, session: int, authorizations: Mapping[int, Password | Use]
+) -> tuple[Password | Use, ...]:
+    """Returns the authorization of the entity that a statement names, if the caller gives one."""
+    if not statement.wants_authorization or not authorizations:
+        return ()
+    command = statement.command(session)
+    entity = getattr(command, command.handle_fields()[0][0])
+    return (authorizations[entity],) if entity in authorizations else ()
