@@ -64,6 +64,7 @@ GROUPS = {
         "flush": "remove leftover transient objects and sessions",
     },
     "Learn TPM 2.0": {
+        "explain": "explain anything: a code, a handle, attributes, a name, bytes, a file, a log",
         "decode": "explain the bytes of TPM commands and responses",
         "trace": "run a program and explain its TPM commands live",
         "spec": "show a table of the TPM 2.0 standard, or the meaning of a value",

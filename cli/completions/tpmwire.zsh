@@ -22,6 +22,7 @@ _shtab_tpmwire_commands() {
     enroll:'move a profile'"'"'s access key from ~/.aws/credentials into the TPM'
     evict:'remove a persistent key from the TPM'
     exec:'run a program with temporary credentials in its environment'
+    explain:'explain anything: a code, a handle, attributes, a name, bytes, a file, a log'
     export-public:'print this TPM'"'"'s public key, with which others can wrap secrets for it'
     fetch:'print the credentials of a running `tpmwire serve`, as a fast credential_process'
     flush:'remove leftover transient objects and sessions'
@@ -651,6 +652,17 @@ _shtab_tpmwire_exec_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_exec_defaults_added=0
+
+_shtab_tpmwire_explain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--as=[kind of THING]:KIND:"
+  "--json[print a JSON list with one object for each THING]"
+  "--color=[when to print colors]:color:(auto always never)"
+  "(*)::word, number, bytes, text or file to explain, or - for standard input:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_explain_defaults_added=0
 
 _shtab_tpmwire_export_public_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1408,6 +1420,7 @@ _shtab_tpmwire() {
         enroll) _arguments -C -s $_shtab_tpmwire_enroll_options ;;
         evict) _arguments -C -s $_shtab_tpmwire_evict_options ;;
         exec) _arguments -C -s $_shtab_tpmwire_exec_options ;;
+        explain) _arguments -C -s $_shtab_tpmwire_explain_options ;;
         export-public) _arguments -C -s $_shtab_tpmwire_export_public_options ;;
         fetch) _arguments -C -s $_shtab_tpmwire_fetch_options ;;
         flush) _arguments -C -s $_shtab_tpmwire_flush_options ;;

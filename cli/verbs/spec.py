@@ -5,6 +5,7 @@
   tpmwire spec TPMT_PUBLIC           a structure, union, or other type
   tpmwire spec TPMA_OBJECT 0x40472   an attribute word, bit by bit
   tpmwire spec TPM_RC 0x98e          a response code, taken apart
+  tpmwire spec 0x98e                 a value whose kind is guessed
   tpmwire spec TPM_ALG SHA256        a constant by its name
   tpmwire spec TPMT_HA 0004da39...   the bytes of a structure
 
@@ -14,19 +15,15 @@ tpmwire itself builds and parses messages with these tables.
 import argparse
 import json
 import textwrap
-from difflib import get_close_matches
-from enum import IntEnum
-from typing import Any
 
 from tpmwire.errors import DecodeError
 from tpmwire.explain import as_json
-from tpmwire.explain.table import declarations, kinds, table_of
+from tpmwire.explain.lookup import find_name, has_octets, parse_constant, similar_names
+from tpmwire.explain.readers.words import read_words
+from tpmwire.explain.table import kinds, table_of
 from tpmwire.explain.value import explain_octets, explain_value
-from tpmwire.record import Record
-from tpmwire.spec.command import Command
-from tpmwire.spec.constants import TPM_CC
-from tpmwire.wires import Number, YesNo, wire_of
 
+from ..inspect.interpretations import interpretation_json, interpretation_text
 from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError
 
@@ -59,16 +56,19 @@ def run(args: Settings) -> int:
         groups = kinds()
         print(json.dumps(groups, indent=2) if args.json else _list_tables(groups))
         return 0
+    if args.value is None and find_name(args.name) is None and (found := read_words(args.name)):
+        plain = interpretation_json(args.name, found) if args.json else None
+        print(json.dumps(plain, indent=2) if args.json else interpretation_text(args.name, found))
+        return 0
     name, member = _find_table(args.name)
     words = args.value if args.value is not None else member
     if words is None:
         table = table_of(name)
         print(json.dumps(table.as_json(), indent=2) if args.json else table.as_text())
         return 0
-    if _has_octets(name):
+    if has_octets(name):
         return _octets(name, words, args)
-    value = _value(name, words)
-    lines = _meaning(name, value)
+    value, lines = _meaning(name, words)
     print(
         json.dumps({"name": name, "value": value, "meaning": lines}, indent=2) if args.json else "\n".join(lines)
     )
@@ -88,36 +88,12 @@ def _find_table(word: str) -> tuple[str, str | None]:
 
     For example, TPM_RC_AUTH_FAIL is a constant in the table TPM_RC. Raises UsageError for an unknown name.
     """
-    tables = {name.lower(): name for name in declarations()}
-    # TPM2_MAC has the same code as TPM2_HMAC, and so the same table.
-    tables |= {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}
-    asked = word.lower()
-    for form in (asked, f"tpm2_{asked.removeprefix('tpm_cc_')}"):
-        if form in tables:
-            return tables[form], None
-    members = {
-        f"{name}_{member}".lower(): (name, member)
-        for name, kind in declarations().items()
-        if isinstance(kind, type) and issubclass(kind, IntEnum)
-        for member in kind.__members__
-    }
-    members["tpm_rs_pw"] = members["tpm_rh_pw"]
-    if asked in members:
-        return members[asked]
-
-    spelled = tables | {key: f"{name}_{member}" for key, (name, member) in members.items()}
-    forms = [asked, f"tpm2_{asked}", f"tpm_{asked}"]
-    close = dict.fromkeys(spelled[key] for form in forms for key in get_close_matches(form, spelled, 3))
-    meant = f"; did you mean {' or '.join(list(close)[:3])}?" if close else ""
-    raise UsageError(f"unknown table {word!r}{meant} (`tpmwire spec` lists all names)")
-
-
-def _has_octets(name: str) -> bool:
-    """Returns whether values of a type are given as bytes in hex: the type is a structure, list or buffer."""
-    kind: Any = declarations()[name]
-    if isinstance(kind, type):
-        return issubclass(kind, Record) and not issubclass(kind, Command)
-    return not isinstance(kind, dict) and not isinstance(wire_of(kind), (Number, YesNo))
+    found = find_name(word)
+    if found is None:
+        close = similar_names(word)
+        meant = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise UsageError(f"unknown table {word!r}{meant} (`tpmwire spec` lists all names)")
+    return found
 
 
 def _octets(name: str, words: str, args: Settings) -> int:
@@ -133,31 +109,10 @@ def _octets(name: str, words: str, args: Settings) -> int:
     return 1 if tree.error else 0
 
 
-def _value(name: str, words: str) -> int:
-    """Parses a value of a type: a number, the name of a constant, or attributes such as `fixedTPM|decrypt`."""
+def _meaning(name: str, words: str) -> tuple[int, list[str]]:
+    """Returns the number that `words` is as a value of a type, and its explanation in lines."""
     try:
-        value = int(words, 0)
-    except ValueError:
-        pass
-    else:
-        if value < 0:
-            raise UsageError(f"{words} is negative; the standard has no negative numbers")
-        return value
-    kind: Any = declarations()[name]
-    if not isinstance(kind, type) or not hasattr(kind, "__members__"):
-        raise UsageError(f"{words!r} is not a number such as 0x40472")
-    known = {member.replace("_", "").lower(): int(number) for member, number in kind.__members__.items()}
-    value = 0
-    for word in words.split("|"):
-        plain = word.strip().removeprefix(f"{name}_").replace("_", "").lower()
-        if plain not in known:
-            raise UsageError(f"{name} has no {word.strip()!r} (see `tpmwire spec {name}`)")
-        value |= known[plain]
-    return value
-
-
-def _meaning(name: str, value: int) -> list[str]:
-    try:
-        return explain_value(name, value)
+        value = parse_constant(name, words)
+        return value, explain_value(name, value)
     except DecodeError as error:
         raise UsageError(f"{error.reason} (see `tpmwire spec {name}`)") from error

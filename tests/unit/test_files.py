@@ -48,6 +48,7 @@ READERS = [
     f"totp import --secret-file FIFO --out new.pem {NOWHERE}",
     f"send --json FIFO {NOWHERE}",
     "decode FIFO",
+    "explain FIFO",
     "decode --salt-file FIFO 80010000000c0000014400000000",
     f"ek --ca FIFO {NOWHERE}",
     f"curl -H @FIFO {REQUEST}",

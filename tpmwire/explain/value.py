@@ -15,7 +15,9 @@ from .meanings import value_words
 from .names import purpose, section
 from .table import declarations, size_of
 from .tree import Node
+from .tss2_texts import tss2_text
 from .walk import Walk
+from .windows_codes import windows_code
 
 __all__ = ["explain_octets", "explain_value"]
 
@@ -83,6 +85,15 @@ def _command(code: int) -> list[str]:
     return [f"  {purpose(kind)} ({kind.spec}; tpmwire spec TPM2_{kind.code.name})"] if kind else []
 
 
+def _place(rc: int, number: int | None) -> str:
+    """Returns the line about the bits that number a handle, parameter or session."""
+    if rc < 0xC0:
+        return "  bits 11:8 and 6 are 0: the code alone, without the number of a handle, parameter or session"
+    kind = "parameter" if rc & 0x040 else "session" if rc & 0x800 else "handle"
+    bits = "bit 6 is set" if rc & 0x040 else f"bit 6 is clear, bit 11 {'set' if rc & 0x800 else 'clear'}"
+    return f"  {bits}: {kind} {number or 'without a number'} (bits {'11' if rc & 0x040 else '10'}:8)"
+
+
 def _response_code(rc: int) -> list[str]:
     """Returns the lines that explain a response code and its bits (Part 2, §6.6.1)."""
     meaning = explain(rc)
@@ -91,18 +102,13 @@ def _response_code(rc: int) -> list[str]:
         lines.append(f"  bits 23:16 are 0x{meaning.layer:02x}: from {LAYERS[meaning.layer].purpose}")
         if tpm_code(rc) == rc:
             lines.append(f"  bits 15:0 are 0x{rc & 0xFFFF:04x}: an error of that layer, not of the TPM")
-            return lines
+            return [*lines, f"  tpm2-tools: {tss2_text(rc)}"]
         rc = tpm_code(rc)
         lines.append(f"  bits 11:0 are 0x{rc:03x}: a code of the TPM")
     if rc and not meaning.vendor:
         if rc & 0x080:
             lines.append("  bit 7 is set: format one, about a handle, parameter or session")
-            number = meaning.parameter or meaning.session or meaning.handle
-            what = "parameter" if meaning.parameter is not None else "session" if rc & 0x800 else "handle"
-            bits = "bit 6 is set" if rc & 0x040 else f"bit 6 is clear, bit 11 {'set' if rc & 0x800 else 'clear'}"
-            lines.append(
-                f"  {bits}: {what} {number or 'without a number'} (bits {'11' if rc & 0x040 else '10'}:8)"
-            )
+            lines.append(_place(rc, meaning.parameter or meaning.session or meaning.handle))
             lines.append(f"  bits 5:0 are 0x{rc & 0x3F:02x}: {meaning.name} is 0x{int(meaning.code):03x}")
         else:
             lines.append("  bit 7 is clear: format zero, about the command as a whole")
@@ -113,4 +119,8 @@ def _response_code(rc: int) -> list[str]:
             )
     if meaning.hint:
         lines.append(f"  {meaning.hint}")
+    if (windows := windows_code(rc)) is not None:
+        lines.append(f"  {windows.name}, an error code of Windows (tpmwire explain --as windows 0x{rc:x})")
+    elif not meaning.vendor:
+        lines.append(f"  tpm2-tools: {tss2_text(rc)}")
     return lines

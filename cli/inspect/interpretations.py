@@ -1,0 +1,41 @@
+"""Prints what a word or number means, and what else it can be."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from tpmwire.explain.readers.numbers import Interpretation
+from tpmwire.explain.table import table_of
+
+__all__ = ["interpretation_json", "interpretation_text"]
+
+_MOST = 8
+"""Further meanings that are listed."""
+
+
+def interpretation_text(text: str, found: Sequence[Interpretation]) -> str:
+    """Returns the first meaning of `text` in full, and one line for each of the others."""
+    best, *others = found
+    shown = repr(text if len(text) <= 60 else f"{text[:57]}...")
+    in_type = f" ({best.type})" if best.value is not None and best.type else ""
+    lines = [f"{shown} is {best.kind}{in_type}:", *(f"  {line}" for line in best.lines)]
+    if others:
+        lines.append("It can also be:")
+    for each in others[:_MOST]:
+        ask = each.type if each.ask == "name" else f"--as {each.ask} {shlex.quote(text)}"
+        lines.append(f"  {each.kind}: {each.lines[0]}  (tpmwire explain {ask})")
+    return "\n".join(lines)
+
+
+def interpretation_json(text: str, found: Sequence[Interpretation]) -> dict[str, Any]:
+    """Returns the same as plain values."""
+    best, *others = found
+    plain = {"input": text, **_plain(best), "meaning": best.lines}
+    if best.ask == "name":
+        plain["table"] = table_of(best.type).as_json()
+    plain["others"] = [{**_plain(each), "meaning": each.lines[0]} for each in others]
+    return plain
+
+
+def _plain(found: Interpretation) -> dict[str, Any]:
+    return {"kind": found.kind, "as": found.ask, "type": found.type, "value": found.value}

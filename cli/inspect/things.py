@@ -1,0 +1,131 @@
+"""Recognizes what a user gives to `tpmwire explain`: a word, a number, bytes, a text, a file, standard input."""
+
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from tpmwire.errors import DecodeError
+from tpmwire.explain import Node, explain_stream
+from tpmwire.explain.lookup import find_name, has_octets, similar_names
+from tpmwire.explain.readers.numbers import KINDS, Interpretation
+from tpmwire.explain.readers.words import read_as, read_words
+from tpmwire.explain.value import explain_octets
+
+from ..terminal.messages import UsageError
+from .message import TAGS
+from .plain_messages import pair_messages, split_messages
+from .recordings import open_recording
+from .source import Source, open_sources
+
+__all__ = ["Explained", "explain_thing", "group_words"]
+
+ACCEPTED = (
+    "expected a code, a handle, attributes, a name of the standard, PCRs such as sha256:0,7, a line with an error "
+    "code, bytes, or a file"
+)
+
+
+class Explained(NamedTuple):
+    """An input and its explanation.
+
+    `words` has the meanings of a word or number. If it is empty, `trees` explains bytes, and `kind` says what they
+    are.
+    """
+
+    name: str
+    words: list[Interpretation]
+    kind: str = ""
+    trees: Iterable[Node] = ()
+
+
+def group_words(words: list[str], kind: str | None) -> list[str]:
+    """Returns the things in the arguments: each argument, or all together if they are the bytes of one message."""
+    if len(words) == 1 or kind is not None or any(word == "-" or os.path.lexists(word) for word in words):
+        return words
+    joined = " ".join(words)
+    if _is_message(joined) and not all(map(_is_message, words)):
+        return [joined]
+    if not all(_is_message(word) or read_words(word) for word in words):
+        return [joined]
+    return words
+
+
+def explain_thing(thing: str, kind: str | None) -> Iterator[Explained]:
+    """Yields the explanation of an argument: a path, "-", or text. Raises UsageError if it is not understood.
+
+    `kind` is the value of --as, if the user gave one. A file is open until the next element is requested.
+    """
+    if kind is not None:
+        yield _explain_as(thing, kind)
+    elif thing == "-" or os.path.lexists(thing):
+        if os.path.isdir(thing):
+            raise UsageError(f"{thing} is a directory; give a file in it")
+        yield from map(_explain_source, open_sources([thing]))
+    elif not _is_message(thing) and (found := read_words(thing)):
+        yield Explained(thing, found)
+    else:
+        yield _explain_source(Source(_shorten(thing), io.BytesIO(thing.encode(errors="replace"))))
+
+
+def _explain_as(thing: str, kind: str) -> Explained:
+    try:
+        known = find_name(kind)
+        if kind.lower() not in KINDS and known is not None and known[1] is None and has_octets(known[0]):
+            tree = explain_octets(known[0], _bytes_of(thing))
+            return Explained(_shorten(thing), [], f"a {known[0]}, as you chose", [tree])
+        return Explained(thing, read_as(kind, thing))
+    except KeyError:
+        names = ", ".join([*KINDS, "pcrs"])
+        raise UsageError(f"unknown kind {kind!r}; use one of {names}, or a type such as TPMT_PUBLIC") from None
+    except DecodeError as error:
+        raise UsageError(error.reason) from error
+
+
+def _bytes_of(thing: str) -> bytes:
+    """Returns the bytes of a file, of standard input, or of an argument in hex."""
+    file = thing == "-" or os.path.exists(thing)
+    data = b"".join(source.file.read() for source in open_sources([thing])) if file else thing.encode()
+    try:
+        return bytes.fromhex(re.sub(r"0x|[\s:,]", "", data.decode("ascii")))
+    except ValueError:
+        if file:
+            return data
+        raise UsageError(f"{_shorten(thing)} is not valid; expected bytes in hex, or a file") from None
+
+
+def _explain_source(source: Source) -> Explained:
+    """Explains the bytes or the text of an input."""
+    recording = open_recording(source)
+    if not isinstance(recording, bytes):
+        return Explained(source.name, [], "a recording of TPM commands", explain_stream(recording))
+    text = recording.decode("latin-1")
+    if not text.strip():
+        raise UsageError(f"{source.name} is empty; {ACCEPTED}")
+    if not _is_message(text) and recording[:1] not in (b"\x80", b"\x00") and (found := read_words(text)):
+        return Explained(source.name, found)
+    try:
+        messages = split_messages(recording, source.name)
+        if messages[0][:2] not in TAGS:
+            raise UsageError(source.name)
+        trees = explain_stream(iter(list(pair_messages(messages))))
+    except UsageError:
+        raise UsageError(_refusal(source.name, text)) from None
+    return Explained(source.name, [], "bytes of TPM commands", trees)
+
+
+def _is_message(text: str) -> bool:
+    """Returns whether a text is hex that begins as a command or response does, or at least 16 bytes of hex."""
+    plain = re.sub(r"0x|[\s:,]", "", text.lower())
+    return bool(re.fullmatch(r"(80 ?01|80 ?02|00 ?c4)[0-9a-f]{16,}|[0-9a-f]{32,}", plain))
+
+
+def _refusal(name: str, text: str) -> str:
+    near = similar_names(text.strip()) if 3 < len(text.strip()) < 60 else []
+    meant = f"; did you mean {' or '.join(near)}?" if near else f"; {ACCEPTED}"
+    return f"{name} is not recognized{meant}"
+
+
+def _shorten(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")

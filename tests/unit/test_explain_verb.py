@@ -1,0 +1,189 @@
+"""`tpmwire explain`: what it takes each thing for, and what it says of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.verbs import Tool, shell
+from tpmwire.explain.readers.numbers import KINDS
+from tpmwire.explain.readers.words import read_words
+from tpmwire.spec.constants import TPM_CC, TPM_RH, TPMA_NV, TPMA_OBJECT
+from tpmwire.spec.response_codes import TPM_RC
+
+
+@pytest.mark.parametrize(
+    ("thing", "kind", "says"),
+    [
+        ("0x98e", "rc", "TPM_RC_AUTH_FAIL"),
+        ("98e", "rc", "TPM_RC_AUTH_FAIL"),
+        ("0X98E", "rc", "TPM_RC_AUTH_FAIL"),
+        ("98eh", "rc", "TPM_RC_AUTH_FAIL"),
+        ("2446", "rc", "TPM_RC_AUTH_FAIL"),
+        ("  0x98e.\n", "rc", "TPM_RC_AUTH_FAIL"),
+        ("(0x0000098e)", "rc", "TPM_RC_AUTH_FAIL"),
+        ("TPM_RC_AUTH_FAIL", "rc", "0x8e: TPM_RC_AUTH_FAIL"),
+        ("tpm2_rc_auth_fail", "rc", "0x8e: TPM_RC_AUTH_FAIL"),
+        ("AUTH_FAIL", "rc", "0x8e: TPM_RC_AUTH_FAIL"),
+        ("922", "rc", "TPM_RC_RETRY"),
+        ("2337", "rc", "TPM_RC_LOCKOUT"),
+        ("257", "rc", "TPM_RC_FAILURE"),
+        ("0x143", "rc", "TPM_RC_COMMAND_CODE"),
+        ("0xb0143", "rc", "TPM_RC_COMMAND_CODE"),
+        ("0xa000a", "rc", "TSS2_TCTI_RC_IO_ERROR"),
+        ("TSS2_ESYS_RC_BAD_TR", "rc", "0x70018: TSS2_ESYS_RC_BAD_TR"),
+        ("0x80280921", "windows", "TPM_20_E_LOCKOUT"),
+        ("-2144859871", "windows", "TPM_20_E_LOCKOUT"),
+        ("0x8028400f", "windows", "TBS_E_TPM_NOT_FOUND"),
+        ("0x80290401", "windows", "TPM_E_PCP_DEVICE_NOT_READY"),
+        ("TBS_E_TPM_NOT_FOUND", "windows", "0x8028400f"),
+        ("0x80280001", "windows", "TPM_E_AUTHFAIL, from a TPM 1.2"),
+        ("0x81010001", "handle", "persistent object"),
+        ("0x80000000", "handle", "transient object"),
+        ("0x01c00002", "handle", "NV index"),
+        ("0x40000007", "handle", "TPM_RH_NULL"),
+        ("0x17b", "command", "TPM_CC_GetRandom"),
+        ("0x00000153", "command", "TPM_CC_Create"),
+        ("GetRandom", "name", "TPM2_GetRandom"),
+        ("tpm2_createprimary", "name", "TPM2_CreatePrimary"),
+        ("Esys_Load", "name", "TPM2_Load"),
+        ("Tss2_Sys_Create_Complete", "name", "TPM2_Create"),
+        ("0x40472", "object", "fixedTPM|fixedParent|sensitiveDataOrigin|userWithAuth|noDA|signEncrypt"),
+        ("0x30072", "object", "restricted|decrypt"),
+        ("fixedtpm|fixedparent|sign", "object", ""),
+        ("noDA", "object", "noDA"),
+        ("0x62040012", "nv", "TPM_NT_COUNTER"),
+        ("ownerwrite|authread|nt=counter", "nv", "TPM_NT_COUNTER"),
+        ("0x02000153", "command-attributes", "TPM2_Create, 1 handle"),
+        ("0x000b", "algorithm", "TPM_ALG_SHA256"),
+        ("sha256", "algorithm", "TPM_ALG_SHA256"),
+        ("SHA-256", "algorithm", "TPM_ALG_SHA256"),
+        ("p256", "curve", "TPM_ECC_NIST_P256"),
+        ("secp384r1", "curve", "TPM_ECC_NIST_P384"),
+        ("0x105", "property", "TPM_PT_MANUFACTURER"),
+        ("MANUFACTURER", "property", "0x105"),
+        ("0x8002", "tag", "TPM_ST_SESSIONS"),
+        ("0xff544347", "magic", "TPM_GENERATED_VALUE"),
+        ("0x494e5443", "vendor", "Intel"),
+        ("sha256:0,7", "pcrs", "00000001000b03810000"),
+        ("0,2,7", "pcrs", "sha256:0,2,7"),
+        ("sha1:all", "pcrs", "24 PCRs"),
+        ("TPMT_PUBLIC", "name", "objectAttributes"),
+        ("nameAlg", "field", "TPMT_PUBLIC"),
+        ("tpm:session(1):the authorization HMAC check failed and DA counter incremented", "rc", "0x98e"),
+        ("tpm:session(1):authorization failure…", "rc", "0x9a2"),
+        ("tpm:parameter(2):structure is the wrong size", "rc", "0x2d5"),
+        ("tcti:IO failure", "rc", "0xa000a"),
+        ("tpm tpm0: A TPM error (2446) occurred attempting to read a pcr value", "rc", "0x98e"),
+        ("[    1.2] tpm tpm0: A TPM error (256) occurred attempting the self test", "rc", "TPM_RC_INITIALIZE"),
+        ("WARNING:esys:src/tss2-esys/api/Esys_Load.c:324:Esys_Load_Finish() Received TPM Error", None, ""),
+        ("ERROR: Eys_Load(0x1DF) - tpm:parameter(1):integrity check failed", "rc", "0x1df"),
+        ("session 1, error code 0xe : the authorization HMAC check failed", "rc", "0x98e"),
+        ("warning code 0x22 : the TPM was not able to start the command", "rc", "TPM_RC_RETRY"),
+        ("TPM_RC_AUTH_FAIL (session 1): wrong password", "rc", "0x98e"),
+        ("load: failed, rc 0000018b", "rc", "TPM_RC_HANDLE"),
+        ("Tbsip_Submit_Command failed with hr = 0x80280921", "windows", "LOCKOUT"),
+        ("Error code: -2144845809", "windows", "TBS_E_TPM_NOT_FOUND"),
+    ],
+)
+def test_what_a_word_is_taken_for(thing: str, kind: str | None, says: str) -> None:
+    found = read_words(thing)
+    assert (found[0].ask if found else None) == kind
+    assert not found or says in "\n".join(found[0].lines)
+
+
+def test_a_number_can_be_several_things(tool: Tool) -> None:
+    said = tool("explain", "0x143").out
+    assert said.startswith("'0x143' is a response code (TPM_RC):\n  0x143: TPM_RC_COMMAND_CODE:")
+    assert (
+        "\nIt can also be:\n  a command code: 0x143: TPM_CC_SelfTest  (tpmwire explain --as command 0x143)\n"
+        in said
+    )
+    assert tool("explain", "--as", "command", "0x143").out.startswith("'0x143' is a command code (TPM_CC):\n")
+    assert "TPM_RC_NEEDS_TEST" in tool("explain", "0x00000153").out
+    assert "an error code of Windows" in tool("explain", "-2144859871").out
+    assert "PCR 7" in tool("explain", "7").out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_listed_meaning_can_be_chosen(tool: Tool, kind: str) -> None:
+    number = {"windows": "0x80280921", "session": "0x21", "tag": "0x8001", "algorithm": "11", "curve": "3"}
+    ran = tool("explain", "--as", kind, number.get(kind, "0x17b" if kind != "capability" else "6"))
+    assert ran.code == 0, ran.err
+    assert KINDS[kind][1] in ran.out
+
+
+def test_names_that_the_standard_uses_twice(tool: Tool) -> None:
+    said = tool("explain", "HMAC").out
+    assert said.startswith("'HMAC' is a command of TPM 2.0 Part 3:\n  TPM2_HMAC ")
+    for other in ("TPM_ALG_HMAC", "TPM_SE_HMAC", "TPM_RC_HMAC"):
+        assert other in said
+
+
+def test_every_constant_is_found_by_its_name() -> None:
+    for kind in (TPM_RC, TPM_RH, TPM_CC):
+        for name, member in kind.__members__.items():
+            (found, *_) = read_words(f"{kind.__name__}_{name}")
+            assert found.value == member or found.type == f"TPM2_{TPM_CC(member).name}"
+    for words in (TPMA_OBJECT, TPMA_NV):
+        for flag in words:
+            assert any(each.value == flag for each in read_words(words(flag).described()))
+
+
+def test_spec_says_the_same(tool: Tool) -> None:
+    for word in ("0x98e", "2446", "0xa000a", "sha256", "0x81010001", "fixedTPM|decrypt", "tcti:IO failure"):
+        assert tool("spec", word) == tool("explain", word)
+    for name in ("TPM_RC_AUTH_FAIL", "TPMT_PUBLIC", "TPM2_Create"):
+        explained = tool("explain", name).out
+        assert all(line.strip() in explained for line in tool("spec", name).out.splitlines())
+
+
+def test_bytes_and_files(tool: Tool, tmp_path: Path) -> None:
+    message = "80010000000c0000017b0010"
+    for words in ([message], [*message[:12].split(), message[12:]], ["8001 0000 000c", "0000 017b 0010"]):
+        ran = tool("explain", *words)
+        assert ran.code == 0
+        assert "TPM2_GetRandom" in ran.out
+    path = tmp_path / "message.bin"
+    path.write_bytes(bytes.fromhex(message))
+    assert "TPM2_GetRandom" in tool("explain", str(path)).out
+    assert "TPM2_GetRandom" in shell("explain", stdin=bytes.fromhex(message)).out
+    log = b"tpm tpm0: A TPM error (2446) occurred attempting to read a pcr value\n"
+    assert "TPM_RC_AUTH_FAIL" in shell("explain", "-", stdin=log).out
+    assert "PCR 7,23" in tool("explain", "--as", "TPMS_PCR_SELECTION", "000b03800080").out
+    assert "PCR 7,23" in shell("explain", "--as", "tpms_pcr_selection", "-", stdin=b"00 0b 03 80 00 80").out
+    truncated = tool("explain", "80010000000c0000017b00")
+    assert truncated.code == 1
+
+
+def test_several_things(tool: Tool) -> None:
+    said = tool("explain", "0x98e", "0x81010001").out
+    assert "TPM_RC_AUTH_FAIL" in said
+    assert "persistent object" in said
+    listed = json.loads(tool("explain", "--json", "0x98e", "TPM_SU", "80010000000c0000017b0010").out)
+    assert [each["kind"] for each in listed][:2] == ["a response code", "a type of TPM 2.0 Part 2"]
+    assert listed[0]["value"] == 0x98E
+    assert listed[1]["table"]["name"] == "TPM_SU"
+    assert listed[2]["trees"][0]["children"][2]["text"] == "0x0000017b, TPM2_GetRandom"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["TPM_RC_AUTH_FIAL"], "did you mean TPM_RC_AUTH_FAIL"),
+        (["zzzzzz"], "expected a code, a handle"),
+        ([""], "is empty"),
+        (["."], "is a directory"),
+        (["--as", "nothing", "1"], "unknown kind 'nothing'; use one of rc, handle"),
+        (["--as", "rc", "sha256"], "'sha256' is not a response code"),
+        (["--as", "algorithm", "0x12345"], "too large for the 2 bytes"),
+        (["--as", "TPMT_HA", "zz"], "expected bytes in hex, or a file"),
+        (["0x1234567890"], "is not recognized"),
+    ],
+)
+def test_mistakes_are_one_line(tool: Tool, words: list[str], says: str) -> None:
+    ran = tool("explain", *words)
+    assert ran.code == 2
+    assert says in ran.err
+    assert ran.err.count("\n") == 1
+    assert not ran.out

@@ -1,0 +1,322 @@
+"""Interprets a word, a number or a line of a log: names, response codes, attributes, PCR lists."""
+
+import re
+from collections.abc import Iterator
+from enum import IntEnum, IntFlag
+from functools import cache
+from typing import Any
+
+from ...errors import DecodeError, PolicyError
+from ...policy.pcr_selection import format_pcrs, parse_pcrs, pcrs_in
+from ...record import Record
+from ...spec.command import Command
+from ...spec.response_texts import explain
+from ...spec.tss2_codes import BASE, LAYERS
+from ..lookup import find_name
+from ..names import field_name, type_name
+from ..table import declarations, table_of
+from ..tss2_texts import find_codes
+from ..windows_codes import windows_code, windows_number
+from .numbers import KINDS, Interpretation, as_type, number_kinds, parse_numbers
+
+__all__ = ["read_as", "read_words"]
+
+_LIMIT = 4096
+"""Characters of a text that are searched for codes."""
+
+_ASKS = {table: ask for ask, (table, _) in KINDS.items()}
+
+
+def read_words(text: str) -> list[Interpretation]:
+    """Returns the meanings of a word, a number, or a text with response codes, the most likely first.
+
+    For example, reads `0x98e`, `TPM_RC_AUTH_FAIL`, `fixedTPM|decrypt`, `sha256:0,7`, `GetRandom`,
+    `tpm:session(1):the authorization HMAC check failed`, and lines of logs with one of these codes. Returns an
+    empty list if the text is none of these.
+    """
+    text = text.strip()[:_LIMIT]
+    word = text.strip("\"'`,;.:()[]{}<> \t\r\n")
+    if not word:
+        return []
+    found = [*_number(word), *_name(word), *_attributes(word), *_pcrs(word), *_field(word)]
+    if not found and (len(text.split()) > 1 or ":" in text or "(" in text or "=" in text):
+        found = _unique(_texts(text))
+    return found
+
+
+def read_as(ask: str, text: str) -> list[Interpretation]:
+    """Returns the meanings of `text` as `ask`: a word of KINDS, `pcrs`, or the name of a type in the standard.
+
+    Raises KeyError for an unknown `ask`, and DecodeError if the text has no such meaning.
+    """
+    if ask.lower() == "pcrs":
+        return [_selection(text)]
+    name = KINDS.get(ask.lower(), ("",))[0]
+    if not name:
+        known = find_name(ask)
+        if known is None or known[1] is not None:
+            raise KeyError(ask)
+        name = known[0]
+    numbers = parse_numbers(text)
+    if numbers:
+        return [as_type(ask, number) for number in numbers]
+    constants = [each for each in read_words(text) if each.type == name]
+    if not constants:
+        raise DecodeError(f"{text!r} is not {KINDS.get(ask.lower(), ('', f'a value of {name}'))[1]}", 0, 0)
+    return constants
+
+
+def _unique(found: Iterator[Interpretation]) -> list[Interpretation]:
+    return list({(each.type, each.value): each for each in found}.values())
+
+
+def _number(word: str) -> Iterator[Interpretation]:
+    digits = len(word) - 2 if word[:2].lower() == "0x" else 0
+    values = parse_numbers(word)
+    kinds = [number_kinds(value, digits=digits) for value in values]
+    # A decimal and a hexadecimal number in turn, so that the likeliest meaning of each comes first.
+    for place in range(max(map(len, kinds), default=0)):
+        yield from (each[place] for each in kinds if place < len(each))
+
+
+def _name(word: str) -> Iterator[Interpretation]:
+    """Yields the meanings of a name of the standard, of tpm2-tss or of Windows; prefixes may be missing."""
+    word = re.sub(
+        r"^(?:Esys|Tss2_Sys|Tspi|TSS2_Sys)_(\w+?)(?:_Async|_Finish|_Complete|_Prepare)?$", r"TPM2_\1", word
+    )
+    known = find_name(word)
+    if known is not None:
+        yield _named(*known)
+        if "_" in word and known[1] is not None:
+            return
+    if (windows := windows_number(word)) is not None:
+        yield as_type("windows", windows)
+    if (layered := _layer_code(word)) is not None:
+        yield as_type("rc", layered)
+    key = _plain(_ALIASES.get(word.lower(), word))
+    for name, member in _short_names().get(key, ()):
+        if known != (name, member):
+            yield _named(name, member)
+
+
+def _named(name: str, member: str | None) -> Interpretation:
+    kind: Any = declarations()[name]
+    if member is None:
+        return Interpretation(_kind_of(name, kind), "name", name, None, table_of(name).as_text().splitlines())
+    return as_type(_ASKS.get(name, name), int(kind[member]))
+
+
+def _kind_of(name: str, kind: Any) -> str:
+    if name.startswith("TPM2_"):
+        return "a command of TPM 2.0 Part 3"
+    if isinstance(kind, dict):
+        return "a union of TPM 2.0 Part 2"
+    if isinstance(kind, type) and issubclass(kind, Record):
+        return "a structure of TPM 2.0 Part 2"
+    if isinstance(kind, type) and issubclass(kind, IntFlag):
+        return "an attribute word of TPM 2.0 Part 2"
+    return "a type of TPM 2.0 Part 2"
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[\W_]", "", word).lower()
+
+
+_ALIASES = {
+    "p256": "NIST_P256", "p-256": "NIST_P256", "secp256r1": "NIST_P256", "prime256v1": "NIST_P256",
+    "p384": "NIST_P384", "p-384": "NIST_P384", "secp384r1": "NIST_P384", "p521": "NIST_P521", "p-521": "NIST_P521",
+    "secp521r1": "NIST_P521", "brainpoolp256r1": "BP_P256_R1", "brainpoolp384r1": "BP_P384_R1",
+    "brainpoolp512r1": "BP_P512_R1", "x25519": "CURVE_25519", "ed25519": "CURVE_25519", "x448": "CURVE_448",
+    "ecc256": "NIST_P256", "ecc384": "NIST_P384", "ecc521": "NIST_P521", "3des": "TDES", "sha": "SHA1",
+    "sm3": "SM3_256",
+    "o": "OWNER", "p": "PLATFORM", "e": "ENDORSEMENT", "n": "NULL", "l": "LOCKOUT",
+}  # fmt: skip
+"""Names of tpm2-tools, OpenSSL and NIST, and the standard's constants."""
+
+
+@cache
+def _short_names() -> dict[str, list[tuple[str, str]]]:
+    """Returns (table, constant) of each constant without its prefix, keyed by letters and digits in lower case."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    tables = [*dict.fromkeys(name for name, _ in KINDS.values()), *declarations()]
+    for name in dict.fromkeys(tables):
+        kind: Any = declarations().get(name)
+        if isinstance(kind, type) and issubclass(kind, IntEnum) and name != "TPM_CC":
+            for member in kind.__members__:
+                found.setdefault(_plain(member), []).append((name, member))
+    return found
+
+
+def _layer_code(word: str) -> int | None:
+    """Returns the response code of a constant of tpm2-tss, such as TSS2_TCTI_RC_IO_ERROR, or None."""
+    found = re.fullmatch(r"tss2_(\w+?)_rc_(\w+)", word.lower())
+    if found is None:
+        return None
+    layers = {layer.name.lower(): number for number, layer in LAYERS.items()} | {"esapi": 7, "sapi": 8, "base": 0}
+    layers["policy"] = 13
+    codes = {name.lower(): number for number, (name, _) in BASE.items()}
+    if found[1] not in layers or found[2] not in codes:
+        return None
+    return layers[found[1]] << 16 | codes[found[2]]
+
+
+def _attributes(word: str) -> Iterator[Interpretation]:
+    """Yields the meanings of attributes by name, joined by `|`, `,` or blanks: `fixedTPM|decrypt`."""
+    words = [_plain(part) for part in re.split(r"[|,+\s]+", word) if part]
+    for name, kind in declarations().items():
+        if not (isinstance(kind, type) and issubclass(kind, IntFlag)):
+            continue
+        flags = {member.replace("_", "").lower(): int(value) for member, value in kind.__members__.items()}
+        prefix = _plain(name)
+        plain = [part.removeprefix(prefix).removeprefix(_TOOL_PREFIX.get(name, "\0")) for part in words]
+        flags |= _MORE_FLAGS.get(name, {})
+        if all(part in flags for part in plain):
+            value = 0
+            for part in plain:
+                value |= flags[part]
+            yield as_type(_ASKS.get(name, name), value)
+
+
+_MORE_FLAGS: dict[str, dict[str, int]] = {
+    "TPMA_NV": {"ntcounter": 1 << 4, "ntbits": 2 << 4, "ntextend": 4 << 4},
+    "TPMA_OBJECT": {"sign": 1 << 18, "encrypt": 1 << 18},
+}
+"""Names of attributes in tpm2-tools that the standard does not have."""
+
+_TOOL_PREFIX = {"TPMA_OBJECT": "tpma2object", "TPMA_NV": "tpma2nv", "TPMA_SESSION": "tpma2session"}
+
+
+def _pcrs(word: str) -> Iterator[Interpretation]:
+    """Yields the meaning of a list of PCRs: `0,2,7`, `sha256:0,7`, `sha1:all`."""
+    if ":" in word or "," in word:
+        try:
+            yield _selection(word)
+        except DecodeError:
+            return
+
+
+def _selection(text: str) -> Interpretation:
+    text = re.sub(r"\ball\b", ",".join(map(str, range(24))), text.strip().lower())
+    try:
+        selections = parse_pcrs(re.sub(r"\s", "", text))
+    except PolicyError as error:
+        raise DecodeError(str(error), 0, 0) from None
+    listed = format_pcrs(selections)
+    octets = len(selections).to_bytes(4, "big") + b"".join(each.build() for each in selections)
+    lines = [
+        f"{listed}: {len(pcrs_in(selections))} PCRs",
+        f"  TPML_PCR_SELECTION: {octets.hex()} [Part 2 §10.9.7]",
+    ]
+    for number in sorted({number for _, number in pcrs_in(selections)}):
+        lines.append(f"  PCR {number:<2}  {pcr_use(number)}")
+    lines.append(f"  `tpmwire pcr` reads the values; `tpmwire policy --pcrs {listed}` computes a policy digest.")
+    return Interpretation("a list of PCRs", "pcrs", "TPML_PCR_SELECTION", None, lines)
+
+
+_PCR_USES = {
+    0: "the firmware's own code (SRTM, boot block, UEFI)",
+    1: "settings of the firmware, and of the platform",
+    2: "drivers and option ROMs of plugged-in devices",
+    3: "settings of these drivers and option ROMs",
+    4: "the boot loader, and other UEFI programs before the system",
+    5: "the partition table, and settings of the boot loader",
+    6: "for the platform's maker; wake-up events on old machines",
+    7: "Secure Boot: whether it is on, its keys, and the certificate that approved the boot loader",
+    8: "GRUB: its commands and the kernel's command line; Windows: the boot sector",
+    9: "files that the boot loader or the kernel's EFI stub loads, such as kernel and initrd",
+    10: "IMA of Linux: files that the kernel measures while it runs",
+    11: "systemd-stub: the unified kernel image, and the phases of the boot; Windows: BitLocker",
+    12: "systemd-stub: the kernel's command line and credentials",
+    13: "systemd-stub: system extension images",
+    14: "shim: the machine owner's keys (MOK)",
+    15: "systemd: machine ID, file systems, and the volume key of the root file system",
+    16: "for tests; any program can reset it",
+    23: "for applications; any program can reset it",
+}
+
+
+def pcr_use(number: int) -> str:
+    """Returns what a PCR of a PC measures (TCG PC Client Platform Firmware Profile, §3.3.4; systemd; GRUB)."""
+    if 17 <= number <= 22:
+        return "a launch measured by the processor (DRTM: Intel TXT, AMD SKINIT); else all bits are set"
+    return _PCR_USES.get(number, "not assigned on a PC")
+
+
+def _field(word: str) -> Iterator[Interpretation]:
+    """Yields the structures and commands that have a field of this name, such as nameAlg."""
+    if not re.fullmatch(r"[a-z]\w{3,40}", word):
+        return
+    owners = _fields().get(word.lower())
+    if owners:
+        lines = [f"{owners[0][0]}: a field of {len(owners)} structure{'s' * (len(owners) != 1)} or commands"]
+        lines += [f"  {name}  [{declared}]" for _, name, declared in owners]
+        yield Interpretation("a field", "field", "", None, lines)
+
+
+@cache
+def _fields() -> dict[str, list[tuple[str, str, str]]]:
+    """Returns (field, structure or command, type) of each field, keyed by the field's name in lower case."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for name, kind in declarations().items():
+        if isinstance(kind, type) and issubclass(kind, Record):
+            records = [(name, kind)]
+            if issubclass(kind, Command):
+                records.append((f"response of {name}", kind.Response))
+            for owner, record in records:
+                for field, annotation in record.fields():
+                    spelled = field_name(field)
+                    found.setdefault(spelled.lower(), []).append((spelled, owner, type_name(annotation)))
+    return found
+
+
+_RC_NAME = r"\bTPM2?_(?:20_E|RC)_[A-Z0-9_]+\b"
+_PLACES = re.compile(
+    rf"({_RC_NAME})(?:[^\n]{{0,12}}?\b(session|handle|parameter)[ :#]*(\d{{1,2}}))?", re.IGNORECASE
+)
+_LEGACY = re.compile(
+    r"(?:(session|handle|parameter) (\d{1,2}), )?(error|warning) code (0x[0-9a-f]{1,3})\b", re.IGNORECASE
+)
+_HEX = re.compile(r"(?<![\w.])0x([0-9a-f]{1,8})\b", re.IGNORECASE)
+_DECIMAL = re.compile(
+    r"(?:error|code|rc|returned|result|status|hr|hresult)\b[\s:=(#]{0,4}(-?\d{1,10})(?![\w.])", re.IGNORECASE
+)
+_BARE = re.compile(r"\b(?:rc|error|code)\b[\s:=(#]{0,4}([0-9a-f]{3,8})\b", re.IGNORECASE)
+
+
+def _texts(text: str) -> Iterator[Interpretation]:
+    """Yields the response codes in a text, such as a line of a kernel's or program's log."""
+    if kernel := re.search(r"TPM error \((-?\d{1,10}|0x[0-9a-f]{1,8})\)", text, re.IGNORECASE):
+        yield as_type("rc", int(kernel[1], 0) & 0xFFFFFFFF)
+    for code in find_codes(text):
+        yield as_type("rc", code)
+    for found in _LEGACY.finditer(text):
+        yield as_type("rc", _placed(found[1], found[2], int(found[4], 16), warning=found[3].lower() == "warning"))
+    hexes = [int(found[1], 16) for found in _HEX.finditer(text)]
+    yield from (as_type("windows", each) for each in hexes if windows_code(each))
+    named = [
+        (each, found) for found in _PLACES.finditer(text) for each in _name(found[1]) if each.type == "TPM_RC"
+    ]
+    codes = [each for each in hexes if explain(each).code.known or explain(each).layer]
+    yield from (as_type("rc", each) for each in codes)
+    for each, found in named:
+        value = each.value or 0
+        if not any(explain(code).code == value for code in codes):
+            yield as_type("rc", _placed(found[2], found[3], value & 0x3F)) if found[2] and value & 0x80 else each
+    for pattern, base in ((_DECIMAL, 10), (_BARE, 16)):
+        for found in pattern.finditer(text):
+            yield from _code_or_hresult(int(found[1], base) & 0xFFFFFFFF)
+
+
+def _code_or_hresult(number: int) -> Iterator[Interpretation]:
+    if windows_code(number) is not None:
+        yield as_type("windows", number)
+    elif explain(number).code.known and number >= 0x80:
+        yield as_type("rc", number)
+
+
+def _placed(kind: str | None, number: str | None, code: int, *, warning: bool = False) -> int:
+    """Returns the response code of an error number and the session, handle or parameter that it is about."""
+    if kind is None or number is None:
+        return (0x900 if warning else 0x100) | code
+    bits = {"session": 0x880, "handle": 0x080, "parameter": 0x0C0}[kind.lower()]
+    return bits | (int(number) & 0xF) << 8 | code & 0x3F
