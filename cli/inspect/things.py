@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tpmwire.errors import DecodeError
+from tpmwire.errors import DecodeError, InputError
 from tpmwire.explain import Node, explain_stream
 from tpmwire.explain.lookup import find_name, has_octets, similar_names
+from tpmwire.explain.readers.headers import TAGS
 from tpmwire.explain.readers.numbers import KINDS, Interpretation
+from tpmwire.explain.readers.plain_messages import pair_messages, split_messages
+from tpmwire.explain.readers.recordings import open_recording
 from tpmwire.explain.readers.words import read_as, read_words
 from tpmwire.explain.value import explain_octets
 
-from ..terminal.messages import UsageError
-from .message import TAGS
-from .plain_messages import pair_messages, split_messages
-from .recordings import open_recording
+from ..terminal.messages import UsageError, warn
 from .source import Source, open_sources
 
 __all__ = ["Explained", "explain_thing", "group_words"]
@@ -97,7 +97,10 @@ def _bytes_of(thing: str) -> bytes:
 
 def _explain_source(source: Source) -> Explained:
     """Explains the bytes or the text of an input."""
-    recording = open_recording(source)
+    try:
+        recording = open_recording(source.file, source.name, warn)
+    except InputError:
+        raise UsageError(_refusal(source.name, "")) from None
     if not isinstance(recording, bytes):
         return Explained(source.name, [], "a recording of TPM commands", explain_stream(recording))
     text = recording.decode("latin-1")
@@ -108,9 +111,9 @@ def _explain_source(source: Source) -> Explained:
     try:
         messages = split_messages(recording, source.name)
         if messages[0][:2] not in TAGS:
-            raise UsageError(source.name)
+            raise InputError(source.name)
         trees = explain_stream(iter(list(pair_messages(messages))))
-    except UsageError:
+    except InputError:
         raise UsageError(_refusal(source.name, text)) from None
     return Explained(source.name, [], "bytes of TPM commands", trees)
 

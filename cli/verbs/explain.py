@@ -8,7 +8,7 @@
   tpmwire explain 0x40472 'fixedTPM|noDA'    attributes
   tpmwire explain sha256:0,7                 a list of PCRs
   tpmwire explain TPM2_Create                a name of the standard
-  tpmwire explain 80010000000c0000017b0010   bytes of a command, response, structure
+  tpmwire explain 80010000000c0000017b0010   bytes of a command or response
   tpmwire explain key.pub                    a file
   dmesg | tpmwire explain -                  a log, or any other text
   tpmwire explain --as command 0x143         the meaning that you choose
