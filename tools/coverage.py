@@ -17,8 +17,9 @@ from tpmwire.wire import first_parameter  # noqa: E402
 
 PAGE = ROOT / "docs" / "coverage.md"
 
-# The type names of Part 2, revision 1.59, by section, and below them those that 1.83 and 1.84 add. Tests compare
-# the names with those of tpmstream and tpm2-tss. The TCG's reference code for 1.84 has the same names.
+# The type names of Part 2, revision 1.59, by section, and below them those that later versions add. Tests compare
+# the names with those of tpmstream and tpm2-tss. The TCG's reference code for 1.84 has the same names. The names
+# of 1.85 are those of the public release candidate 4.
 PART_2 = {
     "8": """TPMA_ALGORITHM TPMA_OBJECT TPMA_SESSION TPMA_LOCALITY TPMA_PERMANENT TPMA_STARTUP_CLEAR TPMA_MEMORY
     TPMA_CC TPMA_MODES TPMA_X509_KEY_USAGE TPMA_ACT""",
@@ -66,8 +67,16 @@ PART_2 = {
     TPMU_SET_CAPABILITIES TPMS_SET_CAPABILITY_DATA TPM2B_SET_CAPABILITY_DATA
     TPMI_RH_BASE_HIERARCHY TPMI_RH_NV_DEFINED_INDEX
     TPMI_RH_NV_LEGACY_INDEX TPMI_RH_NV_EXP_INDEX TPMS_SIG_SCHEME_EDDSA TPMS_SIG_SCHEME_EDDSA_PH
-    TPMS_SIGNATURE_EDDSA TPMS_SIGNATURE_EDDSA_PH TPMS_KEY_SCHEME_SM2""",
+    TPMS_SIGNATURE_EDDSA TPMS_SIGNATURE_EDDSA_PH TPMS_KEY_SCHEME_SM2 TPMA_NV_EXP""",
+    "1.85": """TPMA_ML_PARAMETER_SET TPM2B_SHARED_SECRET TPMU_KEM_CIPHERTEXT TPM2B_KEM_CIPHERTEXT
+    TPMU_TK_VERIFIED_META TPMI_MLKEM_PARMS TPM2B_PUBLIC_KEY_MLKEM TPM2B_PRIVATE_KEY_MLKEM TPMI_MLDSA_PARMS
+    TPMS_SIGNATURE_HASH_MLDSA TPM2B_PUBLIC_KEY_MLDSA TPM2B_PRIVATE_KEY_MLDSA TPM2B_SIGNATURE_EDDSA
+    TPM2B_SIGNATURE_MLDSA TPMU_SIGNATURE_CTX TPM2B_SIGNATURE_CTX TPM2B_SIGNATURE_HINT TPMS_MLDSA_PARMS
+    TPMS_HASH_MLDSA_PARMS TPMS_MLKEM_PARMS""",
 }
+
+# Each version of the library with its last command code.
+VERSIONS = {"1.59": 0x198, "1.83 and 1.84": 0x1A1, "1.85": 0x1AA}
 
 PLACED = {
     "TPMA_X509_KEY_USAGE": "bits inside an X.509 certificate, which TPM2_CertifyX509 passes through",
@@ -77,6 +86,8 @@ PLACED = {
     "TPMS_EMPTY": "no bytes on the wire",
     "TPMU_NAME": "a Name's parts; on the wire it is the buffer of TPM2B_NAME",
     "TPMU_ENCRYPTED_SECRET": "on the wire it is the buffer of TPM2B_ENCRYPTED_SECRET",
+    "TPMU_KEM_CIPHERTEXT": "on the wire it is the buffer of TPM2B_KEM_CIPHERTEXT",
+    "TPMU_SIGNATURE_CTX": "on the wire it is the buffer of TPM2B_SIGNATURE_CTX",
     "TPMU_SENSITIVE_CREATE": "on the wire it is the buffer of TPM2B_SENSITIVE_DATA",
     "TPMU_SYM_DETAILS": "empty for every algorithm",
     "TPMS_ASYM_PARMS": "the common beginning of TPMS_RSA_PARMS and TPMS_ECC_PARMS",
@@ -123,6 +134,10 @@ def page() -> str:
         f"- Types (Part 2): {len(found)} of {len(every)} names; {len(second)} more are other names of those; "
         f"{len(every) - len(found) - len(second)} need no declaration.",
         "",
+        "| version | command codes | declared | types | declared | other names of those | no declaration |",
+        "|---|---|---|---|---|---|---|",
+        *[_version_row(version, have) for version in VERSIONS],
+        "",
         "## Commands",
         "",
         "The column handles has the authorization of each handle. The column * shows whether a session can "
@@ -156,6 +171,23 @@ def page() -> str:
 def _place(kind: type[Command]) -> tuple[int, ...]:
     """Returns the section of a command in Part 3 as numbers, for sorting."""
     return tuple(int(part) if part.isdecimal() else 0 for part in kind.spec.rpartition("§")[2].split("."))
+
+
+def _version_row(version: str, have: set[str]) -> str:
+    """Returns the row of a version: its command codes and types, and how many of them are declared."""
+    limits = [0, *VERSIONS.values()]
+    first, last = limits[list(VERSIONS).index(version)], VERSIONS[version]
+    # The code of the TCG's test command is a vendor's, and older than those limits.
+    codes = [code for code in TPM_CC if first < code <= last or (first == 0 and code > max(limits))]
+    names = [
+        name
+        for section, names in PART_2.items()
+        for name in names.split()
+        if (section if section in VERSIONS else "1.59") == version
+    ]
+    declared, others = sum(name in have for name in names), sum(name in ALIASES for name in names)
+    cells = [len(codes), sum(command_class(code) is not None for code in codes), len(names), declared, others]
+    return f"| {version} | {' | '.join(map(str, [*cells, len(names) - declared - others]))} |"
 
 
 def _row(kind: type[Command]) -> str:

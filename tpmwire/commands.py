@@ -11,11 +11,13 @@ from .spec.command import command_class
 from .spec.constants import TPM_CC
 
 if TYPE_CHECKING:
+    from .spec.commands.asymmetric import Decapsulate as Decapsulate
     from .spec.commands.asymmetric import ECC_Decrypt as ECC_Decrypt
     from .spec.commands.asymmetric import ECC_Encrypt as ECC_Encrypt
     from .spec.commands.asymmetric import ECC_Parameters as ECC_Parameters
     from .spec.commands.asymmetric import ECDH_KeyGen as ECDH_KeyGen
     from .spec.commands.asymmetric import ECDH_ZGen as ECDH_ZGen
+    from .spec.commands.asymmetric import Encapsulate as Encapsulate
     from .spec.commands.asymmetric import RSA_Decrypt as RSA_Decrypt
     from .spec.commands.asymmetric import RSA_Encrypt as RSA_Encrypt
     from .spec.commands.asymmetric import ZGen_2Phase as ZGen_2Phase
@@ -125,9 +127,15 @@ if TYPE_CHECKING:
     from .spec.commands.sequences import HMAC_Start as HMAC_Start
     from .spec.commands.sequences import SequenceComplete as SequenceComplete
     from .spec.commands.sequences import SequenceUpdate as SequenceUpdate
+    from .spec.commands.sequences import SignSequenceStart as SignSequenceStart
+    from .spec.commands.sequences import VerifySequenceStart as VerifySequenceStart
     from .spec.commands.sessions import PolicyRestart as PolicyRestart
     from .spec.commands.sessions import StartAuthSession as StartAuthSession
     from .spec.commands.signing import Sign as Sign
+    from .spec.commands.signing import SignDigest as SignDigest
+    from .spec.commands.signing import SignSequenceComplete as SignSequenceComplete
+    from .spec.commands.signing import VerifyDigestSignature as VerifyDigestSignature
+    from .spec.commands.signing import VerifySequenceComplete as VerifySequenceComplete
     from .spec.commands.signing import VerifySignature as VerifySignature
     from .spec.commands.startup import Shutdown as Shutdown
     from .spec.commands.startup import Startup as Startup

@@ -10,7 +10,19 @@ from tpmwire.policy import strict_json
 from tpmwire.record import Struct, is_secret
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
-from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Select, Sized, SizedRecord, YesNo, wire_of
+from tpmwire.spec.versioned import Versioned
+from tpmwire.wires import (
+    Counted,
+    Empty,
+    Fixed,
+    Number,
+    Rest,
+    Select,
+    Sized,
+    SizedRecord,
+    YesNo,
+    wire_of,
+)
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
@@ -111,6 +123,9 @@ class _Reader:
                 return _yes_no(given, where)
             case Counted():
                 return self._list(wire, given, where)
+            case Versioned():
+                older = isinstance(given, dict) or str(given).startswith("{")
+                return self._value(wire.older if older else wire.newer, given, where)
             case Fixed() | Sized() | Rest():
                 return b"" if given is None else self.octets(given, where)
             case Empty():

@@ -68,6 +68,7 @@ NAMES = """
     tpmwire.sessions tpmwire.tpm tpmwire.use tpmwire.use.hmac tpmwire.use.key tpmwire.use.run tpmwire.wire
     tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
+    tpmwire.spec.versioned
     tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.sockets
 """
@@ -142,6 +143,7 @@ WARM_NAMES = """
     tpmwire.sessions tpmwire.tpm tpmwire.use tpmwire.use.hmac tpmwire.use.key tpmwire.use.run tpmwire.wire
     tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
+    tpmwire.spec.versioned
     tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.sockets
 """

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tpmwire.explain.names import field_name, type_name
 from tpmwire.record import Record, Struct
 from tpmwire.spec.command import role_of
+from tpmwire.spec.versioned import Versioned
 from tpmwire.wire import CommandMessage, ResponseMessage
 from tpmwire.wires import Counted, Empty, Encrypted, Select, Sized, SizedRecord, wire_of
 
@@ -29,6 +30,8 @@ def leaves(
     """The leaves of a wire's value; `context` has the fields before it, for a union."""
     if isinstance(wire, Select):
         wire = wire.member(context or {})
+    if isinstance(wire, Versioned):
+        wire = wire.newer if value is None or isinstance(value, bytes) else wire.older
     if isinstance(value, Encrypted) or (isinstance(wire, Sized) and not isinstance(wire, SizedRecord)):
         yield Leaf((*path, "size"), len(value))
         if value:

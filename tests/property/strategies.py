@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from tpmwire.policy.statement import Statement, statement_classes
 from tpmwire.record import Record, Struct
+from tpmwire.spec.constants import TPM_ALG
+from tpmwire.spec.versioned import Versioned
 from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Select, Sized, SizedRecord, YesNo
 
 __all__ = ["records", "statements", "values"]
@@ -33,10 +35,20 @@ def values(wire: Any) -> st.SearchStrategy[Any]:
             return records(wire.record)
         case Empty():
             return st.none()
+        case Versioned():
+            return _versioned(wire)
         case Rest():
             return st.binary(max_size=40)
         case _:
             raise TypeError(f"no strategy for {wire!r}")
+
+
+def _versioned(wire: Versioned) -> st.SearchStrategy[Any]:
+    """Values of the older layout, and of the newer one where the next two bytes always tell them apart."""
+    first = wire.older.fields[0][0]
+    older = st.tuples(records(wire.older.record), st.sampled_from(sorted(wire.marks)))
+    drawn = older.map(lambda pair: pair[0].replace(**{first: TPM_ALG(pair[1])}))
+    return drawn | st.binary(min_size=64, max_size=64) if isinstance(wire.newer, Sized) else drawn
 
 
 @st.composite

@@ -24,7 +24,7 @@ __all__ = ["bench"]  # a fixture
 
 INDEX = 0x01800002
 NAME = b"\0\x0b" + bytes(32)
-TICKET = TPMT_TK_VERIFIED(TPM_ST.VERIFIED, TPM_RH.NULL, b"")
+TICKET = TPMT_TK_VERIFIED(TPM_ST.VERIFIED, TPM_RH.NULL)
 
 Make = Callable[[int], Command]
 

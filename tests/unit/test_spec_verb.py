@@ -98,13 +98,13 @@ def test_the_roles_that_are_not_user() -> None:
     [
         ("TPMT_PUBLIC", "objectAttributes  TPMA_OBJECT"),
         ("TPMT_PUBLIC", "TPMU_PUBLIC_PARMS  member selected by type"),
-        ("TPMU_PUBLIC_PARMS", "TPM_ALG_ECC        TPMS_ECC_PARMS"),
+        ("TPMU_PUBLIC_PARMS", "TPM_ALG_ECC         TPMS_ECC_PARMS"),
         ("TPM2B_PUBLIC", "UINT16 size of TPMT_PUBLIC"),
         ("TPML_PCR_SELECTION", "UINT32 count of TPMS_PCR_SELECTION"),
         ("TPMI_ALG_HASH", "those of TPM_ALG"),
         ("TPMA_OBJECT", "bit 18  0x00040000  signEncrypt"),
         ("TPM_SU", "0x0001  TPM_SU_STATE"),
-        ("TPM_RC", "TPM_RC_AUTH_FAIL          wrong password"),
+        ("TPM_RC", "TPM_RC_AUTH_FAIL           wrong password"),
         ("TPM_RC", "0x0b  TSS2_RESMGR_RC      a resource manager, such as the kernel's /dev/tpmrm0"),
         (
             "TPMA_OBJECT 0x40472",

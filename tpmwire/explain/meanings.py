@@ -19,8 +19,10 @@ from ..spec.properties import (
     TPM_PT,
     TPMA_CC,
     TPMA_MEMORY,
+    TPMA_ML_PARAMETER_SET,
     TPMA_MODES,
     TPMA_NV,
+    TPMA_NV_EXP,
     TPMA_PERMANENT,
     TPMA_STARTUP_CLEAR,
 )
@@ -46,6 +48,7 @@ _WORDS = {
     TPM_PT.STARTUP_CLEAR: TPMA_STARTUP_CLEAR,
     TPM_PT.MEMORY: TPMA_MEMORY,
     TPM_PT.MODES: TPMA_MODES,
+    TPM_PT.ML_PARAMETER_SETS: TPMA_ML_PARAMETER_SET,
 }
 """Properties whose value is an attribute word."""
 
@@ -95,9 +98,9 @@ def value_words(wire: Any, type_name: str, value: Any) -> str:
 
 @lru_cache(4096)
 def _number(kind: Any, type_name: str, value: int) -> str:
-    if kind is TPMA_NV:
+    if kind in (TPMA_NV, TPMA_NV_EXP):
         of_type = TPM_NT(value >> 4 & 0xF)
-        return f"{TPMA_NV(value & ~0xF0).described()}, TPM_NT_{of_type.name}"
+        return f"{kind(value & ~0xF0).described()}, TPM_NT_{of_type.name}"
     if kind is TPMA_CC:
         return _command_attributes(value)
     if issubclass(kind, IntFlag):

@@ -168,6 +168,8 @@ _CAPITALS = {"tpm", "pcr", "hmac", "id"}
 def constant_name(member: IntEnum) -> str:
     """Returns the standard's name of a constant, such as `TPM_ALG_SHA256`."""
     name = f"{type(member).__name__}_{member.name}"
+    if name.startswith(("TPM_MLKEM_MLKEM_", "TPM_MLDSA_MLDSA_")):
+        return f"TPM_{member.name}"
     # This name has a different prefix from the others in its table (Part 2, §7.4).
     return "TPM_RS_PW" if name == "TPM_RH_PW" else name
 

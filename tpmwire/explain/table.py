@@ -18,6 +18,7 @@ from ..spec.constants import TPM_CC, TPM_HT
 from ..spec.properties import TPM_NT
 from ..spec.response_texts import explain
 from ..spec.tss2_codes import LAYERS
+from ..spec.versioned import Versioned
 from ..wire import first_parameter
 from ..wires import Counted, Number, Select, Sized, SizedRecord, wire_of
 from .names import constant_name, field_name, purpose, section, type_name
@@ -175,9 +176,12 @@ def _union_name(wire: Select) -> str:
 def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
     rows = []
     for selector, member in members.items():
-        wire = wire_of(member)
+        wire, before = wire_of(member), ""
+        if isinstance(wire, Versioned):
+            wire, before = wire.newer, f"{type_name(wire.older)} in earlier versions"
         name = f"{type(selector).__name__}_{selector.name}" if isinstance(selector, IntEnum) else f"{selector}"
-        rows.append((name, type_name(wire) or "nothing", _shape(wire)))
+        notes = ", ".join(filter(None, [_shape(wire), before]))
+        rows.append((name, type_name(wire) or "nothing", notes))
     return rows
 
 

@@ -7,7 +7,7 @@ from ..errors import DecodeError
 from ..record import Record
 from ..spec.codes import tpm_code
 from ..spec.command import Command, command_class
-from ..spec.constants import TPMA_NV
+from ..spec.constants import TPMA_NV, TPMA_NV_EXP
 from ..spec.response_texts import explain
 from ..spec.tss2_codes import LAYERS
 from ..wires import Number, YesNo, wire_of
@@ -74,7 +74,7 @@ def explain_value(name: str, value: int) -> list[str]:
 
 def _bits(kind: Any, value: int) -> list[str]:
     names = {int(flag): kind(flag).described() for flag in kind}
-    if kind is TPMA_NV:
+    if kind in (TPMA_NV, TPMA_NV_EXP):
         value &= ~0xF0
     set_bits = [bit for bit in range(value.bit_length()) if value >> bit & 1]
     return [f"  bit {bit:<2}  {names.get(1 << bit, 'reserved, or part of a number')}" for bit in set_bits]

@@ -13,6 +13,7 @@ from ..errors import DecodeError
 from ..record import Record, Struct, is_secret
 from ..spec.attestation import TPMS_ATTEST
 from ..spec.structures import TPMT_PUBLIC
+from ..spec.versioned import Versioned
 from ..wires import Counted, Select, Sized, SizedRecord, bytes_left, wire_of
 from .meanings import field_words, octets_words, summary, value_words
 from .names import field_name, section, type_name
@@ -109,6 +110,8 @@ class Walk:
             member = wire.member(values)
             if member is not None:
                 return self.value(name, member, values, secret=secret, field=field)
+        if isinstance(wire, Versioned):
+            wire = wire.member(self._stream)
         if isinstance(wire, Struct):
             with self.inside(name, wire) as node:
                 value = self._struct(wire.record)

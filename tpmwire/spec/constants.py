@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         TPMA_ALGORITHM,
         TPMA_CC,
         TPMA_MEMORY,
+        TPMA_ML_PARAMETER_SET,
         TPMA_MODES,
         TPMA_NV,
+        TPMA_NV_EXP,
         TPMA_PERMANENT,
         TPMA_STARTUP_CLEAR,
     )
@@ -32,8 +34,10 @@ __all__ = [
     "TPMA_CC",
     "TPMA_LOCALITY",
     "TPMA_MEMORY",
+    "TPMA_ML_PARAMETER_SET",
     "TPMA_MODES",
     "TPMA_NV",
+    "TPMA_NV_EXP",
     "TPMA_OBJECT",
     "TPMA_PERMANENT",
     "TPMA_SESSION",
@@ -48,6 +52,8 @@ __all__ = [
     "TPM_EO",
     "TPM_GENERATED_VALUE",
     "TPM_HT",
+    "TPM_MLDSA",
+    "TPM_MLKEM",
     "TPM_NT",
     "TPM_PS",
     "TPM_PT",
@@ -91,6 +97,7 @@ class TPM_ALG(OpenEnum):
     SM2 = 0x001B
     ECSCHNORR = 0x001C
     ECMQV = 0x001D
+    HKDF = 0x001F
     KDF1_SP800_56A = 0x0020
     KDF2 = 0x0021
     KDF1_SP800_108 = 0x0022
@@ -125,6 +132,9 @@ class TPM_ALG(OpenEnum):
     KMACXOF256 = 0x0082
     KMAC128 = 0x0090
     KMAC256 = 0x0091
+    MLKEM = 0x00A0
+    MLDSA = 0x00A1
+    HASH_MLDSA = 0x00A2
 
 
 class TPM_ECC(OpenEnum):
@@ -144,6 +154,24 @@ class TPM_ECC(OpenEnum):
     BP_P512_R1 = 0x0032
     CURVE_25519 = 0x0040
     CURVE_448 = 0x0041
+
+
+class TPM_MLKEM(OpenEnum):
+    """Parameter sets of ML-KEM, FIPS 203 (Part 2, §11.2.6)."""
+
+    NONE = 0x0000
+    MLKEM_512 = 0x0001
+    MLKEM_768 = 0x0002
+    MLKEM_1024 = 0x0003
+
+
+class TPM_MLDSA(OpenEnum):
+    """Parameter sets of ML-DSA, FIPS 204 (Part 2, §11.2.7)."""
+
+    NONE = 0x0000
+    MLDSA_44 = 0x0001
+    MLDSA_65 = 0x0002
+    MLDSA_87 = 0x0003
 
 
 class TPM_CC(OpenEnum):
@@ -277,6 +305,14 @@ class TPM_CC(OpenEnum):
     SetCapability = 0x0000019F
     ReadOnlyControl = 0x000001A0
     PolicyTransportSPDM = 0x000001A1
+    VerifySequenceComplete = 0x000001A3
+    SignSequenceComplete = 0x000001A4
+    VerifyDigestSignature = 0x000001A5
+    SignDigest = 0x000001A6
+    Encapsulate = 0x000001A7
+    Decapsulate = 0x000001A8
+    VerifySequenceStart = 0x000001A9
+    SignSequenceStart = 0x000001AA
     Vendor_TCG_Test = 0x20000000
 
 
@@ -300,6 +336,8 @@ class TPM_ST(OpenEnum):
     AUTH_SECRET = 0x8023
     HASHCHECK = 0x8024
     AUTH_SIGNED = 0x8025
+    MESSAGE_VERIFIED = 0x8026
+    DIGEST_VERIFIED = 0x8027
     FU_MANIFEST = 0x8029
 
 
@@ -353,6 +391,20 @@ class TPM_RH(OpenEnum):
     AUTH_00 = 0x40000010
     AUTH_FF = 0x4000010F
     ACT_0 = 0x40000110
+    ACT_1 = 0x40000111
+    ACT_2 = 0x40000112
+    ACT_3 = 0x40000113
+    ACT_4 = 0x40000114
+    ACT_5 = 0x40000115
+    ACT_6 = 0x40000116
+    ACT_7 = 0x40000117
+    ACT_8 = 0x40000118
+    ACT_9 = 0x40000119
+    ACT_A = 0x4000011A
+    ACT_B = 0x4000011B
+    ACT_C = 0x4000011C
+    ACT_D = 0x4000011D
+    ACT_E = 0x4000011E
     ACT_F = 0x4000011F
     FW_OWNER = 0x40000140
     FW_ENDORSEMENT = 0x40000141
@@ -369,6 +421,7 @@ class TPMA_OBJECT(Attributes):
 
     FIXED_TPM = 1 << 1
     ST_CLEAR = 1 << 2
+    FIXED_FIRMWARE = 1 << 3
     FIXED_PARENT = 1 << 4
     SENSITIVE_DATA_ORIGIN = 1 << 5
     USER_WITH_AUTH = 1 << 6

@@ -52,6 +52,11 @@ class Attributes(IntFlag, boundary=KEEP):
 @lru_cache(1024)
 def _describe_bits(kind: type[Attributes], value: int) -> str:
     names, rest = [], value
+    for name, field in kind.__members__.items():
+        bits = int(field)
+        if bits & (bits - 1) and value & bits:  # a field of several bits is a number
+            names.append(f"{_spell_name(name)}={(value & bits) // (bits & -bits)}")
+            rest &= ~bits
     for flag in kind:
         bits = int(flag)
         if value & bits == bits:
@@ -63,5 +68,8 @@ def _describe_bits(kind: type[Attributes], value: int) -> str:
 def _spell_name(name: str) -> str:
     """Returns the standard's spelling of a name: `fixedTPM` for `FIXED_TPM`."""
     first, *others = name.split("_")
+    if first in ("FIPS", "EXTERNAL"):
+        return name
     keep = {"TPM", "NV", "PCR", "DA", "PT", "EC", "SHE", "SHEN", "PH", "EH", "EPS"}
-    return first.lower() + "".join(word if word in keep else word.capitalize() for word in others)
+    words = ("_" + word if word.isdigit() else word if word in keep else word.capitalize() for word in others)
+    return first.lower() + "".join(words)

@@ -6,8 +6,10 @@ __all__ = [
     "TPMA_ALGORITHM",
     "TPMA_CC",
     "TPMA_MEMORY",
+    "TPMA_ML_PARAMETER_SET",
     "TPMA_MODES",
     "TPMA_NV",
+    "TPMA_NV_EXP",
     "TPMA_PERMANENT",
     "TPMA_STARTUP_CLEAR",
     "TPM_AE",
@@ -78,6 +80,7 @@ class TPM_PT(OpenEnum):
     LEVEL = 0x101
     REVISION = 0x102
     DAY_OF_YEAR = 0x103
+    ERRATA = 0x103  # the name since 1.85, where YEAR is 0
     YEAR = 0x104
     MANUFACTURER = 0x105
     VENDOR_STRING_1 = 0x106
@@ -122,6 +125,7 @@ class TPM_PT(OpenEnum):
     MAX_CAP_BUFFER = 0x12E
     FIRMWARE_SVN = 0x12F
     FIRMWARE_MAX_SVN = 0x130
+    ML_PARAMETER_SETS = 0x131
     PERMANENT = 0x200
     STARTUP_CLEAR = 0x201
     HR_NV_INDEX = 0x202
@@ -269,6 +273,19 @@ class TPMA_MODES(Attributes):
 
     FIPS_140_2 = 1 << 0
     FIPS_140_3 = 1 << 1
+    FIPS_140_3_INDICATOR = 3 << 2
+
+
+class TPMA_ML_PARAMETER_SET(Attributes):
+    """The parameter sets of ML-KEM and ML-DSA that the TPM supports (Part 2, §8.13)."""
+
+    ML_KEM_512 = 1 << 0
+    ML_KEM_768 = 1 << 1
+    ML_KEM_1024 = 1 << 2
+    ML_DSA_44 = 1 << 3
+    ML_DSA_65 = 1 << 4
+    ML_DSA_87 = 1 << 5
+    EXT_MU = 1 << 6
 
 
 class TPMA_ACT(Attributes):
@@ -302,3 +319,32 @@ class TPMA_NV(Attributes):
     WRITTEN = 1 << 29
     PLATFORMCREATE = 1 << 30
     READ_STCLEAR = 1 << 31
+
+
+class TPMA_NV_EXP(Attributes):
+    """Expanded attributes of an NV index: 64 bits, of which the low 32 are those of TPMA_NV (Part 2, §13.5)."""
+
+    PPWRITE = 1 << 0
+    OWNERWRITE = 1 << 1
+    AUTHWRITE = 1 << 2
+    POLICYWRITE = 1 << 3
+    POLICY_DELETE = 1 << 10
+    WRITELOCKED = 1 << 11
+    WRITEALL = 1 << 12
+    WRITEDEFINE = 1 << 13
+    WRITE_STCLEAR = 1 << 14
+    GLOBALLOCK = 1 << 15
+    PPREAD = 1 << 16
+    OWNERREAD = 1 << 17
+    AUTHREAD = 1 << 18
+    POLICYREAD = 1 << 19
+    NO_DA = 1 << 25
+    ORDERLY = 1 << 26
+    CLEAR_STCLEAR = 1 << 27
+    READLOCKED = 1 << 28
+    WRITTEN = 1 << 29
+    PLATFORMCREATE = 1 << 30
+    READ_STCLEAR = 1 << 31
+    EXTERNAL_NV_ENCRYPTION = 1 << 32
+    EXTERNAL_NV_INTEGRITY = 1 << 33
+    EXTERNAL_NV_ANTIROLLBACK = 1 << 34

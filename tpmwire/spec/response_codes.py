@@ -86,6 +86,10 @@ class TPM_RC(OpenEnum):
     ECC_POINT = _FMT1 + 0x27
     FW_LIMITED = _FMT1 + 0x28
     SVN_LIMITED = _FMT1 + 0x29
+    PARMS = _FMT1 + 0x2A
+    EXT_MU = _FMT1 + 0x2B
+    ONE_SHOT_SIGNATURE = _FMT1 + 0x2C
+    SIGN_CONTEXT_KEY = _FMT1 + 0x2D
     CHANNEL = _FMT1 + 0x30
     CHANNEL_KEY = _FMT1 + 0x31
 

@@ -5,11 +5,11 @@ from typing import Annotated
 from ..record import Record, declare
 from ..wires import Number, Sized, SizedRecord, select
 from .constants import TPM_HT
-from .properties import TPMA_NV
-from .structures import TPM2B_DIGEST, TPMI_ALG_HASH, TPMI_RH_NV_INDEX, UINT16, UINT32, UINT64
+from .properties import TPMA_NV, TPMA_NV_EXP
+from .structures import TPM2B_DIGEST, TPMI_ALG_HASH, TPMI_RH_NV_INDEX, UINT16, UINT32
 
 TPMA_NV_BITS = Annotated[TPMA_NV, Number(4, TPMA_NV)]
-TPMA_NV_EXP_BITS = UINT64
+TPMA_NV_EXP_BITS = Annotated[TPMA_NV_EXP, Number(8, TPMA_NV_EXP)]
 TPM2B_MAX_NV_BUFFER = Annotated[bytes, Sized()]
 
 

@@ -13,6 +13,8 @@ from .constants import (
     TPM_ALG,
     TPM_CC,
     TPM_ECC,
+    TPM_MLDSA,
+    TPM_MLKEM,
     TPM_RH,
     TPM_SE,
     TPM_ST,
@@ -21,12 +23,18 @@ from .constants import (
     TPMA_OBJECT,
     TPMA_SESSION,
 )
+from .versioned import Versioned
 
 # Sizes that an implementation chooses; these are upper bounds over known TPMs (Part 2, Annex A and B).
 MAX_DIGEST = 64
 MAX_SYM_DATA = 256
 MAX_RSA_KEY_BYTES = 512
 MAX_ECC_KEY_BYTES = 128
+MAX_EDDSA_SIGNATURE = 114
+MAX_MLKEM_PUBLIC = 1568
+MAX_MLDSA_PUBLIC = 2592
+MAX_MLDSA_SIGNATURE = 4627
+MAX_KEM_CIPHERTEXT = 2048
 
 # §5, §6: numbers
 UINT8 = Annotated[int, Number(1)]
@@ -91,6 +99,8 @@ TPMI_ALG_ECC_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_KEYEDHASH_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_PUBLIC = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ECC_CURVE = Annotated[TPM_ECC, Number(2, TPM_ECC)]
+TPMI_MLKEM_PARMS = Annotated[TPM_MLKEM, Number(2, TPM_MLKEM)]
+TPMI_MLDSA_PARMS = Annotated[TPM_MLDSA, Number(2, TPM_MLDSA)]
 TPMI_ST_COMMAND_TAG = Annotated[TPM_ST, Number(2, TPM_ST)]
 TPMI_RSA_KEY_BITS = Annotated[int, Number(2)]
 TPMI_AES_KEY_BITS = Annotated[int, Number(2)]
@@ -126,6 +136,8 @@ TPM2B_EVENT = Annotated[bytes, Sized(1024)]
 TPM2B_MAX_BUFFER = Annotated[bytes, Sized()]
 TPM2B_TIMEOUT = Annotated[bytes, Sized(8)]
 TPM2B_IV = Annotated[bytes, Sized(16)]
+TPM2B_SHARED_SECRET = Annotated[bytes, Sized(MAX_DIGEST), SECRET]
+TPM2B_KEM_CIPHERTEXT = Annotated[bytes, Sized(MAX_KEM_CIPHERTEXT)]
 TPM2B_NAME = Annotated[bytes, Sized(MAX_DIGEST + 2)]
 
 
@@ -152,12 +164,28 @@ class TPMT_TK_CREATION(Record):
     digest: TPM2B_DIGEST
 
 
+TPMU_TK_VERIFIED_META = {
+    TPM_ST.VERIFIED: EMPTY,
+    TPM_ST.MESSAGE_VERIFIED: EMPTY,
+    TPM_ST.DIGEST_VERIFIED: TPM_ALG_ID,
+}
+
+
 class TPMT_TK_VERIFIED(Record):
-    """Proof that the TPM verified a signature (§10.7.4)."""
+    """Proof that the TPM verified a signature (§10.7.4).
+
+    Versions before 1.85 call `hmac` the digest, and have no `metadata`, which is empty for their only tag.
+    """
 
     tag: TPM_ST_ID
     hierarchy: TPMI_RH_HIERARCHY
-    digest: TPM2B_DIGEST
+    metadata: Annotated[TPM_ALG | None, select("tag", TPMU_TK_VERIFIED_META)] = None
+    hmac: TPM2B_DIGEST = b""
+
+    @property
+    def digest(self) -> bytes:
+        """The name of `hmac` before version 1.85."""
+        return self.hmac
 
 
 class TPMT_TK_AUTH(Record):
@@ -253,6 +281,11 @@ class TPMS_SENSITIVE_CREATE(Record):
 TPM2B_SENSITIVE_CREATE = Annotated[TPMS_SENSITIVE_CREATE, SizedRecord(TPMS_SENSITIVE_CREATE)]
 
 
+_HASHES = frozenset((0x04, 0x0B, 0x0C, 0x0D, 0x0E, 0x10, 0x12, 0x27, 0x28, 0x29, 0x2A, 0x2B, 0x2C, 0x2D, 0x2E))
+"""Hash algorithms and NULL. Where versions before 1.85 have one of these, 1.85 has no field, or a TPM2B of 64 or
+114 bytes."""
+
+
 # §11.2: asymmetric schemes
 class TPMS_SCHEME_HASH(Record):
     """A scheme that only needs a hash (§11.1.17)."""
@@ -289,6 +322,9 @@ class TPMT_KEYEDHASH_SCHEME(Record):
     details: Annotated[TPMU_SCHEME_KEYEDHASH_TYPE, select("scheme", TPMU_SCHEME_KEYEDHASH)] = None
 
 
+_NO_SCHEME_HASH = Versioned(_HASHES, TPMS_SCHEME_HASH, EMPTY)
+"""Empty in version 1.85. Earlier versions have a TPMS_SCHEME_HASH, and wolfTPM 4 has one for ML-DSA as well."""
+
 TPMU_ASYM_SCHEME_TYPE = TPMS_SCHEME_HASH | TPMS_SCHEME_ECDAA | None
 TPMU_SIG_SCHEME = {
     TPM_ALG.RSASSA: TPMS_SCHEME_HASH,
@@ -297,8 +333,10 @@ TPMU_SIG_SCHEME = {
     TPM_ALG.ECDAA: TPMS_SCHEME_ECDAA,
     TPM_ALG.SM2: TPMS_SCHEME_HASH,
     TPM_ALG.ECSCHNORR: TPMS_SCHEME_HASH,
-    TPM_ALG.EDDSA: TPMS_SCHEME_HASH,
-    TPM_ALG.HASH_EDDSA: TPMS_SCHEME_HASH,
+    TPM_ALG.EDDSA: _NO_SCHEME_HASH,
+    TPM_ALG.HASH_EDDSA: _NO_SCHEME_HASH,
+    TPM_ALG.MLDSA: _NO_SCHEME_HASH,
+    TPM_ALG.HASH_MLDSA: _NO_SCHEME_HASH,
     TPM_ALG.HMAC: TPMS_SCHEME_HASH,
     TPM_ALG.NULL: EMPTY,
 }
@@ -313,8 +351,8 @@ TPMU_ASYM_SCHEME = {
     TPM_ALG.SM2: TPMS_SCHEME_HASH,
     TPM_ALG.ECSCHNORR: TPMS_SCHEME_HASH,
     TPM_ALG.ECMQV: TPMS_SCHEME_HASH,
-    TPM_ALG.EDDSA: TPMS_SCHEME_HASH,
-    TPM_ALG.HASH_EDDSA: TPMS_SCHEME_HASH,
+    TPM_ALG.EDDSA: _NO_SCHEME_HASH,
+    TPM_ALG.HASH_EDDSA: _NO_SCHEME_HASH,
     TPM_ALG.NULL: EMPTY,
 }
 TPMU_KDF_SCHEME = {
@@ -322,6 +360,7 @@ TPMU_KDF_SCHEME = {
     TPM_ALG.KDF1_SP800_56A: TPMS_SCHEME_HASH,
     TPM_ALG.KDF2: TPMS_SCHEME_HASH,
     TPM_ALG.KDF1_SP800_108: TPMS_SCHEME_HASH,
+    TPM_ALG.HKDF: TPMS_SCHEME_HASH,
     TPM_ALG.NULL: EMPTY,
 }
 
@@ -399,6 +438,13 @@ class TPMS_ALGORITHM_DETAIL_ECC(Record):
     h: TPM2B_ECC_PARAMETER
 
 
+# §11.2.6 and §11.2.7: ML-KEM and ML-DSA. Private keys are the seeds of FIPS 203 (d and z) and FIPS 204.
+TPM2B_PUBLIC_KEY_MLKEM = Annotated[bytes, Sized(MAX_MLKEM_PUBLIC)]
+TPM2B_PRIVATE_KEY_MLKEM = Annotated[bytes, Sized(64), SECRET]
+TPM2B_PUBLIC_KEY_MLDSA = Annotated[bytes, Sized(MAX_MLDSA_PUBLIC)]
+TPM2B_PRIVATE_KEY_MLDSA = Annotated[bytes, Sized(32), SECRET]
+
+
 # §11.3: signatures
 class TPMS_SIGNATURE_RSA(Record):
     """An RSA signature (§11.3.1)."""
@@ -415,7 +461,21 @@ class TPMS_SIGNATURE_ECC(Record):
     signature_s: TPM2B_ECC_PARAMETER
 
 
-TPMU_SIGNATURE_TYPE = TPMS_SIGNATURE_RSA | TPMS_SIGNATURE_ECC | TPMT_HA | None
+TPM2B_SIGNATURE_EDDSA = Annotated[bytes, Sized(MAX_EDDSA_SIGNATURE)]
+TPM2B_SIGNATURE_MLDSA = Annotated[bytes, Sized(MAX_MLDSA_SIGNATURE)]
+
+
+class TPMS_SIGNATURE_HASH_MLDSA(Record):
+    """A HashML-DSA signature with the hash of the message (§11.2.7.2)."""
+
+    hash: TPMI_ALG_HASH
+    signature: TPM2B_SIGNATURE_MLDSA
+
+
+_EDDSA_SIGNATURE = Versioned(_HASHES, TPMS_SIGNATURE_ECC, TPM2B_SIGNATURE_EDDSA)
+"""A TPM2B_SIGNATURE_EDDSA since version 1.85; a TPMS_SIGNATURE_ECC before."""
+
+TPMU_SIGNATURE_TYPE = TPMS_SIGNATURE_RSA | TPMS_SIGNATURE_ECC | TPMS_SIGNATURE_HASH_MLDSA | TPMT_HA | bytes | None
 TPMU_SIGNATURE = {
     TPM_ALG.RSASSA: TPMS_SIGNATURE_RSA,
     TPM_ALG.RSAPSS: TPMS_SIGNATURE_RSA,
@@ -423,8 +483,10 @@ TPMU_SIGNATURE = {
     TPM_ALG.ECDAA: TPMS_SIGNATURE_ECC,
     TPM_ALG.SM2: TPMS_SIGNATURE_ECC,
     TPM_ALG.ECSCHNORR: TPMS_SIGNATURE_ECC,
-    TPM_ALG.EDDSA: TPMS_SIGNATURE_ECC,
-    TPM_ALG.HASH_EDDSA: TPMS_SIGNATURE_ECC,
+    TPM_ALG.EDDSA: _EDDSA_SIGNATURE,
+    TPM_ALG.HASH_EDDSA: _EDDSA_SIGNATURE,
+    TPM_ALG.MLDSA: TPM2B_SIGNATURE_MLDSA,
+    TPM_ALG.HASH_MLDSA: TPMS_SIGNATURE_HASH_MLDSA,
     TPM_ALG.HMAC: TPMT_HA,
     TPM_ALG.NULL: EMPTY,
 }
@@ -437,8 +499,12 @@ class TPMT_SIGNATURE(Record):
     signature: Annotated[TPMU_SIGNATURE_TYPE, select("sig_alg", TPMU_SIGNATURE)] = None
 
 
+# §11.3.8 and §11.3.9: the context string of a signature, and the part of it that verification needs first
+TPM2B_SIGNATURE_CTX = Annotated[bytes, Sized()]
+TPM2B_SIGNATURE_HINT = Annotated[bytes, Sized()]
+
 # §11.4: key exchange. The size depends on the decryption key, so this is a byte string.
-TPM2B_ENCRYPTED_SECRET = Annotated[bytes, Sized(MAX_RSA_KEY_BYTES + 6)]
+TPM2B_ENCRYPTED_SECRET = Annotated[bytes, Sized(MAX_KEM_CIPHERTEXT)]
 
 # §12.2: public area
 TPMU_PUBLIC_ID_TYPE = bytes | TPMS_ECC_POINT
@@ -447,6 +513,9 @@ TPMU_PUBLIC_ID = {
     TPM_ALG.SYMCIPHER: TPM2B_DIGEST,
     TPM_ALG.RSA: TPM2B_PUBLIC_KEY_RSA,
     TPM_ALG.ECC: TPMS_ECC_POINT,
+    TPM_ALG.MLKEM: TPM2B_PUBLIC_KEY_MLKEM,
+    TPM_ALG.MLDSA: TPM2B_PUBLIC_KEY_MLDSA,
+    TPM_ALG.HASH_MLDSA: TPM2B_PUBLIC_KEY_MLDSA,
 }
 
 
@@ -474,12 +543,44 @@ class TPMS_ECC_PARMS(Record):
     kdf: TPMT_KDF_SCHEME
 
 
-TPMU_PUBLIC_PARMS_TYPE = TPMS_KEYEDHASH_PARMS | TPMS_SYMCIPHER_PARMS | TPMS_RSA_PARMS | TPMS_ECC_PARMS
+class TPMS_MLDSA_PARMS(Record):
+    """Parameters of an ML-DSA key; whether it signs a Mu that was computed outside the TPM (§12.2.3.6)."""
+
+    parameter_set: TPMI_MLDSA_PARMS
+    allow_external_mu: TPMI_YES_NO = False
+
+
+class TPMS_HASH_MLDSA_PARMS(Record):
+    """Parameters of a HashML-DSA key, and the hash of its messages (§12.2.3.7)."""
+
+    parameter_set: TPMI_MLDSA_PARMS
+    hash_alg: TPMI_ALG_HASH
+
+
+class TPMS_MLKEM_PARMS(Record):
+    """Parameters of an ML-KEM key; a storage key has a symmetric algorithm (§12.2.3.8)."""
+
+    symmetric: TPMT_SYM_DEF_OBJECT
+    parameter_set: TPMI_MLKEM_PARMS
+
+
+TPMU_PUBLIC_PARMS_TYPE = (
+    TPMS_KEYEDHASH_PARMS
+    | TPMS_SYMCIPHER_PARMS
+    | TPMS_RSA_PARMS
+    | TPMS_ECC_PARMS
+    | TPMS_MLDSA_PARMS
+    | TPMS_HASH_MLDSA_PARMS
+    | TPMS_MLKEM_PARMS
+)
 TPMU_PUBLIC_PARMS = {
     TPM_ALG.KEYEDHASH: TPMS_KEYEDHASH_PARMS,
     TPM_ALG.SYMCIPHER: TPMS_SYMCIPHER_PARMS,
     TPM_ALG.RSA: TPMS_RSA_PARMS,
     TPM_ALG.ECC: TPMS_ECC_PARMS,
+    TPM_ALG.MLKEM: TPMS_MLKEM_PARMS,
+    TPM_ALG.MLDSA: TPMS_MLDSA_PARMS,
+    TPM_ALG.HASH_MLDSA: TPMS_HASH_MLDSA_PARMS,
 }
 
 
@@ -511,6 +612,9 @@ TPMU_SENSITIVE_COMPOSITE = {
     TPM_ALG.ECC: TPM2B_ECC_PARAMETER,
     TPM_ALG.KEYEDHASH: TPM2B_SENSITIVE_DATA,
     TPM_ALG.SYMCIPHER: TPM2B_SYM_KEY,
+    TPM_ALG.MLKEM: TPM2B_PRIVATE_KEY_MLKEM,
+    TPM_ALG.MLDSA: TPM2B_PRIVATE_KEY_MLDSA,
+    TPM_ALG.HASH_MLDSA: TPM2B_PRIVATE_KEY_MLDSA,
 }
 
 

@@ -10,8 +10,10 @@ from ..structures import (
     TPM2B_DATA,
     TPM2B_DIGEST,
     TPM2B_ECC_POINT,
+    TPM2B_KEM_CIPHERTEXT,
     TPM2B_MAX_BUFFER,
     TPM2B_PUBLIC_KEY_RSA,
+    TPM2B_SHARED_SECRET,
     TPM_ECC_CURVE,
     TPMI_DH_OBJECT,
     TPMI_ECC_KEY_EXCHANGE,
@@ -116,6 +118,26 @@ class ECC_Decrypt(Command, code=TPM_CC.ECC_Decrypt, spec="Part 3 §14.9"):
 
     class Response(Record):
         plain_text: Annotated[bytes, Sized(), SECRET]
+
+
+class Encapsulate(Command, code=TPM_CC.Encapsulate, spec="Part 3 §14.10"):
+    """Creates a secret that is shared with the owner of an ML-KEM or ECC key, and its ciphertext."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+
+    class Response(Record):
+        shared_secret: Annotated[TPM2B_SHARED_SECRET, SECRET]
+        ciphertext: TPM2B_KEM_CIPHERTEXT
+
+
+class Decapsulate(Command, code=TPM_CC.Decapsulate, spec="Part 3 §14.11"):
+    """Returns the secret of a ciphertext that TPM2_Encapsulate or a program created for a key in the TPM."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, USER]
+    ciphertext: TPM2B_KEM_CIPHERTEXT
+
+    class Response(Record):
+        shared_secret: Annotated[TPM2B_SHARED_SECRET, SECRET]
 
 
 declare(globals())

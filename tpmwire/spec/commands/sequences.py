@@ -1,4 +1,4 @@
-"""TPM 2.0 Part 3, §17: hash and HMAC sequences."""
+"""TPM 2.0 Part 3, §17: hash and HMAC sequences, and the start of signature sequences."""
 
 from typing import Annotated
 
@@ -10,6 +10,8 @@ from ..structures import (
     MAX_DIGEST,
     TPM2B_AUTH,
     TPM2B_MAX_BUFFER,
+    TPM2B_SIGNATURE_CTX,
+    TPM2B_SIGNATURE_HINT,
     TPM_HANDLE,
     TPMI_ALG_HASH,
     TPMI_DH_OBJECT,
@@ -73,3 +75,26 @@ class EventSequenceComplete(Command, code=TPM_CC.EventSequenceComplete, spec="Pa
 
     class Response(Record):
         results: TPML_DIGEST_VALUES
+
+
+class VerifySequenceStart(Command, code=TPM_CC.VerifySequenceStart, spec="Part 3 §17.6.2"):
+    """Starts the verification of a message's signature. `hint` is the R of an EdDSA signature, else empty."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+    auth: TPM2B_AUTH = b""
+    hint: TPM2B_SIGNATURE_HINT = b""
+    context: TPM2B_SIGNATURE_CTX = b""
+
+    class Response(Record):
+        sequence_handle: Annotated[TPM_HANDLE, HANDLE]
+
+
+class SignSequenceStart(Command, code=TPM_CC.SignSequenceStart, spec="Part 3 §17.6.3"):
+    """Starts a signature of a message. `context` is the context string of ML-DSA, else empty."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+    auth: TPM2B_AUTH = b""
+    context: TPM2B_SIGNATURE_CTX = b""
+
+    class Response(Record):
+        sequence_handle: Annotated[TPM_HANDLE, HANDLE]

@@ -1,0 +1,36 @@
+"""Values whose layout differs between versions of the standard."""
+
+import io
+from typing import IO, Any
+
+from ..wires import Wire, wire_of
+
+__all__ = ["Versioned"]
+
+
+class Versioned(Wire):
+    """A value whose layout changed in a version of the standard.
+
+    The value has the layout `older` if its first two bytes are a number in `marks`, else the layout `newer`.
+    `older` is a record class.
+    """
+
+    def __init__(self, marks: frozenset[int], older: Any, newer: Any) -> None:
+        super().__init__()
+        self.marks = marks
+        self.older = wire_of(older)
+        self.newer = wire_of(newer)
+        self.least = min(self.older.least, self.newer.least)
+
+    def member(self, stream: IO[bytes]) -> Any:
+        """Returns the construct for the next value in the stream, without moving the stream."""
+        head = stream.read(2)
+        stream.seek(-len(head), io.SEEK_CUR)
+        return self.older if int.from_bytes(head, "big") in self.marks and len(head) == 2 else self.newer
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return self.member(stream)._parse(stream, context, path)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        wire = self.newer if obj is None or isinstance(obj, bytes) else self.older
+        return wire._build(obj, stream, context, path)
