@@ -9,14 +9,19 @@
   tpmwire decode swtpm.log
   TSS2_LOG=tcti+debug tpm2_getrandom --hex 8 2>tools.log
   tpmwire decode tools.log
+  strace -f -s 65536 -o calls.txt tpm2_getrandom 8
+  tpmwire decode calls.txt
   tpmwire decode --html recording.html capture.pcapng
   tcpdump -i lo -U -w - port 2321 | tpmwire decode -
   tpmwire decode --salt-file salt.hex --auth-file password capture.pcapng
 
 Input is one of: hex (with blanks, colons, line breaks or 0x) or binary, as arguments, in a file, or on standard
 input (-); a log of swtpm or tpm2-tools; a network capture (pcap, pcapng) of swtpm or the reference simulator over
-TCP, which needs the extra tpmwire[explain]. Traces of the Linux kernel are not supported, because they have no
-stable format; use `tpmwire trace` instead. Recordings can have any size, and are explained while they arrive.
+TCP, which needs the extra tpmwire[explain]. Recordings can have any size, and are explained while they arrive.
+
+Captures of other programs: strace (with -s 65536), bpftrace's %r, arrays of kernel probes (ftrace, trace-cmd,
+perf), packets that Wireshark or tshark export as JSON, PDML or text, and captures of the SPI or LPC bus as Saleae
+Logic, sigrok, PulseView, the Bus Pirate and lpc_sniffer write them.
 
 Input can contain several messages. A response is explained by the command before it; for a response
 without its command, name the command with --command. If each line of a text starts a message, a damaged line does

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from ...errors import InputError
+from .captures import find_capture
 from .connections import read_connections
 from .headers import Exchange
 from .logs import Message, find_log
@@ -25,10 +26,10 @@ def open_recording(
 ) -> "Iterator[Exchange] | bytes":
     """Returns an iterator over the commands and responses of a recording, or the bytes of any other input.
 
-    Reads the logs of `LOGS`, and pcap and pcapng with swtpm or the reference simulator over TCP. Responses without
-    a command are skipped. The iterator raises InputError for a damaged recording after its last complete message,
-    and for a recording without a message. `name` names the input in errors. `warn` is called with a message if a
-    part of the recording is missing.
+    Reads the logs of `LOGS`, the captures of `CAPTURES`, and pcap and pcapng with swtpm or the reference simulator
+    over TCP. Responses without a command are skipped. The iterator raises InputError for a damaged recording after
+    its last complete message, and for a recording without a message. `name` names the input in errors. `warn` is
+    called with a message if a part of the recording is missing.
     """
     buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)  # type: ignore[type-var]
     head = buffered.peek(4)
@@ -41,10 +42,10 @@ def open_recording(
     while line := buffered.readline(LINE):
         read.append(line)
         size += len(line)
-        log = find_log(line)
+        log = find_log(line) or find_capture(line)
         if log is not None:
             lines = itertools.chain(read, iter(lambda: buffered.readline(LINE), b""))
-            return _check_any(_pair_messages(log.read(lines)), name)
+            return _check_any(_pair_messages(_name_errors(log.read(lines), name)), name)
         if size > LIMIT:
             # What follows may still be a log.
             read, size = [], LIMIT + 1
@@ -71,6 +72,14 @@ def _check_any(exchanges: Iterator[Exchange], name: str) -> Iterator[Exchange]:
         yield exchange
     if not found:
         raise InputError(f"{name}: the recording contains no TPM 2.0 command or response")
+
+
+def _name_errors(messages: Iterator[Message], name: str) -> Iterator[Message]:
+    """Yields the messages. Puts the input's name before an error of their reader."""
+    try:
+        yield from messages
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def _pair_messages(messages: Iterator[Message]) -> Iterator[Exchange]:
