@@ -38,6 +38,11 @@ GROUPS = {
         "import-key": "import a key that was wrapped for this TPM",
         "duplicate": "copy a duplicable key to another TPM",
     },
+    "Prove what a machine booted": {
+        "ak": "create an attestation key, which signs only statements of the TPM",
+        "quote": "print PCR values, signed by an attestation key",
+        "checkquote": "verify a quote, without a TPM",
+    },
     "AWS": {
         "exec": "run a program with temporary credentials in its environment",
         "sign": "sign a request to any AWS service and print its headers",

@@ -70,8 +70,8 @@ function _shtab_tpmwire_using
   test "$_shtab_tpmwire_cmdpath" = "$argv"
 end
 
-set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush explain decode trace spec send completion
-set -g _shtab_tpmwire_opts_with_value --address --as --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --ca --ca-bundle --cache-key --cert --cluster-id --cluster-name --color --command --credential-file --credentials-profile --data --destination --digits --discard --duplicable-to --duplicable-to-key --duration --endpoint-url --expires --external-id --federation-name --fleet --format --from-profile --hash --header --host --hostname --html --inner-key-file --issuer --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --mfa-process --mfa-serial --mfa-totp --name --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --policy --policy-arn --policy-file --port --private --profile --program --public --region --region-set --request --root-of --salt --salt-file --scope --secret-file --seed --service --session --session-duration --shard --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --subject-mode --tag --task-policy-arn --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --upload-file --username --write-profile -H -T -X -d -o
+set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name policy persist evict export-public wrap import-key duplicate ak quote checkquote exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush explain decode trace spec send completion
+set -g _shtab_tpmwire_opts_with_value --address --algorithm --as --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --ca --ca-bundle --cache-key --cert --certificate --cluster-id --cluster-name --color --command --credential-file --credentials-profile --data --destination --digits --discard --duplicable-to --duplicable-to-key --duration --endpoint-url --event-log --expires --external-id --federation-name --fleet --format --from-profile --hash --header --host --hostname --html --inner-key-file --issuer --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --message --mfa-process --mfa-serial --mfa-totp --name --nonce --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --policy --policy-arn --policy-file --port --private --profile --program --public --region --region-set --request --root-of --salt --salt-file --scope --secret-file --seed --service --session --session-duration --shard --signature --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --subject-mode --tag --task-policy-arn --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --upload-file --username --values --write-profile -H -T -X -d -o
 
 complete -c tpmwire -e
 complete -c tpmwire -f
@@ -311,6 +311,55 @@ complete -c tpmwire -n '_shtab_tpmwire_using duplicate' -l key-auth-file -xka "(
 complete -c tpmwire -n '_shtab_tpmwire_using duplicate' -l parent-auth-file -xka "(_tpmwire_files '')" -d 'file with the password of the key'"'"'s parent, or of the parent'"'"'s hierarchy'
 complete -c tpmwire -n '_shtab_tpmwire_using duplicate' -l force -d 'replace existing files'
 complete -c tpmwire -n '_shtab_tpmwire_using duplicate; and test $_shtab_tpmwire_npos -eq 0' -ka "(_tpmwire_files '\\.pem')" -d 'key file to copy'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a ak -d 'create an attestation key, which signs only statements of the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l out -xka "(_tpmwire_files '')" -d 'key file to write'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l public -xka "(_tpmwire_files '')" -d 'write the key'"'"'s public area'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l algorithm -x -d 'algorithm as tpm2-tools name it, such as ecc, ecc384 or rsa2048:rsapss-sha256'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l parent -x -d 'persistent parent, such as 0x81000001'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l force -d 'replace existing files'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l key-auth-file -xka "(_tpmwire_files '')" -d 'file with the new key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l key-auth-prompt -d 'ask on the terminal for the new key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l key-auth -x -d 'the new key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l parent-auth-file -xka "(_tpmwire_files '')" -d 'file with the password of the parent, or of the owner'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l parent-auth-prompt -d 'ask on the terminal for the password of the parent, or of the owner'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l parent-auth -x -d 'the password of the parent, or of the owner, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l owner-auth-file -xka "(_tpmwire_files '')" -d 'file with the owner'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l owner-auth-prompt -d 'ask on the terminal for the owner'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l owner-auth -x -d 'the owner'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using ak' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a quote -d 'print PCR values, signed by an attestation key'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l pcrs -x -d 'PCRs to quote, such as sha256:0,7 or sha1:0+sha256:0'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l nonce -x -d 'the verifier'"'"'s random number, at most as long as a digest'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l event-log -xka "(_tpmwire_files '')" -d 'event log to include in the output'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l message -xka "(_tpmwire_files '')" -d 'write the signed TPMS_ATTEST to FILE'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l signature -xka "(_tpmwire_files '')" -d 'write the TPMT_SIGNATURE to FILE'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l values -xka "(_tpmwire_files '')" -d 'write the PCR values to FILE, for tpm2_checkquote -f'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l format -xka "json go" -d output
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l force -d 'replace existing files'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l key-auth-file -xka "(_tpmwire_files '')" -d 'file with the attestation key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l key-auth-prompt -d 'ask on the terminal for the attestation key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l key-auth -x -d 'the attestation key'"'"'s password, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l parent-auth-file -xka "(_tpmwire_files '')" -d 'file with the password of the key'"'"'s parent, or of its hierarchy'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l parent-auth-prompt -d 'ask on the terminal for the password of the key'"'"'s parent, or of its hierarchy'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l parent-auth -x -d 'the password of the key'"'"'s parent, or of its hierarchy, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
+complete -c tpmwire -n '_shtab_tpmwire_using quote; and test $_shtab_tpmwire_npos -eq 0' -ka "(_tpmwire_values handles; _tpmwire_files '\\.pem')" -d 'attestation key'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a checkquote -d 'verify a quote, without a TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l public -xka "(_tpmwire_files '')" -d 'public key of the attestation key'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l certificate -xka "(_tpmwire_files '')" -d 'certificate of the attestation key'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l ca -xka "(_tpmwire_files '')" -d 'CA certificates that the certificate must lead to'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l name -x -d 'Name of the attestation key, in hex'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l nonce -x -d 'expected nonce'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l pcrs -x -d 'expected PCRs, such as sha256:0,7, or with expected values, such as sha256:0=HEX,7'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l message -xka "(_tpmwire_files '')" -d 'TPMS_ATTEST, as `tpm2_quote -m` writes it'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l signature -xka "(_tpmwire_files '')" -d 'TPMT_SIGNATURE, as `tpm2_quote -s` writes it'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l values -xka "(_tpmwire_files '')" -d 'PCR values to compare with the quote'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l json -d 'print one JSON object with what the quote proves'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a exec -d 'run a program with temporary credentials in its environment'
 complete -c tpmwire -n '_shtab_tpmwire_using exec' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using exec' -l profile -xka "(_tpmwire_values profiles)" -d 'read the key, roles and settings from this profile of ~/.aws/config and its source_profile chain'

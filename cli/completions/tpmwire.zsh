@@ -10,8 +10,10 @@
 
 _shtab_tpmwire_commands() {
   local _commands=(
+    ak:'create an attestation key, which signs only statements of the TPM'
     aws:'query STS: caller identity, key owner, decoded authorization errors, tokens'
     cache:'list the cached credentials, or remove them'
+    checkquote:'verify a quote, without a TPM'
     completion:'print the completion script of bash, zsh or fish'
     console:'sign a browser in to the AWS console'
     curl:'send a signed request to any AWS service'
@@ -35,6 +37,7 @@ _shtab_tpmwire_commands() {
     persist:'load a key file and make its key persistent'
     policy:'show a key'"'"'s policy, compute a policy digest, or approve new PCR values'
     presign:'create a presigned URL for any AWS service'
+    quote:'print PCR values, signed by an attestation key'
     rotate:'replace a profile'"'"'s access key with a new one that never touches a disk'
     send:'send any TPM command and explain the response'
     serve:'serve temporary credentials to AWS SDKs on this machine'
@@ -86,6 +89,29 @@ _shtab_tpmwire_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_defaults_added=0
+
+_shtab_tpmwire_ak_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--out=[key file to write]:FILE:_files"
+  "--public=[write the key\'s public area]:FILE:_files"
+  "--algorithm=[algorithm as tpm2-tools name it, such as ecc, ecc384 or rsa2048\:rsapss-sha256]:NAME:"
+  "--parent=[persistent parent, such as 0x81000001]:HANDLE:"
+  "--force[replace existing files]"
+  "--key-auth-file=[file with the new key\'s password]:FILE:_files"
+  "--key-auth-prompt[ask on the terminal for the new key\'s password]"
+  "--key-auth=[the new key\'s password]:PASSWORD:"
+  "--parent-auth-file=[file with the password of the parent, or of the owner]:FILE:_files"
+  "--parent-auth-prompt[ask on the terminal for the password of the parent, or of the owner]"
+  "--parent-auth=[the password of the parent, or of the owner, visible to other users in the process list]:PASSWORD:"
+  "--owner-auth-file=[file with the owner\'s password]:FILE:_files"
+  "--owner-auth-prompt[ask on the terminal for the owner\'s password]"
+  "--owner-auth=[the owner\'s password]:PASSWORD:"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_ak_defaults_added=0
 
 _shtab_tpmwire_aws_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -367,6 +393,24 @@ _shtab_tpmwire_cache_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_cache_defaults_added=0
+
+_shtab_tpmwire_checkquote_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--public=[public key of the attestation key]:FILE:_files"
+  "--certificate=[certificate of the attestation key]:FILE:_files"
+  "--ca=[CA certificates that the certificate must lead to]:FILE:_files"
+  "--name=[Name of the attestation key, in hex]:NAME:"
+  "--nonce=[expected nonce]:BYTES:"
+  "--pcrs=[expected PCRs, such as sha256\:0,7, or with expected values, such as sha256\:0\=HEX,7]:PCRS:"
+  "--message=[TPMS_ATTEST, as \`tpm2_quote -m\` writes it]:FILE:_files"
+  "--signature=[TPMT_SIGNATURE, as \`tpm2_quote -s\` writes it]:FILE:_files"
+  "--values=[PCR values to compare with the quote]:FILE:_files"
+  "--json[print one JSON object with what the quote proves]"
+  ":JSON of \`tpmwire quote\` or of go-attestation:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_checkquote_defaults_added=0
 
 _shtab_tpmwire_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -898,6 +942,30 @@ _shtab_tpmwire_presign_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_presign_defaults_added=0
 
+_shtab_tpmwire_quote_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--pcrs=[PCRs to quote, such as sha256\:0,7 or sha1\:0\+sha256\:0]:PCRS:"
+  "--nonce=[the verifier\'s random number, at most as long as a digest]:BYTES:"
+  "--event-log=[event log to include in the output]:FILE:_files"
+  "--message=[write the signed TPMS_ATTEST to FILE]:FILE:_files"
+  "--signature=[write the TPMT_SIGNATURE to FILE]:FILE:_files"
+  "--values=[write the PCR values to FILE, for tpm2_checkquote -f]:FILE:_files"
+  "--format=[output]:format:(json go)"
+  "--force[replace existing files]"
+  "--key-auth-file=[file with the attestation key\'s password]:FILE:_files"
+  "--key-auth-prompt[ask on the terminal for the attestation key\'s password]"
+  "--key-auth=[the attestation key\'s password, visible to other users in the process list]:PASSWORD:"
+  "--parent-auth-file=[file with the password of the key\'s parent, or of its hierarchy]:FILE:_files"
+  "--parent-auth-prompt[ask on the terminal for the password of the key\'s parent, or of its hierarchy]"
+  "--parent-auth=[the password of the key\'s parent, or of its hierarchy, visible to other users in the process list]:PASSWORD:"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  ":attestation key:_tpmwire_keys"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_quote_defaults_added=0
+
 _shtab_tpmwire_rotate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--profile=[profile to rotate]:NAME:_tpmwire_profiles"
@@ -1408,8 +1476,10 @@ _shtab_tpmwire() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_tpmwire-$line[1]:"
       case $line[1] in
+        ak) _arguments -C -s $_shtab_tpmwire_ak_options ;;
         aws) _shtab_tpmwire_aws ;;
         cache) _arguments -C -s $_shtab_tpmwire_cache_options ;;
+        checkquote) _arguments -C -s $_shtab_tpmwire_checkquote_options ;;
         completion) _arguments -C -s $_shtab_tpmwire_completion_options ;;
         console) _arguments -C -s $_shtab_tpmwire_console_options ;;
         curl) _arguments -C -s $_shtab_tpmwire_curl_options ;;
@@ -1433,6 +1503,7 @@ _shtab_tpmwire() {
         persist) _arguments -C -s $_shtab_tpmwire_persist_options ;;
         policy) _arguments -C -s $_shtab_tpmwire_policy_options ;;
         presign) _arguments -C -s $_shtab_tpmwire_presign_options ;;
+        quote) _arguments -C -s $_shtab_tpmwire_quote_options ;;
         rotate) _arguments -C -s $_shtab_tpmwire_rotate_options ;;
         send) _arguments -C -s $_shtab_tpmwire_send_options ;;
         serve) _arguments -C -s $_shtab_tpmwire_serve_options ;;

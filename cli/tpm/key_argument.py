@@ -1,0 +1,76 @@
+"""A key that a verb's argument names: a persistent handle, a key file, or a context file of tpm2-tools."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TypeVar
+
+from tpmwire.errors import KeyFileError
+from tpmwire.keys.context_file import MAGIC, parse_context_file
+from tpmwire.keys.keyfile import parse
+from tpmwire.secret import EMPTY_AUTH, Secret
+from tpmwire.spec.commands.context import ContextLoad
+from tpmwire.spec.structures import TPMS_CONTEXT
+from tpmwire.tpm import Tpm
+from tpmwire.use.key import Key
+
+from ..terminal.files import read_small
+from ..terminal.messages import UsageError
+
+__all__ = ["KEY_FORMS", "NamedKey", "parse_handle", "use_key"]
+
+KEY_FORMS = "a handle such as 0x81010003, a key file, or a context file of tpm2-tools"
+
+K = TypeVar("K", bound=Key)
+
+
+class NamedKey:
+    """A key that the user named, read before the TPM is opened. Raises UsageError, KeyFileError."""
+
+    def __init__(self, text: str) -> None:
+        self.handle: int | None = None
+        self.context: TPMS_CONTEXT | None = None
+        self.file = None
+        if not os.path.exists(text):
+            self.handle = parse_handle(text)
+            if self.handle is None:
+                raise UsageError(f"{text!r} is not an existing file; expected {KEY_FORMS}")
+            return
+        data = read_small(text)
+        try:
+            if data.startswith(MAGIC):
+                self.context = parse_context_file(data)
+            else:
+                self.file = parse(data)
+        except KeyFileError as error:
+            error.args = (f"{text}: {error}",)
+            raise
+
+
+def parse_handle(text: str) -> int | None:
+    """Returns the handle that a text such as 0x81010003 states; None for another text."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        return None
+    return value if 0 < value <= 0xFFFFFFFF else None
+
+
+@contextlib.contextmanager
+def use_key(
+    tpm: Tpm, named: NamedKey, kind: type[K], auth: Secret = EMPTY_AUTH, parent_auth: Secret = EMPTY_AUTH
+) -> Iterator[K]:
+    """Yields the key as an object of the class `kind`; flushes the object of a context file at the end.
+
+    `auth` is the key's password, `parent_auth` the password of its parent or hierarchy. Passwords are protected by
+    a salted session.
+    """
+    protected = bool(auth or parent_auth)
+    handle = named.handle
+    if named.context is not None:
+        handle = tpm.execute(ContextLoad(named.context)).loaded_handle
+    try:
+        yield kind(file=named.file, handle=handle, auth=auth, parent_auth=parent_auth, protected=protected)
+    finally:
+        if named.context is not None and handle is not None:
+            tpm.flush(handle)

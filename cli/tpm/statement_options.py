@@ -1,0 +1,91 @@
+"""Options of the verbs that verify a TPM's statements: the key, its certificate, and the nonce."""
+
+import argparse
+
+from tpmwire.attest.attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import AttestationError, KeyFileError
+from tpmwire.keys.spki import public_key_of
+from tpmwire.spec.structures import TPMT_PUBLIC
+
+from ..terminal.files import read_small
+from ..terminal.messages import UsageError
+
+__all__ = ["VerifierSettings", "add_verifier_options", "bytes_from", "trusted_key"]
+
+LARGEST_BUNDLE = 16 << 20
+"""Maximum size in bytes of a file with CA certificates."""
+
+
+class VerifierSettings:
+    """The values of the options that `add_verifier_options` adds."""
+
+    public: str | None
+    certificate: str | None
+    ca: list[str]
+    name: str | None
+    nonce: str
+
+
+def add_verifier_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --public, --certificate, --ca, --name and --nonce."""
+    parser.add_argument(
+        "--public",
+        metavar="FILE",
+        help="public key of the attestation key: a public area as tpm2_createak -u writes it, PEM, DER or JWK",
+    )
+    parser.add_argument("--certificate", metavar="FILE", help="certificate of the attestation key; needs --ca")
+    parser.add_argument(
+        "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that the certificate must lead to"
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="Name of the attestation key, in hex; the public area may then be untrusted"
+    )
+    parser.add_argument("--nonce", metavar="BYTES", required=True, help="expected nonce: hex, text:WORDS or @FILE")
+
+
+def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> AttestationKey:
+    """Returns the attestation key that the options identify.
+
+    `reported` is the public area that came with the statement. It is used only if --name has its Name: a
+    certificate identifies the key, but not its attributes. Raises UsageError, CertificateError, AttestationError.
+    """
+    if bool(args.certificate) != bool(args.ca):
+        raise UsageError("--certificate and --ca belong together; give both")
+    key = _read_public(args.public) if args.public else None
+    if args.certificate:
+        authorities = b"\n".join(read_small(path, LARGEST_BUNDLE) for path in args.ca)
+        certified = certified_attestation_key(read_small(args.certificate), authorities)
+        if key is not None and public_key_of(key.area) != public_key_of(certified.area):
+            raise UsageError(f"{args.public} and {args.certificate} have different keys")
+        key = key if key is not None and key.has_attributes else certified
+    if args.name:
+        name = bytes_from(args.name, "--name")
+        area = key.area if key is not None and key.has_attributes else reported
+        if area is None:
+            raise UsageError("--name needs the key's public area; give it with --public FILE")
+        if name_of(area) != name:
+            raise AttestationError("key", f"expected the Name {name.hex()}, got {name_of(area).hex()}")
+        key = read_attestation_key(area)
+    if key is None:
+        raise UsageError("no trusted key; give --public FILE, --certificate FILE with --ca FILE, or --name NAME")
+    return key
+
+
+def _read_public(path: str) -> AttestationKey:
+    try:
+        return read_attestation_key(read_small(path))
+    except KeyFileError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def bytes_from(text: str, option: str) -> bytes:
+    """Returns the bytes that an option states as hex, text:WORDS or @FILE. Raises UsageError."""
+    if text.startswith("@"):
+        return read_small(text[1:])
+    if text.startswith("text:"):
+        return text.removeprefix("text:").encode()
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raise UsageError(f"{option} is not hex; use text:WORDS for text, @FILE for a file") from None

@@ -1,0 +1,87 @@
+"""Creates an attestation key: a key in the TPM that signs only statements of the TPM, such as quotes.
+
+  tpmwire ak --out ak.pem --public ak.pub
+  tpmwire quote ak.pem --pcrs sha256:0,7 --nonce 6ccd...
+
+The key is in a key file, which only this TPM can load. Give the public area to the verifiers of quotes. `tpmwire
+persist ak.pem HANDLE` makes the key persistent. The key's Name is printed.
+"""
+
+import argparse
+
+from tpmwire import calls
+from tpmwire.errors import EncodeError, SessionError
+from tpmwire.keys import templates
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.keys.templates import rsa_parent_of
+from tpmwire.spec.structures import TPM2B_PUBLIC
+from tpmwire.wires import wire_of
+
+from ..keys.options import OWNER, SRK
+from ..keys.persist import load_under, parent_at
+from ..terminal.files import write_whole
+from ..terminal.messages import UsageError
+from ..terminal.options import TpmSettings, add_tpm_options, persistent_handle
+from ..tpm.open import open_tpm
+from ..tpm.options import KeySettings, OwnerSettings, ParentSettings, add_auth_options
+from ..tpm.passwords import new_key_auth, owner_auth, parent_auth
+
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(KeySettings, ParentSettings, OwnerSettings, TpmSettings):
+    """The verb's options."""
+
+    out: str
+    public: str | None
+    algorithm: str
+    parent: int
+    force: bool
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("--out", metavar="FILE", required=True, help="key file to write")
+    parser.add_argument("--public", metavar="FILE", help="write the key's public area (TPM2B_PUBLIC) to FILE")
+    parser.add_argument(
+        "--algorithm",
+        default="ecc",
+        metavar="NAME",
+        help="algorithm as tpm2-tools name it, such as ecc, ecc384 or rsa2048:rsapss-sha256 (default: ecc)",
+    )
+    parser.add_argument(
+        "--parent",
+        type=persistent_handle,
+        default=OWNER,
+        metavar="HANDLE",
+        help=f"persistent parent, such as 0x{SRK:08x} (default: the owner's standard primary key)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    add_auth_options(parser, "key", "the new key's password (default: none)")
+    add_auth_options(parser, "parent", "the password of the parent, or of the owner")
+    add_auth_options(parser, "owner", "the owner's password; same as --parent-auth without --parent")
+    add_tpm_options(parser, "60s")
+
+
+def run(args: Settings) -> int:
+    """Creates the key, loads it once as a test, writes the files, and prints the Name."""
+    try:
+        template = templates.attestation(args.algorithm)
+    except EncodeError as error:
+        raise UsageError(str(error)) from error
+    auth = new_key_auth(args)
+    above = parent_auth(args) or (owner_auth(args) if args.parent == OWNER else parent_auth(args))
+    with open_tpm(args) as tpm:
+        parent = parent_at(tpm, args.parent, above, None)
+        use = parent.session.use(parent.auth, decrypt=True)
+        made = calls.create(tpm, parent.key, template, auth=auth, by=use)
+        if made.public.replace(unique=template.unique) != template:
+            raise SessionError("the TPM created a key that differs from the requested one; do not trust this TPM")
+        name = load_under(tpm, parent, made.public, made.private).name
+    rsa = rsa_parent_of(args.parent, parent.key.public)
+    file = KeyFile.of(made.public, made.private, args.parent, empty_auth=not auth, rsa_parent=rsa)
+    write_whole(args.out, file.to_pem().encode(), force=args.force)
+    if args.public:
+        write_whole(args.public, wire_of(TPM2B_PUBLIC).build(made.public), force=args.force)
+    print(name.hex())
+    return 0

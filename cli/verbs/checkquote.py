@@ -1,0 +1,174 @@
+"""Verifies a quote: who signed it, for which nonce, and which PCR values it proves. No TPM is needed.
+
+  tpmwire checkquote quote.json --public ak.pub --pcrs sha256:0,7 \\
+      --nonce 6ccd...
+  tpmwire checkquote quote.json --certificate ak-cert.pem --ca ca.pem \\
+      --pcrs sha256:0,7 --nonce 6ccd...
+  tpmwire checkquote --message quote.msg --signature quote.sig \\
+      --values quote.pcrs --public ak.pub --pcrs sha256:0,7=3d45... \\
+      --nonce 6ccd...
+
+The quote is JSON of `tpmwire quote` or of go-attestation, or the files of tpm2_quote. The verifier must know
+the attestation key: by its public area, its certificate, or its Name. Nonce and PCRs must be exactly the expected
+ones. A value after a PCR is compared with the quoted value.
+
+The key must be restricted to statements of its TPM. A public key in PEM or in a certificate does not say so; then
+a warning is printed. docs/attestation.md has the list of all checks.
+"""
+
+import argparse
+import json
+from typing import Any
+
+from tpmwire.attest.bundle import QuoteBundle
+from tpmwire.attest.pcr_files import parse_pcr_file, pcr_json
+from tpmwire.attest.quotes import PcrValues, VerifiedQuote, verify_quote
+from tpmwire.errors import AttestationError, PolicyError
+from tpmwire.policy.pcr_selection import bank_name, format_pcrs, parse_pcr_values
+from tpmwire.spec.structures import TPMS_PCR_SELECTION
+
+from ..terminal.files import read_small
+from ..terminal.messages import UsageError, warn
+from ..tpm.statement_options import VerifierSettings, add_verifier_options, bytes_from, trusted_key
+
+__all__ = ["Settings", "configure", "run"]
+
+BUNDLE_LIMIT = 64 << 20
+
+
+class Settings(VerifierSettings):
+    """The verb's options."""
+
+    quote: str | None
+    pcrs: str
+    message: str | None
+    signature: str | None
+    values: str | None
+    json: bool
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("quote", nargs="?", metavar="QUOTE", help="JSON of `tpmwire quote` or of go-attestation")
+    add_verifier_options(parser)
+    parser.add_argument(
+        "--pcrs",
+        metavar="PCRS",
+        required=True,
+        help="expected PCRs, such as sha256:0,7, or with expected values, such as sha256:0=HEX,7",
+    )
+    parser.add_argument("--message", metavar="FILE", help="TPMS_ATTEST, as `tpm2_quote -m` writes it")
+    parser.add_argument("--signature", metavar="FILE", help="TPMT_SIGNATURE, as `tpm2_quote -s` writes it")
+    parser.add_argument(
+        "--values",
+        metavar="FILE",
+        help="PCR values to compare with the quote: a file of `tpm2_quote -o`, `tpm2_pcrread` or `tpmwire pcr`",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object with what the quote proves")
+
+
+def run(args: Settings) -> int:
+    """Verifies the quote and prints what it proves."""
+    nonce = bytes_from(args.nonce, "--nonce")
+    try:
+        pcrs, expected = parse_pcr_values(args.pcrs)
+    except PolicyError as error:
+        raise UsageError(str(error)) from error
+    bundle = _read_bundle(args, pcrs)
+    key = trusted_key(args, bundle.public)
+    given: dict[str, Any] = {"nonce": nonce, "pcrs": pcrs, "expected": expected}
+    if len(bundle.quotes) == 1:
+        found = verify_quote(*bundle.quotes[0], key, values=bundle.values or None, **given)
+        _print([found], args.json)
+        return 0
+    _print(_verify_each(bundle, key, pcrs, nonce, expected), args.json)
+    return 0
+
+
+def _verify_each(
+    bundle: QuoteBundle, key: Any, pcrs: tuple[TPMS_PCR_SELECTION, ...], nonce: bytes, expected: PcrValues
+) -> list[VerifiedQuote]:
+    """Verifies one quote for each bank, in the order of the banks, as go-attestation makes them."""
+    if len(bundle.quotes) != len(pcrs):
+        raise AttestationError(
+            "PCR selection",
+            f"expected one quote for each bank of {format_pcrs(pcrs)}, got {len(bundle.quotes)}",
+        )
+    found: list[VerifiedQuote] = []
+    left = list(bundle.quotes)
+    for bank in pcrs:
+        for number, quote in enumerate(left):
+            try:
+                mine = {place: value for place, value in expected.items() if place[0] == bank.hash}
+                one = verify_quote(*quote, key, nonce=nonce, pcrs=(bank,), values=bundle.values, expected=mine)
+            except AttestationError as error:
+                if error.check != "PCR selection" or number == len(left) - 1:
+                    raise
+            else:
+                found.append(one)
+                del left[number]
+                break
+    return found
+
+
+def _read_bundle(args: Settings, pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> QuoteBundle:
+    if bool(args.message) != bool(args.signature) or bool(args.quote) == bool(args.message):
+        raise UsageError("no quote; give QUOTE in JSON, or --message FILE and --signature FILE")
+    if args.quote:
+        bundle = QuoteBundle.from_json(read_small(args.quote, BUNDLE_LIMIT))
+    else:
+        assert args.message is not None
+        assert args.signature is not None
+        bundle = QuoteBundle(((read_small(args.message), read_small(args.signature)),), {})
+    if args.values:
+        try:
+            bundle = bundle._replace(values=parse_pcr_file(read_small(args.values), pcrs))
+        except PolicyError as error:
+            raise UsageError(f"{args.values}: {error}") from error
+    return bundle
+
+
+def _print(found: list[VerifiedQuote], as_json: bool) -> None:
+    first = found[0]
+    statement, clock = first.statement, first.statement.clock_info
+    values = {place: value for one in found for place, value in one.values.items()}
+    facts = {
+        "pcrs": pcr_json(values),
+        "selection": "+".join(format_pcrs(one.selection) for one in found),
+        "digest": "+".join(one.digest.hex() for one in found),
+        "nonce": statement.extra_data.hex(),
+        "signer": statement.qualified_signer.hex(),
+        "name": None if first.key.name is None else first.key.name.hex(),
+        "attributes_checked": first.key.has_attributes,
+        "clock": clock.clock,
+        "reset_count": clock.reset_count,
+        "restart_count": clock.restart_count,
+        "safe": bool(clock.safe),
+        "firmware_version": f"{statement.firmware_version:016x}",
+    }
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        _print_text(facts, values, clock.clock)
+    if not first.key.has_attributes:
+        warn(
+            "the key's attributes are unknown: if the key can sign other data, the quote may be forged; "
+            "give its public area with --public FILE"
+        )
+    if not values:
+        warn("without PCR values, the quote proves only their digest; give the values with --values FILE")
+
+
+def _print_text(facts: dict[str, Any], values: PcrValues, clock: int) -> None:
+    print(f"valid quote of {facts['selection']}")
+    for (bank, number), value in values.items():
+        print(f"{bank_name(bank)}:{number:<2}  {value.hex()}")
+    rows = {
+        "digest": facts["digest"],
+        "nonce": facts["nonce"] or "(empty)",
+        "key": facts["name"] or "attributes unknown",
+        "resets": f"{facts['reset_count']}, restarts {facts['restart_count']}",
+        "clock": f"{clock} ms{'' if facts['safe'] else ', may have been set back'}",
+        "firmware": facts["firmware_version"],
+    }
+    print("\n".join(f"{label + ':':10}{value}" for label, value in rows.items()))

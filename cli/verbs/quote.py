@@ -1,0 +1,106 @@
+"""Prints a quote: PCR values, signed by an attestation key in the TPM.
+
+  tpmwire ak --out ak.pem --public ak.pub
+  tpmwire quote ak.pem --pcrs sha256:0,7 --nonce 6ccd... > quote.json
+  tpmwire checkquote quote.json --public ak.pub --pcrs sha256:0,7 \\
+      --nonce 6ccd...
+
+The verifier chooses the nonce, a random number, so that an old quote is not accepted. KEY is a handle, a key file
+of `tpmwire ak`, or a context file of tpm2-tools. Anyone can check a quote without a TPM.
+
+The output is one JSON object with the signed message, the signature, the PCR values and the key's public area.
+--message, --signature and --values write the files of `tpm2_quote -m -s -o`. --format go prints go-attestation's
+PlatformParameters.
+"""
+
+import argparse
+
+from tpmwire.attest.bundle import QuoteBundle
+from tpmwire.attest.pcr_files import build_pcr_file
+from tpmwire.attest.quotes import verify_quote
+from tpmwire.errors import AttestationError
+from tpmwire.state.pcrs import read_pcrs
+from tpmwire.use.attesting import AttestingKey
+
+from ..terminal.files import read_small, write_whole
+from ..terminal.messages import UsageError
+from ..terminal.options import TpmSettings, add_tpm_options, pcrs_from
+from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
+from ..tpm.open import open_tpm
+from ..tpm.options import KeySettings, ParentSettings, add_auth_options
+from ..tpm.passwords import key_auth, parent_auth
+from ..tpm.statement_options import bytes_from
+
+__all__ = ["Settings", "configure", "run"]
+
+EVENT_LOG_LIMIT = 16 << 20
+ATTEMPTS = 5
+"""Quotes until the PCRs, which are read afterwards, have not changed in between."""
+
+
+class Settings(KeySettings, ParentSettings, TpmSettings):
+    """The verb's options."""
+
+    key: str
+    pcrs: str
+    nonce: str
+    event_log: str | None
+    message: str | None
+    signature: str | None
+    values: str | None
+    format: str
+    force: bool
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("key", metavar="KEY", help=f"attestation key: {KEY_FORMS}")
+    parser.add_argument(
+        "--pcrs", metavar="PCRS", required=True, help="PCRs to quote, such as sha256:0,7 or sha1:0+sha256:0"
+    )
+    parser.add_argument(
+        "--nonce",
+        metavar="BYTES",
+        required=True,
+        help="the verifier's random number, at most as long as a digest: hex, text:WORDS or @FILE",
+    )
+    parser.add_argument("--event-log", metavar="FILE", help="event log to include in the output")
+    parser.add_argument("--message", metavar="FILE", help="write the signed TPMS_ATTEST to FILE")
+    parser.add_argument("--signature", metavar="FILE", help="write the TPMT_SIGNATURE to FILE")
+    parser.add_argument("--values", metavar="FILE", help="write the PCR values to FILE, for tpm2_checkquote -f")
+    parser.add_argument(
+        "--format", choices=("json", "go"), default="json", help="output: tpmwire's JSON, or go-attestation's"
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    add_auth_options(parser, "key", "the attestation key's password")
+    add_auth_options(parser, "parent", "the password of the key's parent, or of its hierarchy")
+    add_tpm_options(parser, "60s")
+
+
+def run(args: Settings) -> int:
+    """Quotes the PCRs, and prints the quote or writes its files."""
+    named, pcrs, nonce = NamedKey(args.key), pcrs_from(args.pcrs), bytes_from(args.nonce, "--nonce")
+    log = read_small(args.event_log, EVENT_LOG_LIMIT) if args.event_log else None
+    files = (args.message, args.signature, args.values)
+    if len(set(filter(None, files))) < len(list(filter(None, files))):
+        raise UsageError("two output files have the same name; give each a different name")
+    passwords = key_auth(args), parent_auth(args)
+    with open_tpm(args) as tpm, use_key(tpm, named, AttestingKey, *passwords) as key:
+        for attempt in range(ATTEMPTS):
+            quoted, public = key.quote(tpm, pcrs, nonce)
+            values = read_pcrs(tpm, pcrs)
+            try:
+                verify_quote(*quoted, public, nonce=nonce, pcrs=pcrs, values=values)
+                break
+            except AttestationError as error:
+                if error.check != "PCR values" or attempt == ATTEMPTS - 1:
+                    raise
+    bundle = QuoteBundle.of(quoted.message, quoted.signature, values, public)._replace(event_log=log)
+    for path, data in zip(
+        files, (quoted.message, quoted.signature.build(), build_pcr_file(pcrs, values)), strict=True
+    ):
+        if path:
+            write_whole(path, data, force=args.force)
+    if not any(files):
+        print(bundle.to_go() if args.format == "go" else bundle.to_json())
+    return 0

@@ -1,0 +1,121 @@
+"""Quotes in one JSON file: tpmwire's own, and PlatformParameters of go-attestation."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..errors import AttestationError, DecodeError
+from ..policy import strict_json
+from ..spec.constants import TPM_ALG
+from ..spec.structures import TPMT_PUBLIC, TPMT_SIGNATURE
+from .pcr_files import pcr_json, pcrs_from_json
+from .quotes import PcrValues
+
+__all__ = ["QuoteBundle"]
+
+GO_HASHES = {3: TPM_ALG.SHA1, 5: TPM_ALG.SHA256, 6: TPM_ALG.SHA384, 7: TPM_ALG.SHA512}
+"""Go's numbers of hash algorithms (package crypto)."""
+
+
+class QuoteBundle(NamedTuple):
+    """Quotes with what their verification needs, as the quoting machine reports it.
+
+    `quotes` are (TPMS_ATTEST, TPMT_SIGNATURE) in their wire form. `values` are PCR values, `public` is the public
+    area of the attestation key, `event_log` the log of the boot; None or empty if absent. Nothing here is trusted
+    before it has been verified.
+    """
+
+    quotes: tuple[tuple[bytes, bytes], ...]
+    values: PcrValues
+    public: TPMT_PUBLIC | None = None
+    event_log: bytes | None = None
+
+    @classmethod
+    def of(
+        cls, message: bytes, signature: TPMT_SIGNATURE, values: PcrValues, public: TPMT_PUBLIC
+    ) -> "QuoteBundle":
+        """Returns a bundle with one quote."""
+        return cls(((message, signature.build()),), values, public)
+
+    def to_json(self) -> str:
+        """Returns the bundle as a JSON object with bytes in hex: message, signature, pcrs, public, event_log."""
+        ((message, signature),) = self.quotes
+        document = {
+            "message": message.hex(),
+            "signature": signature.hex(),
+            "pcrs": pcr_json(self.values),
+            "public": None if self.public is None else self.public.build().hex(),
+            "event_log": None if self.event_log is None else self.event_log.hex(),
+        }
+        return json.dumps(document, indent=2)
+
+    def to_go(self) -> str:
+        """Returns the bundle as JSON of go-attestation's PlatformParameters.
+
+        Raises AttestationError for a bank that Go has no number for.
+        """
+        numbers = {alg: number for number, alg in GO_HASHES.items()}
+        if unknown := {bank for bank, _ in self.values} - set(numbers):
+            raise AttestationError("format", f"go-attestation has no PCR bank {min(unknown).name}")
+        document = {
+            "Public": None if self.public is None else _base64(self.public.build()),
+            "Quotes": [{"Quote": _base64(quote), "Signature": _base64(signed)} for quote, signed in self.quotes],
+            "PCRs": [
+                {"Index": number, "Digest": _base64(value), "DigestAlg": numbers[bank]}
+                for (bank, number), value in self.values.items()
+            ],
+            "EventLog": None if self.event_log is None else _base64(self.event_log),
+        }
+        return json.dumps(document, indent=2)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "QuoteBundle":
+        """Parses the JSON of `to_json` or `to_go`. Raises AttestationError."""
+        try:
+            document = strict_json.loads(data)
+        except ValueError as error:
+            raise AttestationError("format", f"not a quote in JSON: {error}") from error
+        if not isinstance(document, dict) or not document.keys() & {"message", "Quotes"}:
+            raise AttestationError("format", "not a quote: expected JSON of `tpmwire quote` or of go-attestation")
+        try:
+            return cls._from_go(document) if "Quotes" in document else cls._from_own(document)
+        except (KeyError, TypeError, ValueError, AttributeError, DecodeError) as error:
+            raise AttestationError("format", f"not a valid quote in JSON ({error})") from error
+
+    @classmethod
+    def _from_own(cls, document: dict[str, Any]) -> "QuoteBundle":
+        quote = bytes.fromhex(document["message"]), bytes.fromhex(document["signature"])
+        public = _optional(document.get("public"), bytes.fromhex)
+        return cls(
+            (quote,),
+            pcrs_from_json(document.get("pcrs") or {}),
+            None if public is None else TPMT_PUBLIC.parse(public),
+            _optional(document.get("event_log"), bytes.fromhex),
+        )
+
+    @classmethod
+    def _from_go(cls, document: dict[str, Any]) -> "QuoteBundle":
+        public = _optional(document.get("Public"), _from_base64)
+        return cls(
+            tuple((_from_base64(one["Quote"]), _from_base64(one["Signature"])) for one in document["Quotes"]),
+            {
+                (GO_HASHES[one["DigestAlg"]], int(one["Index"])): _from_base64(one["Digest"])
+                for one in document["PCRs"] or ()
+            },
+            None if public is None else TPMT_PUBLIC.parse(public),
+            _optional(document.get("EventLog"), _from_base64),
+        )
+
+
+def _optional(text: str | None, parse: Callable[[str], bytes]) -> bytes | None:
+    return parse(text) if text else None
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _from_base64(text: str) -> bytes:
+    return binascii.a2b_base64(text, strict_mode=True)

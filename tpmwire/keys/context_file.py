@@ -1,0 +1,24 @@
+"""Context files of tpm2-tools (`-c key.ctx`): a saved context with a header."""
+
+from ..errors import KeyFileError
+from ..spec.structures import TPMS_CONTEXT
+
+__all__ = ["MAGIC", "parse_context_file"]
+
+MAGIC = b"\xba\xdc\xc0\xde"
+"""The first bytes of the binary files of tpm2-tools that have a header; the version follows in 4 bytes."""
+
+
+def parse_context_file(data: bytes) -> TPMS_CONTEXT:
+    """Returns the context in a file that `tpm2_load -c` or `tpm2_createprimary -c` wrote.
+
+    The file has the fields of TPMS_CONTEXT in another order. tpm2-tss puts 4 zero bytes and a size before the
+    TPM's data, and its own data after them. Raises KeyFileError.
+    """
+    size = int.from_bytes(data[24:26], "big")
+    if data[:8] != MAGIC + b"\0\0\0\1" or len(data) != 26 + size:
+        raise KeyFileError("not a context file of tpm2-tools (version 1)")
+    hierarchy, handle, sequence = (int.from_bytes(data[a:b], "big") for a, b in ((8, 12), (12, 16), (16, 24)))
+    blob = data[26:]
+    inner = blob[6 : 6 + int.from_bytes(blob[4:6], "big")] if blob.startswith(bytes(4)) else blob
+    return TPMS_CONTEXT(sequence, handle, hierarchy, inner)
