@@ -82,7 +82,8 @@ OLDEST := .venv-oldest
 # Tests of the packages in pyproject.toml's dependencies.
 OLDEST_TESTS := $(addprefix tests/unit/test_,certificates*.py trust.py public_keys.py salt.py sigv4_sigv4a.py spki.py \
 	record.py wire.py wire_recorded.py wires_construct.py constructs.py explain.py keyfile*.py der.py fleet*.py) $(addprefix tests/swtpm/test_,ek_verb.py endorsement.py \
-	policy_verb.py wrap_verb*.py wrapping.py import_verb_sigv4a.py duplication.py)
+	policy_verb.py wrap_verb*.py wrapping.py import_verb_sigv4a.py duplication.py \
+	private_keys.py)
 
 test-oldest: $(SETUP) ## run the tests of keys and certificates, with the oldest packages that pyproject.toml allows
 	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)

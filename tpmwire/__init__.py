@@ -50,9 +50,11 @@ if TYPE_CHECKING:
     from .spec.constants import TPM_CAP as TPM_CAP
     from .spec.constants import TPM_CC as TPM_CC
     from .spec.constants import TPM_ECC as TPM_ECC
+    from .spec.constants import TPM_NT as TPM_NT
     from .spec.constants import TPM_PT as TPM_PT
     from .spec.constants import TPM_RH as TPM_RH
     from .spec.constants import TPM_SE as TPM_SE
+    from .spec.constants import TPMA_NV as TPMA_NV
     from .spec.constants import TPMA_OBJECT as TPMA_OBJECT
     from .spec.response_codes import TPM_RC as TPM_RC
     from .spec.structures import TPMT_PUBLIC as TPMT_PUBLIC
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
     from .transport.base import Transport as Transport
     from .use.ecdsa import EcdsaKey as EcdsaKey
     from .use.hmac import HmacKey as HmacKey
+    from .use.private_keys import EccPrivateKey as EccPrivateKey
+    from .use.private_keys import RsaPrivateKey as RsaPrivateKey
     from .wire import parse_command as parse_command
     from .wire import parse_response as parse_response
 
@@ -101,12 +105,15 @@ _NAMES = {
     "secret": ("Secret",),
     "sessions": ("Password", "Session", "SessionStart"),
     "use.hmac": ("HmacKey",),
+    "use.private_keys": ("EccPrivateKey", "RsaPrivateKey"),
     "spec.constants": (
+        "TPMA_NV",
         "TPMA_OBJECT",
         "TPM_ALG",
         "TPM_CAP",
         "TPM_CC",
         "TPM_ECC",
+        "TPM_NT",
         "TPM_PT",
         "TPM_RH",
         "TPM_SE",

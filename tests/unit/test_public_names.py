@@ -13,11 +13,12 @@ from tpmwire.spec.command import command_class
 from tpmwire.spec.constants import TPM_CC
 
 TPMWIRE = """
-    DecodeError EcdsaKey EncodeError HmacKey KeyFile KeyFileError Password Pin Policy PolicyAuthValue
-    PolicyAuthorize PolicyCommandCode PolicyError PolicyOR PolicyPCR PolicyPassword PolicySecret
-    PolicySigned Secret Session SessionError SessionStart SignatureError TPMA_OBJECT TPMT_PUBLIC TPM_ALG
-    TPM_CAP TPM_CC TPM_ECC TPM_PT TPM_RC TPM_RH TPM_SE Tpm TpmError TpmwireError Transport TransportError
-    __version__ bridges calls commands explain parse_command parse_pcrs parse_response protected_sessions templates
+    DecodeError EccPrivateKey EcdsaKey EncodeError HmacKey KeyFile KeyFileError Password Pin Policy
+    PolicyAuthValue PolicyAuthorize PolicyCommandCode PolicyError PolicyOR PolicyPCR PolicyPassword
+    PolicySecret PolicySigned RsaPrivateKey Secret Session SessionError SessionStart SignatureError
+    TPMA_NV TPMA_OBJECT TPMT_PUBLIC TPM_ALG TPM_CAP TPM_CC TPM_ECC TPM_NT TPM_PT TPM_RC TPM_RH
+    TPM_SE Tpm TpmError TpmwireError Transport TransportError __version__ bridges calls commands
+    explain parse_command parse_pcrs parse_response protected_sessions templates
 """
 SIGV4 = """
     AssumeRole AssumeRoot CallerIdentity Credentials DecodeAuthorizationMessage Endpoint

@@ -49,7 +49,7 @@ from .storage import (
     nv_write,
     nv_write_lock,
 )
-from .transfer import duplicate, import_wrapped
+from .transfer import duplicate, import_private, import_wrapped, private_key
 
 __all__ = [
     "NOBODY",
@@ -69,6 +69,7 @@ __all__ = [
     "hash",
     "hash_with_ticket",
     "hmac",
+    "import_private",
     "import_wrapped",
     "load",
     "load_context",
@@ -91,6 +92,7 @@ __all__ = [
     "pcr_read",
     "pcr_reset",
     "persist",
+    "private_key",
     "properties",
     "quote",
     "random",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import EncodeError
+from ..keys.public_key_formats import from_cryptography
 from ..keys.template_names import parse_hash
 from ..sessions import Password, Use
 from ..spec.commands.asymmetric import ECDH_KeyGen, ECDH_ZGen, RSA_Decrypt, RSA_Encrypt
@@ -67,9 +68,14 @@ def ecdh(
     The secret is the x-coordinate in the size of the curve's field, as `exchange` of `cryptography` returns it.
     """
     size = _field_size(public_of(tpm, key).parameters)
-    point = peer if isinstance(peer, TPMS_ECC_POINT) else _point_of(peer)
+    point = peer if isinstance(peer, TPMS_ECC_POINT) else from_cryptography(peer).unique
     with reach(tpm, key, by) as (handle, authorization):
-        return _shared(tpm.execute(ECDH_ZGen(handle, point), authorization).out_point, size)
+        return _shared(
+            tpm.execute(
+                ECDH_ZGen(handle, point if isinstance(point, TPMS_ECC_POINT) else None), authorization
+            ).out_point,
+            size,
+        )
 
 
 class Ephemeral(NamedTuple):
@@ -105,8 +111,3 @@ def _field_size(parameters: object) -> int:
     if not isinstance(parameters, TPMS_ECC_PARMS):
         raise EncodeError("ECDH needs an ECC key")
     return (_FIELD_BITS.get(parameters.curve_id, 256) + 7) // 8
-
-
-def _point_of(key: "EllipticCurvePublicKey") -> TPMS_ECC_POINT:
-    numbers, size = key.public_numbers(), (key.key_size + 7) // 8
-    return TPMS_ECC_POINT(numbers.x.to_bytes(size, "big"), numbers.y.to_bytes(size, "big"))

@@ -1,6 +1,10 @@
 """Keys that move: to another TPM by duplication, and from software into the TPM."""
 
+from typing import TYPE_CHECKING
+
+from ..keys.private_areas import private_areas
 from ..keys.wrapping import WrappedKey
+from ..keys.wrapping import duplicate as wrap
 from ..primary import Loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import Password, Use
@@ -11,7 +15,26 @@ from ..tpm import Tpm
 from .arguments import NOBODY, Item, handle_of, public_of, reach, secret_of
 from .objects import Blob, load_external
 
-__all__ = ["duplicate", "import_wrapped"]
+if TYPE_CHECKING:  # an optional package for everything else
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from ..use.private_keys import Authorization, EccPrivateKey, RsaPrivateKey
+
+__all__ = ["duplicate", "import_private", "import_wrapped", "private_key"]
+
+
+def private_key(tpm: Tpm, key: Item, *, by: "Authorization" = NOBODY) -> "EccPrivateKey | RsaPrivateKey":
+    """Returns an RSA or ECC key of the TPM as a private key of the package `cryptography`.
+
+    `cryptography` signs certificates and requests with the result. `by` is the authorization of each use, or a
+    function that returns one, such as `lambda: calls.satisfy_policy(tpm, policy)`. Raises EncodeError for another
+    type of key.
+    """
+    from ..use.private_keys import EccPrivateKey, RsaPrivateKey  # late: cryptography is optional
+
+    kind = RsaPrivateKey if public_of(tpm, key).type == TPM_ALG.RSA else EccPrivateKey
+    return kind(tpm, key, by=by)
 
 
 def duplicate(
@@ -55,6 +78,26 @@ def import_wrapped(
     with reach(tpm, parent, by) as (handle, authorization):
         command = Import(handle, inner.reveal(), public, private, seed, _inner_cipher(inner))
         return Blob(public, tpm.execute(command, authorization).out_private)
+
+
+def import_private(
+    tpm: Tpm,
+    parent: Item,
+    key: "RSAPrivateKey | EllipticCurvePrivateKey",
+    template: TPMT_PUBLIC | None = None,
+    *,
+    auth: Secret | bytes = EMPTY_AUTH,
+    by: Password | Use = NOBODY,
+) -> Blob:
+    """Imports a private key of the package `cryptography`, and returns the object, which `load` loads.
+
+    The key crosses the bus encrypted to the parent. `auth` is the object's new authValue. `template`, such as
+    `templates.signing("rsa2048")`, has the policy, scheme and attributes, except those that state that the TPM
+    created the key (fixedTPM, fixedParent, sensitiveDataOrigin). By default, the key signs and decrypts. Raises
+    EncodeError for another type of key, and for one that does not match the template.
+    """
+    public, sensitive = private_areas(key, template, auth=secret_of(auth))
+    return import_wrapped(tpm, parent, wrap(public, sensitive, public_of(tpm, parent)), by=by)
 
 
 def _inner_cipher(key: Secret) -> TPMT_SYM_DEF_OBJECT:
