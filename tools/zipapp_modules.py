@@ -37,8 +37,14 @@ ROOTS = (
     ("cli.credential_process construct", True),
     ("cli.verbs.exec_", False),
 )
-# Loaded by --help, for services other than STS, and for templates by name.
-OMITTED = ("cli.terminal.help", "sigv4.glacier", "sigv4.services", "tpmwire.keys.template_names")
+# Loaded by --help, for services other than STS, and for JWK, OpenSSH and templates by name.
+OMITTED = (
+    "cli.terminal.help",
+    "sigv4.glacier",
+    "sigv4.services",
+    "tpmwire.keys.jwk_ssh",
+    "tpmwire.keys.template_names",
+)
 
 
 def group_modules(sources: Mapping[str, str]) -> list[list[str]]:

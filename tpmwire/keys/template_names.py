@@ -5,7 +5,7 @@ which a storage key protects its children. Attributes are names joined by `|`, a
 """
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import EncodeError
 from ..spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
@@ -26,7 +26,22 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
-__all__ = ["CREATED", "STORAGE", "TemplateName", "parse_attributes", "parse_hash", "parse_name"]
+if TYPE_CHECKING:
+    from ..policy.policy import Policy
+
+__all__ = [
+    "CREATED",
+    "STORAGE",
+    "TemplateName",
+    "attestation",
+    "decryption",
+    "parse_attributes",
+    "parse_hash",
+    "parse_name",
+    "parse_template",
+    "signing",
+    "storage",
+]
 
 CREATED = (
     TPMA_OBJECT.FIXED_TPM
@@ -39,6 +54,7 @@ CREATED = (
 """Default attributes of tpm2_create."""
 STORAGE = (CREATED & ~TPMA_OBJECT.SIGN_ENCRYPT) | TPMA_OBJECT.RESTRICTED
 """Default attributes of tpm2_createprimary."""
+_NONE = TPMA_OBJECT(0)
 _BOTH = TPMA_OBJECT.SIGN_ENCRYPT | TPMA_OBJECT.DECRYPT
 
 _BITS = {name: getattr(TPMA_OBJECT, name) for name in TPMA_OBJECT.__members__}
@@ -236,3 +252,69 @@ def _cipher(text: str) -> TPMT_SYM_DEF_OBJECT:
 
 def _invalid(name: str) -> EncodeError:
     return EncodeError(f"{name!r} is not a valid template; {_EXAMPLES}")
+
+
+def parse_template(
+    name: str,
+    attributes: str | TPMA_OBJECT | None = None,
+    *,
+    policy: "Policy | bytes" = b"",
+    name_alg: TPM_ALG = TPM_ALG.SHA256,
+    primary: bool = False,
+    with_data: bool = False,
+) -> TPMT_PUBLIC:
+    """Returns the template with the name that tpm2-tools uses, such as `ecc:ecdsa-sha256:null` or `aes128cfb`.
+
+    `attributes` are written as `fixedtpm|sign|noda`. By default they are those of tpm2_create, or of
+    tpm2_createprimary if `primary`; `with_data` says that the caller supplies the object's data, as with
+    `tpm2_create -i`. An object with a policy is authorized by its policy only, unless `attributes` say otherwise.
+    Raises EncodeError for an invalid name, and for attributes that contradict the scheme.
+    """
+    parsed, digest = parse_name(name), policy if isinstance(policy, bytes) else policy.digest(name_alg)
+    if attributes is None:
+        chosen = parsed.default_attributes(primary=primary, with_data=with_data, policy=digest)
+    else:
+        chosen = parse_attributes(attributes)
+    return parsed.build(chosen, digest, name_alg)
+
+
+def signing(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
+    """Returns the template of a signing key.
+
+    `algorithm` is a name such as `ecc384`, `rsa3072` or `rsa2048:rsapss-sha256`. Without a scheme in the name,
+    each signature may have any scheme and hash. Raises EncodeError.
+    """
+    return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=_NONE)
+
+
+def attestation(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
+    """Returns the template of an attestation key: a restricted signing key, which signs only the TPM's statements.
+
+    The default scheme is ECDSA with the hash of the curve's size, or RSASSA with SHA-256. Raises EncodeError.
+    """
+    return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=TPMA_OBJECT.RESTRICTED)
+
+
+def decryption(algorithm: str = "rsa2048", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
+    """Returns the template of a key for RSA decryption, for ECDH (`ecc`) or for a cipher (`aes128cfb`).
+
+    Without a scheme in the name, each decryption may have any padding. Raises EncodeError.
+    """
+    symmetric = algorithm.startswith(("aes", "camellia", "sm4"))  # such a key needs both attributes
+    return _build_for(algorithm, policy, _NONE if symmetric else TPMA_OBJECT.SIGN_ENCRYPT, _NONE)
+
+
+def storage(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
+    """Returns the template of a storage key, the parent of other keys, as tpm2_createprimary creates it.
+
+    Raises EncodeError.
+    """
+    return parse_template(algorithm, policy=policy, primary=True)
+
+
+def _build_for(algorithm: str, policy: "Policy | bytes", remove: TPMA_OBJECT, add: TPMA_OBJECT) -> TPMT_PUBLIC:
+    """Returns a template with the default attributes of tpm2_create, without `remove` and with `add`."""
+    digest = policy if isinstance(policy, bytes) else policy.digest()
+    name = parse_name(algorithm)
+    attributes = name.default_attributes(primary=False, with_data=False, policy=digest) & ~remove | add
+    return (name.with_signing_scheme() if add else name).build(attributes, digest)

@@ -25,8 +25,9 @@ from ..spec.structures import (
 )
 
 if TYPE_CHECKING:
-    from ..policy.policy import Policy
+    from .template_names import attestation, decryption, parse_template, signing, storage
 
+_BY_NAME = ("attestation", "decryption", "parse_template", "signing", "storage")
 __all__ = [
     "attestation",
     "decryption",
@@ -54,8 +55,6 @@ _PRIMARY = (
 # The storage primary usually has an empty authValue, so a lockout would protect nothing.
 _STORAGE = _PRIMARY | TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.NO_DA
 _ENDORSEMENT = _PRIMARY | TPMA_OBJECT.ADMIN_WITH_POLICY
-
-_NONE = TPMA_OBJECT(0)
 
 # The digest of PolicySecret(TPM_RH_ENDORSEMENT) in SHA-256: PolicyA of the EK profile, B.6.2.
 _EK_POLICY = bytes.fromhex("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa")
@@ -178,71 +177,10 @@ def sealed(auth_policy: bytes = b"") -> TPMT_PUBLIC:
     return TPMT_PUBLIC(TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, attributes, auth_policy, parameters, b"")
 
 
-def parse_template(
-    name: str,
-    attributes: str | TPMA_OBJECT | None = None,
-    *,
-    policy: "Policy | bytes" = b"",
-    name_alg: TPM_ALG = TPM_ALG.SHA256,
-    primary: bool = False,
-    with_data: bool = False,
-) -> TPMT_PUBLIC:
-    """Returns the template with the name that tpm2-tools uses, such as `ecc:ecdsa-sha256:null` or `aes128cfb`.
+def __getattr__(name: str) -> object:
+    # Loaded at first use: a credential run must not load the templates of other keys.
+    from . import template_names
 
-    `attributes` are written as `fixedtpm|sign|noda`. By default they are those of tpm2_create, or of
-    tpm2_createprimary if `primary`; `with_data` says that the caller supplies the object's data, as with
-    `tpm2_create -i`. An object with a policy is authorized by its policy only, unless `attributes` say otherwise.
-    Raises EncodeError for an invalid name, and for attributes that contradict the scheme.
-    """
-    from .template_names import parse_attributes, parse_name  # late: a credential run must not load it
-
-    parsed, digest = parse_name(name), policy if isinstance(policy, bytes) else policy.digest(name_alg)
-    if attributes is None:
-        chosen = parsed.default_attributes(primary=primary, with_data=with_data, policy=digest)
-    else:
-        chosen = parse_attributes(attributes)
-    return parsed.build(chosen, digest, name_alg)
-
-
-def signing(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
-    """Returns the template of a signing key.
-
-    `algorithm` is a name such as `ecc384`, `rsa3072` or `rsa2048:rsapss-sha256`. Without a scheme in the name,
-    each signature may have any scheme and hash. Raises EncodeError.
-    """
-    return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=_NONE)
-
-
-def attestation(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
-    """Returns the template of an attestation key: a restricted signing key, which signs only the TPM's statements.
-
-    The default scheme is ECDSA with the hash of the curve's size, or RSASSA with SHA-256. Raises EncodeError.
-    """
-    return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=TPMA_OBJECT.RESTRICTED)
-
-
-def decryption(algorithm: str = "rsa2048", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
-    """Returns the template of a key for RSA decryption, for ECDH (`ecc`) or for a cipher (`aes128cfb`).
-
-    Without a scheme in the name, each decryption may have any padding. Raises EncodeError.
-    """
-    symmetric = algorithm.startswith(("aes", "camellia", "sm4"))  # such a key needs both attributes
-    return _build_for(algorithm, policy, _NONE if symmetric else TPMA_OBJECT.SIGN_ENCRYPT, _NONE)
-
-
-def storage(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
-    """Returns the template of a storage key, the parent of other keys, as tpm2_createprimary creates it.
-
-    Raises EncodeError.
-    """
-    return parse_template(algorithm, policy=policy, primary=True)
-
-
-def _build_for(algorithm: str, policy: "Policy | bytes", remove: TPMA_OBJECT, add: TPMA_OBJECT) -> TPMT_PUBLIC:
-    """Returns a template with the default attributes of tpm2_create, without `remove` and with `add`."""
-    from .template_names import parse_name  # late: a credential run must not load it
-
-    digest = policy if isinstance(policy, bytes) else policy.digest()
-    name = parse_name(algorithm)
-    attributes = name.default_attributes(primary=False, with_data=False, policy=digest) & ~remove | add
-    return (name.with_signing_scheme() if add else name).build(attributes, digest)
+    if name in _BY_NAME:
+        return getattr(template_names, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
