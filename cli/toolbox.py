@@ -42,6 +42,8 @@ GROUPS = {
         "ak": "create an attestation key, which signs only statements of the TPM",
         "quote": "print PCR values, signed by an attestation key",
         "checkquote": "verify a quote, without a TPM",
+        "makecredential": "encrypt a secret for one TPM and one key in it, without a TPM",
+        "activatecredential": "decrypt a credential in the TPM",
     },
     "AWS": {
         "exec": "run a program with temporary credentials in its environment",

@@ -167,6 +167,11 @@ _WRAPPED_FOR_ANOTHER = (
     "wrap the secret again, for the key that `tpmwire export-public` prints now",
 )
 
+_CREDENTIAL_FOR_ANOTHER = (
+    "the credential is for another TPM, another endorsement key, or another key",
+    "compare the Names of both keys with those that `makecredential` got",
+)
+
 _OF_COMMAND = {
     # TPM2_Clear and a firmware reset change the seed of parents; their children can no longer be loaded.
     (0x157, 0x09F): (
@@ -176,6 +181,7 @@ _OF_COMMAND = {
     ),
     # With another RSA parent, which cannot decrypt the seed, libtpms returns TPM_RC_FAILURE but keeps working.
     **dict.fromkeys(((0x156, 0x09F), (0x156, 0x084), (0x156, 0x101)), _WRAPPED_FOR_ANOTHER),
+    **dict.fromkeys(((0x147, 0x09F), (0x147, 0x084), (0x147, 0x101)), _CREDENTIAL_FOR_ANOTHER),
     (0x161, 0x09F): ("the TPM was reset or cleared since the context was saved", "make or load the object again"),
     (0x131, 0x0A2): (
         "",

@@ -10,6 +10,7 @@
 
 _shtab_tpmwire_commands() {
   local _commands=(
+    activatecredential:'decrypt a credential in the TPM'
     ak:'create an attestation key, which signs only statements of the TPM'
     aws:'query STS: caller identity, key owner, decoded authorization errors, tokens'
     cache:'list the cached credentials, or remove them'
@@ -32,6 +33,7 @@ _shtab_tpmwire_commands() {
     import-key:'import a key that was wrapped for this TPM'
     info:'show manufacturer, firmware, algorithms and lockout state'
     list:'list keys, sessions, NV indices and hierarchies'
+    makecredential:'encrypt a secret for one TPM and one key in it, without a TPM'
     name:'print the Name of a key'
     pcr:'read PCR values'
     persist:'load a key file and make its key persistent'
@@ -89,6 +91,29 @@ _shtab_tpmwire_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_defaults_added=0
+
+_shtab_tpmwire_activatecredential_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--ek=[endorsement key]:KEY:"
+  "--out=[write the secret to FILE instead of printing it]:FILE:_files"
+  "--force[replace an existing file]"
+  "--key-auth-file=[file with the key\'s password]:FILE:_files"
+  "--key-auth-prompt[ask on the terminal for the key\'s password]"
+  "--key-auth=[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  "--parent-auth-file=[file with the password of the key\'s parent, or of its hierarchy]:FILE:_files"
+  "--parent-auth-prompt[ask on the terminal for the password of the key\'s parent, or of its hierarchy]"
+  "--parent-auth=[the password of the key\'s parent, or of its hierarchy, visible to other users in the process list]:PASSWORD:"
+  "--endorsement-auth-file=[file with the endorsement hierarchy\'s password]:FILE:_files"
+  "--endorsement-auth-prompt[ask on the terminal for the endorsement hierarchy\'s password]"
+  "--endorsement-auth=[the endorsement hierarchy\'s password, visible to other users in the process list]:PASSWORD:"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  ":key that the credential is for:_tpmwire_keys"
+  ":file with the credential:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_activatecredential_defaults_added=0
 
 _shtab_tpmwire_ak_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -826,6 +851,20 @@ _shtab_tpmwire_list_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_list_defaults_added=0
 
+_shtab_tpmwire_makecredential_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--ek=[endorsement key]:FILE:_files"
+  "--ca=[CA certificates that verify the EK\'s certificate]:FILE:_files"
+  "--for=[Name of the key that can activate the credential]:NAME:"
+  "--secret-file=[file with the secret in its first line]:FILE:_files"
+  "--out=[file to write the credential to]:FILE:_files"
+  "--format=[format of the file]:format:(tools tss go)"
+  "--force[replace an existing file]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_makecredential_defaults_added=0
+
 _shtab_tpmwire_name_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print one JSON object with the argument and the Name]"
@@ -1476,6 +1515,7 @@ _shtab_tpmwire() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_tpmwire-$line[1]:"
       case $line[1] in
+        activatecredential) _arguments -C -s $_shtab_tpmwire_activatecredential_options ;;
         ak) _arguments -C -s $_shtab_tpmwire_ak_options ;;
         aws) _shtab_tpmwire_aws ;;
         cache) _arguments -C -s $_shtab_tpmwire_cache_options ;;
@@ -1498,6 +1538,7 @@ _shtab_tpmwire() {
         import-key) _arguments -C -s $_shtab_tpmwire_import_key_options ;;
         info) _arguments -C -s $_shtab_tpmwire_info_options ;;
         list) _arguments -C -s $_shtab_tpmwire_list_options ;;
+        makecredential) _arguments -C -s $_shtab_tpmwire_makecredential_options ;;
         name) _arguments -C -s $_shtab_tpmwire_name_options ;;
         pcr) _arguments -C -s $_shtab_tpmwire_pcr_options ;;
         persist) _arguments -C -s $_shtab_tpmwire_persist_options ;;

@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "TPM_KEY_AUTH": "password of the key, and of its parent if TPM_PARENT_AUTH is not set",
     "TPM_PARENT_AUTH": "password of the parent, or of its hierarchy",
     "TPM_OWNER_AUTH": "password of the owner hierarchy",
+    "TPM_ENDORSEMENT_AUTH": "password of the endorsement hierarchy",
     "AWS_ACCESS_KEY_ID": "access key ID of the key, without --aws-access-key-id",
     "AWS_PROFILE": "profile to use, without --profile and an access key ID",
     "AWS_CONFIG_FILE": "path of the AWS config file, instead of ~/.aws/config",

@@ -58,14 +58,20 @@ def parse_handle(text: str) -> int | None:
 
 @contextlib.contextmanager
 def use_key(
-    tpm: Tpm, named: NamedKey, kind: type[K], auth: Secret = EMPTY_AUTH, parent_auth: Secret = EMPTY_AUTH
+    tpm: Tpm,
+    named: NamedKey,
+    kind: type[K],
+    auth: Secret = EMPTY_AUTH,
+    parent_auth: Secret = EMPTY_AUTH,
+    *,
+    protected: bool = False,
 ) -> Iterator[K]:
     """Yields the key as an object of the class `kind`; flushes the object of a context file at the end.
 
-    `auth` is the key's password, `parent_auth` the password of its parent or hierarchy. Passwords are protected by
-    a salted session.
+    `auth` is the key's password, `parent_auth` the password of its parent or hierarchy. A salted session protects
+    passwords; if `protected`, also parameters without a password.
     """
-    protected = bool(auth or parent_auth)
+    protected = protected or bool(auth or parent_auth)
     handle = named.handle
     if named.context is not None:
         handle = tpm.execute(ContextLoad(named.context)).loaded_handle

@@ -4,9 +4,21 @@ import argparse
 
 from ..terminal.options import filled
 
-__all__ = ["VARIABLES", "KeySettings", "OwnerSettings", "ParentSettings", "add_auth_options"]
+__all__ = [
+    "VARIABLES",
+    "EndorsementSettings",
+    "KeySettings",
+    "OwnerSettings",
+    "ParentSettings",
+    "add_auth_options",
+]
 
-VARIABLES = {"key": "TPM_KEY_AUTH", "parent": "TPM_PARENT_AUTH", "owner": "TPM_OWNER_AUTH"}
+VARIABLES = {
+    "key": "TPM_KEY_AUTH",
+    "parent": "TPM_PARENT_AUTH",
+    "owner": "TPM_OWNER_AUTH",
+    "endorsement": "TPM_ENDORSEMENT_AUTH",
+}
 """Environment variables by the first word of the option."""
 
 
@@ -34,10 +46,18 @@ class KeySettings:
     key_auth_prompt: bool
 
 
+class EndorsementSettings:
+    """The values of the options that `add_auth_options(parser, "endorsement", ...)` adds."""
+
+    endorsement_auth: str | None
+    endorsement_auth_file: str | None
+    endorsement_auth_prompt: bool
+
+
 def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -> None:
     """Adds --WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, which exclude each other.
 
-    `whose` is "key", "parent" or "owner". `what` describes the password in the help texts.
+    `whose` is "key", "parent", "owner" or "endorsement". `what` describes the password in the help texts.
     """
     group = parser.add_mutually_exclusive_group()
     group.add_argument(

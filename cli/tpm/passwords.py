@@ -7,9 +7,9 @@ from tpmwire.secret import Secret
 from ..terminal.messages import UsageError, warn
 from ..terminal.options import auth_from
 from ..terminal.prompts import ask_secret
-from .options import VARIABLES, KeySettings, OwnerSettings, ParentSettings
+from .options import VARIABLES, EndorsementSettings, KeySettings, OwnerSettings, ParentSettings
 
-__all__ = ["key_auth", "new_key_auth", "owner_auth", "parent_auth"]
+__all__ = ["endorsement_auth", "key_auth", "new_key_auth", "owner_auth", "parent_auth"]
 
 
 def owner_auth(args: OwnerSettings) -> Secret:
@@ -17,6 +17,16 @@ def owner_auth(args: OwnerSettings) -> Secret:
     if args.owner_auth_prompt:
         return _ask("password of the owner")
     return auth_from(args.owner_auth, args.owner_auth_file, VARIABLES["owner"])
+
+
+def endorsement_auth(args: EndorsementSettings) -> Secret:
+    """Returns the endorsement hierarchy's password, from the options or TPM_ENDORSEMENT_AUTH.
+
+    The default is empty. Raises UsageError.
+    """
+    if args.endorsement_auth_prompt:
+        return _ask("password of the endorsement hierarchy")
+    return auth_from(args.endorsement_auth, args.endorsement_auth_file, VARIABLES["endorsement"])
 
 
 def parent_auth(args: ParentSettings) -> Secret:

@@ -26,6 +26,8 @@ SECRET = b"wJalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLEKEY"
 NOWHERE = ("--tpm-path", "/tmp/no-such-tpm")
 HANDLE = ("--persistent-handle", "0x81010002")
 
+WIDTH = max(map(len, VERBS))
+
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_teaches_with_an_example(
@@ -41,7 +43,7 @@ def test_help_teaches_with_an_example(
     assert "\nexit codes:\n  0      done\n" in out
     overview = tool("--help").out
     assert [line for line in overview.splitlines() if len(line) > 80] == []
-    assert f"  {verb:16}  {VERBS[verb]}" in re.sub(r"\n {20}", " ", overview)
+    assert f"  {verb:{WIDTH}}  {VERBS[verb]}" in re.sub(rf"\n {{{WIDTH + 4}}}", " ", overview)
 
 
 def test_help_of_a_verb(tool: Tool, capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ tpmwire.attest.verify(*quote, key.public, nonce=nonce, pcrs="sha256:0,7", values
 
 from ..errors import AttestationError
 from .attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
+from .credentials import Credential, make_credential
 from .quotes import PcrValues, VerifiedQuote
 from .quotes import verify_quote as verify
 from .statement import parse_statement, qualified_name
@@ -13,9 +14,11 @@ from .statement import parse_statement, qualified_name
 __all__ = [
     "AttestationError",
     "AttestationKey",
+    "Credential",
     "PcrValues",
     "VerifiedQuote",
     "certified_attestation_key",
+    "make_credential",
     "parse_statement",
     "qualified_name",
     "read_attestation_key",

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from ..attest.credentials import Credential
 from ..calls import Attested
+from ..calls.arguments import flush_run
 from ..errors import TpmError
+from ..primary import Loaded
 from ..record import Record
+from ..secret import Secret
 from ..sessions import Password, Use
 from ..spec.command import Answered
 from ..spec.commands.attestation import Quote
+from ..spec.commands.objects import ActivateCredential
 from ..spec.constants import TPM_ALG
 from ..spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC, TPMT_SIG_SCHEME
 from ..tpm import Tpm
@@ -40,6 +45,19 @@ class AttestingKey(Key):
         response, public = self.execute(tpm, lambda handle: Quote(handle, nonce, scheme, pcrs))
         return Attested(response.quoted, response.signature), public
 
+    def activate(self, tpm: Tpm, credential: Credential, ek: Loaded, ek_by: Password | Use) -> Secret:
+        """Returns the secret in a credential for this key (Part 3, §12.5).
+
+        `ek` is the endorsement key that the credential was encrypted to, `ek_by` its authorization. The secret
+        crosses the bus encrypted if the key is `protected`. Raises the errors of `quote`.
+        """
+        response, _ = self.execute(
+            tpm,
+            lambda handle: ActivateCredential(handle, ek.handle, credential.blob, credential.seed),
+            after=(ek_by,),
+        )
+        return Secret(response.cert_info)
+
     def execute(
         self,
         tpm: Tpm,
@@ -53,21 +71,35 @@ class AttestingKey(Key):
         `command_for` gets the key's handle. `before` and `after` authorize the handles that the command has before
         and after the key's handle. Raises the errors of `quote`.
         """
-        with explain_missing_key(self), verify_refused_pin(self, tpm):
-            run = Run(self, tpm)
-            handle = run.reach()
-            public = run.read_public(handle)
-            run.check_cipher(handle)
-            final = run.authorize_key(handle)
-            for attempt in (1, 2):
-                own, *companions = final(more=False)
-                try:
-                    response = tpm.execute(command_for(handle), *before, own, *after, *companions)
-                    break
-                except TpmError as error:
-                    corrected = run.correct_authorization(final, handle, error) if attempt == 1 else None
-                    if corrected is None:
-                        raise
-                    final = corrected
-            run.finish(handle)
-        return response, public
+        run = Run(self, tpm)
+        try:
+            with explain_missing_key(self), verify_refused_pin(self, tpm):
+                result = self._execute(tpm, run, command_for, before, after)
+        except TpmError:
+            # A caller may try another key with the same TPM. After other errors, `Tpm.close` flushes.
+            flush_run(tpm, run)
+            raise
+        flush_run(tpm, run)
+        return result
+
+    def _execute(
+        self,
+        tpm: Tpm,
+        run: Run,
+        command_for: Callable[[int], Answered[R]],
+        before: tuple[Password | Use, ...],
+        after: tuple[Password | Use, ...],
+    ) -> tuple[R, TPMT_PUBLIC]:
+        handle = run.reach()
+        public = run.read_public(handle)
+        run.check_cipher(handle)
+        final = run.authorize_key(handle)
+        try:
+            own, *companions = final(more=False)
+            return tpm.execute(command_for(handle), *before, own, *after, *companions), public
+        except TpmError as error:
+            corrected = run.correct_authorization(final, handle, error)
+            if corrected is None:
+                raise
+        own, *companions = corrected(more=False)
+        return tpm.execute(command_for(handle), *before, own, *after, *companions), public
