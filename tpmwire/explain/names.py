@@ -136,7 +136,8 @@ def _type_name(wire: Any) -> str:
         return wire.label
     if isinstance(wire, Fixed):
         return f"BYTE[{wire.size}]"
-    return f"TPM2B_{type_name(wire.inner)[5:]}" if isinstance(wire, SizedRecord) else ""
+    inner = type_name(wire.inner) if isinstance(wire, SizedRecord) else ""
+    return f"TPM2B_{inner[5:]}" if inner.startswith("TPM") else ""
 
 
 def section(declared: Any) -> str:

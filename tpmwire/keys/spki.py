@@ -19,6 +19,7 @@ __all__ = [
     "PublicKey",
     "build_public_key_der",
     "certified_key",
+    "curve_of_oid",
     "curve_size",
     "into_template",
     "parse_public_key",
@@ -144,6 +145,8 @@ def parse_public_key_der(data: bytes) -> PublicKey:
 
 def _rsa(data: bytes) -> PublicKey:
     modulus, exponent = der.parse_element(_RSA_KEY, data)
+    if len(modulus) < 64 or not 0 < len(exponent) <= 4:
+        raise DecodeError("not an RSA public key: the modulus is too small, or the exponent exceeds 32 bits")
     return modulus, int.from_bytes(exponent, "big")
 
 
@@ -179,6 +182,11 @@ def build_public_key_der(key: PublicKey) -> bytes:
         return der.build_element(_EC_SPKI, ((_EC_OID, oid), point))
     modulus = der.build_element(_RSA_KEY, (kind, value.to_bytes(4, "big")))
     return der.build_element(_RSA_SPKI, ((_RSA_OIDS[0], b""), modulus))
+
+
+def curve_of_oid(oid: str) -> TPM_ECC | None:
+    """Returns the curve with an OID such as "1.2.840.10045.3.1.7"; None if TPMs do not have the curve."""
+    return _CURVES[oid][0] if oid in _CURVES else None
 
 
 def curve_size(curve: TPM_ECC) -> int:

@@ -1,0 +1,112 @@
+"""Says what a file is: structures of TPMs, files of tpm2-tools, keys, certificates, files of tpmwire.
+
+for reading in read_file(data):
+    print(reading.kind)
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from ...errors import TpmwireError
+from ...keys.templates import ek_rsa
+from ...keys.tools_files import MAGIC
+from ...spec.constants import TPM_ALG
+from ..reading import Reading
+from ..tree import Node
+from .headers import TAGS
+from .key_files import read_der, read_key_text, read_pem
+from .own_files import read_cache, read_json
+from .pcr_files import read_serialized_pcrs
+from .structures import HASH_SIZES, read_structure
+
+__all__ = ["LARGEST_FILE", "read_file"]
+
+LARGEST_FILE = 1 << 20
+"""Bytes of a file that is read; keys and structures are much smaller."""
+
+_TAGS_OF_12 = tuple(bytes([0, tag]) for tag in range(0xC1, 0xC7))
+"""Tags of commands and responses of TPM 1.2."""
+_DIGESTS = {20: "SHA-1", 32: "SHA-256", 48: "SHA-384", 64: "SHA-512"}
+_MODULI = {128: 1024, 256: 2048, 384: 3072, 512: 4096}
+
+
+def read_file(data: bytes) -> list[Reading]:
+    """Returns what a file can be, the likeliest first; an empty list if that is not known.
+
+    Never raises an error for any data. A message (command or response) is not a file: the list is empty.
+    """
+    if not data or len(data) > LARGEST_FILE or _is_message(data):
+        return []
+    found: list[Reading] = []
+    for read in _READERS:
+        with suppress(TpmwireError):
+            found += read(data)
+    if not found and not _is_text(data):
+        found += _read_plain(data)
+    return found
+
+
+def _is_message(data: bytes) -> bool:
+    return data[:2] in (*TAGS, *_TAGS_OF_12) and int.from_bytes(data[2:6], "big") == len(data)
+
+
+def _is_text(data: bytes) -> bool:
+    return data.isascii() and "".join(data.decode("ascii").split()).isprintable()
+
+
+def _read_name(data: bytes) -> Iterator[Reading]:
+    """Yields the reading of a Name: the identifier of nameAlg, and a digest."""
+    alg = TPM_ALG(int.from_bytes(data[:2], "big"))
+    if HASH_SIZES.get(alg) != len(data) - 2:
+        return
+    root = Node("Name", 0, data, "TPM2B_NAME", "identifies an object; tpm2_load -n writes it")
+    root.children = [
+        Node("nameAlg", 0, data[:2], "TPMI_ALG_HASH", f"TPM_ALG_{alg.name}"),
+        Node("digest", 2, data[2:], "", "of the public area"),
+    ]
+    yield Reading("a Name of an object or NV index, or a qualified Name", [root])
+
+
+def _read_unknown_version(data: bytes) -> Iterator[Reading]:
+    if data.startswith(MAGIC) and next(read_structure(data), None) is None:
+        yield Reading("a file of tpm2-tools, damaged or of an unknown version", [])
+
+
+def _read_plain(data: bytes) -> Iterator[Reading]:
+    """Yields readings of bytes without any structure, which only have a telling size."""
+    size = len(data)
+    if data[:2] in TAGS:
+        return
+    if data == ek_rsa().auth_policy:
+        text = "PolicySecret(TPM_RH_ENDORSEMENT): the policy of endorsement keys"
+        yield _plain("a policy digest (SHA-256)", text, data)
+    elif size in _DIGESTS:
+        text = "policy digest (tpm2_policy… -L), hash (tpm2_hash), HMAC (tpm2_hmac) or one PCR value"
+        yield _plain(f"{size} bytes, the size of a {_DIGESTS[size]} digest", text, data)
+    elif size in _MODULI:
+        text = "plain signature (tpm2_sign -f plain) or ciphertext (tpm2_rsaencrypt)"
+        yield _plain(f"{size} bytes, the size of an RSA-{_MODULI[size]} number", text, data)
+    for step, name in _DIGESTS.items():
+        if step != 64 and size % step == 0 and 2 <= size // step <= 24:
+            text = f"{size // step} PCR values (tpm2_pcrread -o, tpm2_quote -F values) have this size"
+            values = [Node(f"[{n}]", n * step, data[n * step : (n + 1) * step]) for n in range(size // step)]
+            reading = _plain(f"{size} bytes, the size of {size // step} {name} digests", text, data)
+            reading.trees[0].children = values
+            yield reading
+
+
+def _plain(kind: str, text: str, data: bytes) -> Reading:
+    return Reading(kind, [Node("bytes", 0, data, "", text)])
+
+
+_READERS: tuple[Callable[[bytes], Iterator[Reading]], ...] = (
+    read_pem,
+    read_cache,
+    read_json,
+    read_key_text,
+    read_der,
+    _read_name,
+    read_structure,
+    read_serialized_pcrs,
+    _read_unknown_version,
+)

@@ -1,0 +1,129 @@
+"""Recognizes the files of tpmwire: caches, manifests, states, policies, and JSON with keys in its fields."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+from ...errors import DecodeError, KeyFileError, PolicyError
+from ...keys.public_keys import read_public_key
+from ...policy.policy import Policy
+from ...policy.text import from_json
+from ...record import Record, declare
+from ...spec.structures import TPMT_PUBLIC, UINT64
+from ...wires import Fixed, Rest, Sized
+from ..reading import Reading
+from ..tree import Node
+from .structures import describe_public, tree_of
+
+__all__ = ["read_cache", "read_json"]
+
+_CACHE = b"tpmwire cache "
+LARGEST = 1 << 18
+"""Bytes of JSON that is parsed."""
+
+
+class CacheFile(Record):
+    """A cache of aws-tpm-process-credential; the credentials in it are sealed by the TPM."""
+
+    format: Annotated[bytes, Fixed(16)]
+    about: Annotated[bytes, Sized()]
+    refresh_at: UINT64
+    day: Annotated[bytes, Fixed(8)]
+    nonce: Annotated[bytes, Fixed(32)]
+    salt: Annotated[bytes, Fixed(32)]
+    sealed: Annotated[bytes, Rest()]
+
+
+def read_cache(data: bytes) -> Iterator[Reading]:
+    """Yields the reading of a cache file of aws-tpm-process-credential."""
+    if not data.startswith(_CACHE):
+        return
+    kind = "a credential cache of aws-tpm-process-credential --cache"
+    with contextlib.suppress(DecodeError):
+        about = CacheFile.parse(data).about.decode("utf-8", "replace")
+        text = f"{about if about.isprintable() else ''}; only the TPM's key opens it".removeprefix("; ")
+        yield Reading(kind, [tree_of("cache", CacheFile, data, text)])
+        return
+    yield Reading(f"{kind}, damaged or of another version", [])
+
+
+_FIELDS: tuple[tuple[set[str], str], ...] = (
+    (
+        {"host", "kind", "parent", "public"},
+        "a parent key of `tpmwire export-public`, for `tpmwire wrap --to`",
+    ),
+    ({"parentKeyType", "key"}, "a wrapped key of tpmcopy, also from `tpmwire duplicate --format tpmcopy`"),
+    ({"parentName", "key"}, "a wrapped key of tpmcopy, also from `tpmwire duplicate --format tpmcopy`"),
+    ({"stage", "old"}, "the state of an unfinished `tpmwire rotate`"),
+    ({"host", "file"}, "an entry of the manifest of `tpmwire wrap` for many hosts"),
+    ({"host", "pem"}, "an entry that `tpmwire wrap --out -` prints"),
+    ({"Version", "AccessKeyId", "SecretAccessKey"}, "AWS credentials of a credential_process: keep them secret"),
+    ({"objectType"}, "an object of the FAPI's key store (tss2_createkey)"),
+    ({"certificate", "pubhash"}, "an endorsement certificate as Intel's server and tpm2_getekcertificate have it"),
+)
+
+
+def read_json(data: bytes) -> Iterator[Reading]:
+    """Yields the reading of a JSON file of tpmwire or of a program around TPMs, with the keys in its fields."""
+    start = data.lstrip()[:1]
+    if start not in (b"{", b"[") or len(data) > LARGEST:
+        return
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        yield from _read_lines(data)
+        return
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "type" in item for item in value):
+        yield from _read_policy(data)
+    elif isinstance(value, dict):
+        yield from _read_object(value)
+
+
+def _read_lines(data: bytes) -> Iterator[Reading]:
+    first, _, rest = data.lstrip().partition(b"\n")
+    try:
+        value = json.loads(first)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(value, dict) and rest.strip():
+        for reading in _read_object(value):
+            count = len(rest.splitlines()) + 1
+            yield reading._replace(kind=f"JSON Lines ({count} lines), the first one: {reading.kind}")
+
+
+def _read_object(value: dict[str, Any]) -> Iterator[Reading]:
+    kind = next((kind for fields, kind in _FIELDS if fields <= value.keys()), "")
+    if kind:
+        yield Reading(kind, list(_keys(value)))
+
+
+def _keys(value: dict[str, Any]) -> Iterator[Node]:
+    """Yields the trees of the public areas in the fields of a JSON object."""
+    for field in ("public", "public_key", "certificate", "ekPub", "pubkey"):
+        text = value.get(field)
+        if not isinstance(text, str):
+            continue
+        try:
+            found = read_public_key(text.encode())
+        except (KeyFileError, UnicodeEncodeError):
+            continue
+        if found.public is not None:
+            use = f"public area in the field {field!r}: {describe_public(found.public)}"
+            yield tree_of("TPMT_PUBLIC", TPMT_PUBLIC, found.public.build(), use)
+
+
+def _read_policy(data: bytes) -> Iterator[Reading]:
+    try:
+        policy = from_json(data.decode("utf-8", "strict"))
+    except (PolicyError, UnicodeDecodeError):
+        return
+    root = Node("policy", 0, b"", "", "authorizes a key or data by these statements")
+    if isinstance(policy, Policy):
+        root.children = [Node(type(each).__name__, 0, b"", "", str(each)) for each in policy.statements]
+    digest: Callable[[], bytes] = policy.digest
+    root.beside.append(Node("policyDigest", 0, digest(), "TPM2B_DIGEST", "of SHA-256, for authPolicy"))
+    yield Reading("a policy in JSON, for `tpmwire policy` and --policy-file", [root])
+
+
+declare(globals())
