@@ -37,12 +37,14 @@ ROOTS = (
     ("cli.credential_process construct", True),
     ("cli.verbs.exec_", False),
 )
-# Loaded by --help, for services other than STS, and for JWK, OpenSSH and templates by name.
+# Loaded by --help, for services other than STS, for templates by name, and for keys of other programs.
 OMITTED = (
     "cli.terminal.help",
     "sigv4.glacier",
     "sigv4.services",
     "tpmwire.keys.jwk_ssh",
+    "tpmwire.keys.public_key_formats",
+    "tpmwire.keys.public_keys",
     "tpmwire.keys.template_names",
 )
 

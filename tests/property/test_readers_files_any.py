@@ -24,7 +24,7 @@ def check(data: bytes) -> None:
         assert reading.kind
         for tree in reading.trees:
             assert as_text(tree)
-            assert count(tree) <= 4500
+            assert count(tree) <= 7000
 
 
 @given(st.binary(max_size=400))

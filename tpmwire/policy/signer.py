@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import DecodeError, KeyFileError, PolicyError
-from ..keys.public_key_formats import area_of
-from ..keys.public_keys import read_public_key
 from ..keys.spki import PublicKey, parse_public_key_der
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import (
@@ -57,6 +55,8 @@ def _area(key: PublicKey) -> TPMT_PUBLIC:
     kind, value = key
     if not isinstance(value, TPMS_ECC_POINT) and isinstance(kind, bytes) and len(kind) not in (256, 384, 512):
         raise PolicyError(f"unsupported RSA key of {8 * len(kind)} bits; expected 2048, 3072 or 4096")
+    from ..keys.public_key_formats import area_of  # late: a credential run must not load it
+
     return area_of(key, attributes=_ATTRIBUTES)
 
 
@@ -66,6 +66,8 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
     A public area is returned unchanged. A key without attributes gets the attributes of `public_area`. Raises
     PolicyError.
     """
+    from ..keys.public_keys import read_public_key  # late: a credential run must not load it
+
     if b"PRIVATE KEY-----" in data:
         return public_area(load_signing_key(data))
     try:

@@ -14,7 +14,7 @@ from ...spec.structures import TPMS_ECC_POINT, TPMT_PUBLIC
 from ..reading import Reading
 from ..tree import Node
 from .der_trees import explain_der, is_der
-from .structures import describe_public, tree_of
+from .structures import object_kind, tree_of
 
 __all__ = ["read_der", "read_key_text", "read_pem"]
 
@@ -200,5 +200,5 @@ def _area(key: PublicKey | None) -> list[Node]:
         octets = public.build()
     except EncodeError:
         return []
-    text = f"public area that tpm2_loadexternal would use: {describe_public(public)}"
+    text = f"public area that tpm2_loadexternal would use: {object_kind(public)}"
     return [tree_of("TPMT_PUBLIC", TPMT_PUBLIC, octets, text)]

@@ -14,7 +14,7 @@ from ...spec.structures import TPMT_PUBLIC, UINT64
 from ...wires import Fixed, Rest, Sized
 from ..reading import Reading
 from ..tree import Node
-from .structures import describe_public, tree_of
+from .structures import object_kind, tree_of
 
 __all__ = ["read_cache", "read_json"]
 
@@ -23,7 +23,7 @@ LARGEST = 1 << 18
 """Bytes of JSON that is parsed."""
 
 
-class CacheFile(Record):
+class SealedCache(Record):
     """A cache of aws-tpm-process-credential; the credentials in it are sealed by the TPM."""
 
     format: Annotated[bytes, Fixed(16)]
@@ -41,9 +41,9 @@ def read_cache(data: bytes) -> Iterator[Reading]:
         return
     kind = "a credential cache of aws-tpm-process-credential --cache"
     with contextlib.suppress(DecodeError):
-        about = CacheFile.parse(data).about.decode("utf-8", "replace")
+        about = SealedCache.parse(data).about.decode("utf-8", "replace")
         text = f"{about if about.isprintable() else ''}; only the TPM's key opens it".removeprefix("; ")
-        yield Reading(kind, [tree_of("cache", CacheFile, data, text)])
+        yield Reading(kind, [tree_of("cache", SealedCache, data, text)])
         return
     yield Reading(f"{kind}, damaged or of another version", [])
 
@@ -109,7 +109,7 @@ def _keys(value: dict[str, Any]) -> Iterator[Node]:
         except (KeyFileError, UnicodeEncodeError):
             continue
         if found.public is not None:
-            use = f"public area in the field {field!r}: {describe_public(found.public)}"
+            use = f"public area in the field {field!r}: {object_kind(found.public)}"
             yield tree_of("TPMT_PUBLIC", TPMT_PUBLIC, found.public.build(), use)
 
 

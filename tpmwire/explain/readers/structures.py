@@ -52,7 +52,7 @@ from ..reading import Reading
 from ..tree import Node
 from ..walk import Walk
 
-__all__ = ["HASH_SIZES", "describe_public", "read_structure", "tree_of"]
+__all__ = ["HASH_SIZES", "object_kind", "read_structure", "tree_of"]
 
 HASH_SIZES = {
     TPM_ALG.SHA1: 20,
@@ -137,7 +137,7 @@ def read_structure(data: bytes) -> Iterator[Reading]:
             continue
 
 
-def describe_public(public: TPMT_PUBLIC) -> str:
+def object_kind(public: TPMT_PUBLIC) -> str:
     """Returns what an object is, by its public area: "ECC signing key"; "" if the values are not plausible."""
     bits = public.object_attributes
     if int(bits) & ~_ATTRIBUTES or public.name_alg not in (*HASH_SIZES, TPM_ALG.NULL):
@@ -161,7 +161,7 @@ def describe_public(public: TPMT_PUBLIC) -> str:
 
 
 def _public(public: TPMT_PUBLIC) -> str:
-    kind = describe_public(public)
+    kind = object_kind(public)
     unique = public.unique
     empty = not any(unique.x + unique.y if isinstance(unique, TPMS_ECC_POINT) else unique)
     used = "template, without a key" if empty else "tpm2_create -u writes it, tpm2_load reads it"
