@@ -22,9 +22,9 @@ class Quirk(NamedTuple):
 
 
 def _firmware(description: dict[str, Any]) -> tuple[int, int]:
-    """Returns the (major, minor) version of the firmware, from the first of the TPM's two firmware numbers."""
-    first = int(description["firmware"].partition(".")[0], 16)
-    return first >> 16, first & 0xFFFF
+    """Returns the (major, minor) version of the firmware."""
+    major, minor, *_ = description["firmware"].split(".")
+    return int(major), int(minor)
 
 
 QUIRKS = (

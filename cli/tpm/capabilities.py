@@ -13,6 +13,7 @@ from tpmwire.spec.constants import (
     TPMA_PERMANENT,
     TPMA_STARTUP_CLEAR,
 )
+from tpmwire.spec.firmware import firmware_version
 from tpmwire.state.capabilities import capabilities, commands, properties
 from tpmwire.state.pcrs import banks
 from tpmwire.tpm import Tpm
@@ -74,7 +75,11 @@ def describe_tpm(tpm: "Tpm") -> dict[str, Any]:
     return {
         "manufacturer": _text(pt, TPM_PT.MANUFACTURER),
         "vendor": "".join(_text(pt, TPM_PT(TPM_PT.VENDOR_STRING_1 + index)) for index in range(4)),
-        "firmware": f"{pt.get(TPM_PT.FIRMWARE_VERSION_1, 0):08x}.{pt.get(TPM_PT.FIRMWARE_VERSION_2, 0):08x}",
+        "firmware": firmware_version(
+            pt.get(TPM_PT.FIRMWARE_VERSION_1, 0),
+            pt.get(TPM_PT.FIRMWARE_VERSION_2, 0),
+            pt.get(TPM_PT.MANUFACTURER, 0),
+        ),
         "family": _text(pt, TPM_PT.FAMILY_INDICATOR),
         "specification": {
             "revision": f"{revision // 100}.{revision % 100:02d}",

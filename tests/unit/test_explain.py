@@ -1,6 +1,8 @@
 """Explanations: every octet once, in order, in the standard's words; what does not parse, as far as it goes."""
 
 import json
+import re
+import struct
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from cli.toolbox import main
 from tpmwire.explain import Node, as_json, as_text, explain_command, explain_response
 from tpmwire.spec.constants import TPM_CC
+from tpmwire.spec.firmware import firmware_version
 
 GET_RANDOM = bytes.fromhex("80010000000c0000017b0010")
 ANSWER = bytes.fromhex("80010000000f000000000003aabbcc")
@@ -271,3 +274,26 @@ def test_numbers_that_only_their_place_explains() -> None:
     assert sent("0000000100000000") == "TPM_AE_NONE"
     assert sent("0000000100000005") == "5"
     assert sent("8000000000000000") == "0"
+
+
+@pytest.mark.parametrize(
+    ("maker", "first", "second", "version"),
+    [
+        (b"IFX\0", 0x00070055, 0x0011CB00, "7.85.4555.0"),
+        (b"IFX\0", 0x000F0016, 0x00412602, "15.22.16678.2"),
+        (b"STM ", 0x00490008, 0x44A01587, "73.8.17568.5511"),
+        (b"INTC", 0x02580012, 0, "600.18.0.0"),
+    ],
+)
+def test_firmware_versions_are_those_that_makers_write(
+    maker: bytes, first: int, second: int, version: str
+) -> None:
+    values = [(0x105, int.from_bytes(maker, "big")), (0x10B, first), (0x10C, second)]
+    assert firmware_version(first, second, values[0][1]) == version
+    body = b"\0" + struct.pack(">II", 6, 3) + b"".join(struct.pack(">II", *pair) for pair in values)
+    response = struct.pack(">HII", 0x8001, 10 + len(body), 0) + body
+    command = struct.pack(">HIIIII", 0x8001, 22, 0x17A, 6, 0x105, 8)
+    text = as_text(explain_response(response, command))
+    third_and_fourth = ".".join(version.split(".")[2:])
+    assert f"TPM_PT_FIRMWARE_VERSION_2 = {third_and_fourth}: firmware version {version}" in text
+    assert re.search(rf"value: {re.escape(third_and_fourth)} ", text)

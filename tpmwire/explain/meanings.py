@@ -10,6 +10,7 @@ from ..spec import attestation, capabilities, structures
 from ..spec.commands.capability import GetCapability
 from ..spec.commands.components import TPMS_AC_OUTPUT
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_GENERATED_VALUE, TPM_HT, TPM_RH
+from ..spec.firmware import firmware_version
 from ..spec.properties import (
     TPM_AE,
     TPM_AT,
@@ -30,7 +31,15 @@ from ..spec.response_texts import explain
 from ..wires import Empty, Number, YesNo
 from .names import constant_name
 
-__all__ = ["command_name", "field_words", "handle_words", "octets_words", "summary", "value_words"]
+__all__ = [
+    "command_name",
+    "element_words",
+    "field_words",
+    "handle_words",
+    "octets_words",
+    "summary",
+    "value_words",
+]
 
 _TEXTS = {
     TPM_PT.FAMILY_INDICATOR,
@@ -227,6 +236,22 @@ _BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
     (attestation.TPMS_CLOCK_INFO, "clock"): _milliseconds,
     (attestation.TPMS_TIME_INFO, "time"): _milliseconds,
 }
+
+
+def element_words(elements: tuple[Any, ...]) -> dict[int, tuple[str, str]]:
+    """Returns descriptions of list elements that other elements explain, by position: (element, its last field).
+
+    The numbers of a firmware version depend on the manufacturer.
+    """
+    if not elements or type(elements[0]) is not capabilities.TPMS_TAGGED_PROPERTY:
+        return {}
+    found = {element.property: (n, element.value) for n, element in enumerate(elements)}
+    if not {TPM_PT.MANUFACTURER, TPM_PT.FIRMWARE_VERSION_1, TPM_PT.FIRMWARE_VERSION_2} <= set(found):
+        return {}
+    number, second = found[TPM_PT.FIRMWARE_VERSION_2]
+    version = firmware_version(found[TPM_PT.FIRMWARE_VERSION_1][1], second, found[TPM_PT.MANUFACTURER][1])
+    last = ".".join(version.split(".")[2:])
+    return {number: (f"TPM_PT_FIRMWARE_VERSION_2 = {last}: firmware version {version}", last)}
 
 
 def summary(value: Any) -> str:

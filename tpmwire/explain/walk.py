@@ -15,7 +15,7 @@ from ..spec.attestation import TPMS_ATTEST
 from ..spec.structures import TPMT_PUBLIC
 from ..spec.versioned import Versioned
 from ..wires import Counted, Select, Sized, SizedRecord, bytes_left, wire_of
-from .meanings import field_words, octets_words, summary, value_words
+from .meanings import element_words, field_words, octets_words, summary, value_words
 from .names import field_name, section, type_name
 from .tree import Node
 
@@ -218,6 +218,9 @@ class Walk:
             self.nodes.append(Node("count", node.offset, octets, "UINT32", text))
             elements = tuple(self.value(f"[{n}]", wire.element, {}) for n in range(count))
             node.text = text
+            for n, (words, value) in element_words(elements).items():
+                node.children[n + 1].text = words
+                node.children[n + 1].children[-1].text = value
             return elements
 
     def _leaf(self, name: str, wire: Any, secret: bool, values: dict[str, Any], field: Any) -> Any:
