@@ -28,6 +28,7 @@ __all__ = [
     "TransportTimeoutError",
     "UnusableCertificateError",
     "WireError",
+    "WrongPathError",
 ]
 
 
@@ -93,11 +94,25 @@ class InputError(TpmwireError):
 
 
 class TransportError(TpmwireError):
-    """The TPM cannot be reached: missing device, refused connection, or invalid response."""
+    """The TPM cannot be reached: missing device, refused connection, or invalid response.
+
+    `setting` is "path" or "timeout" if another value of this setting may help, else "". A program can name its
+    option for the setting.
+    """
+
+    setting = ""
+
+
+class WrongPathError(TransportError):
+    """The path of the TPM does not lead to a TPM."""
+
+    setting = "path"
 
 
 class TransportTimeoutError(TransportError):
     """The TPM did not respond within the timeout."""
+
+    setting = "timeout"
 
 
 class TransportClosedError(TransportError):
@@ -201,7 +216,8 @@ class TpmError(TpmwireError):
     `rc` is the whole response code. `code` is the part that a TPM returns, without the numbers of handle,
     parameter or session, for comparison with `TPM_RC`. `layer` is the layer above the TPM that returned the code,
     such as 11 for the kernel's resource manager, or 0. `handle`, `parameter` and `session` are numbers from 1, or
-    None; `handles` are the command's handles, if known. `hint` is the next step for the user.
+    None; `handles` are the command's handles, if known. `hint` is the next step for the user. `setting` is
+    "policy" if the key's policy may be missing, else "".
     """
 
     def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
@@ -223,6 +239,7 @@ class TpmError(TpmwireError):
         self.warning = meaning.warning
         self.vendor = meaning.vendor
         self.layer = meaning.layer
+        self.setting = "policy" if meaning.code == 0x12F else ""  # TPM_RC_AUTH_UNAVAILABLE
 
     def __str__(self) -> str:
         where = ""

@@ -14,7 +14,7 @@ from tpmwire.explain.html import html_page, html_section, html_sessions
 from tpmwire.explain.session_history import SessionHistory
 
 from ..terminal.files import check_regular, write_whole
-from ..terminal.messages import note
+from ..terminal.messages import advice, note
 
 __all__ = ["HtmlWriter", "JsonLinesWriter", "JsonWriter", "TextWriter", "Writer"]
 
@@ -63,12 +63,19 @@ class TextWriter(Writer):
     def __init__(self, show: Callable[[Node], None]) -> None:
         super().__init__()
         self._show = show
+        self._key_missing = False
 
     def write(self, tree: Node) -> None:
         """Prints the tree of a message."""
         if self.count:
             print()
         self._show(tree)
+        self._key_missing |= any(node.name == "sessionKey" and not node.octets for node in tree.beside)
+
+    def finish(self) -> None:
+        """Prints a hint if the key of a session is not known."""
+        for text in advice("key") if self._key_missing else []:
+            note(f"tpmwire: the keys of some sessions are not known; {text}")
 
 
 class JsonWriter(Writer):

@@ -41,6 +41,10 @@ def add_color_option(parser: argparse._ActionsContainer) -> None:
     )
 
 
+_HIDDEN = "not shown (--secrets shows them)"
+"""Text for a secret field. Each verb that hides secrets has the option."""
+
+
 def printer(choice: str, *, secrets: bool = True, stream: TextIO | None = None) -> Callable[[Node], None]:
     """Returns a function that prints an explanation (a Node), in colors if `choice` (--color) allows colors.
 
@@ -71,7 +75,7 @@ def _is_color_usual(stream: TextIO | None) -> bool:
 
 
 def _print_plain(tree: Node, secrets: bool, stream: TextIO) -> None:
-    print(as_text(tree, secrets=secrets), file=stream)
+    print(as_text(tree, secrets=secrets, hidden=_HIDDEN), file=stream)
 
 
 def _print_colored(tree: Node, secrets: bool, stream: TextIO) -> None:
@@ -82,7 +86,7 @@ def _print_colored(tree: Node, secrets: bool, stream: TextIO) -> None:
     console = Console(
         file=text, force_terminal=True, color_system="standard", no_color=False, highlight=False, width=80
     )
-    for line in lines(tree, secrets=secrets):
+    for line in lines(tree, secrets=secrets, hidden=_HIDDEN):
         # Lines are not wrapped, like plain text: the terminal wraps them, and copied lines stay whole.
         console.print(_style(line, Text()), soft_wrap=True)
     # Written as bytes, since `streams.printed` would escape the control characters of the colors.

@@ -10,7 +10,7 @@ from typing import NoReturn
 from .memory import protect_memory
 from .streams import printable, printed
 
-__all__ = ["EXIT_CODES", "Interrupted", "UsageError", "explain_error", "guarded", "note", "warn"]
+__all__ = ["EXIT_CODES", "Interrupted", "UsageError", "advice", "explain_error", "guarded", "note", "warn"]
 
 EXIT_CODES = {
     "UsageError": (2, "usage: an option, a value or a file is not valid; nothing was sent"),
@@ -39,6 +39,20 @@ EXIT_CODES = {
     "OSError": (1, "any other error, such as a full disk"),
 }
 """Exit codes by the name of an error's class or of a base class; by name, so that neither library is imported."""
+
+options: frozenset[str] = frozenset()
+"""Long options of the running program, set when it parses its arguments. A hint may name only these."""
+
+_ADVICE = {
+    "key": (
+        "--salt",
+        "--salt and --salt-file give the salts of sessions, --auth and --auth-file their authValues",
+    ),
+    "path": ("--tpm-path", "--tpm-path selects another TPM"),
+    "policy": ("--pcrs", "is --pcrs missing?"),
+    "timeout": ("--timeout", "--timeout allows more time"),
+}
+"""Option and hint for each setting that an error of the library names (`setting`)."""
 
 _program = "tpmwire"
 
@@ -109,8 +123,8 @@ def guarded(program: str, work: Callable[[], int]) -> int:
 @contextlib.contextmanager
 def _prefix_warnings(program: str) -> Iterator[None]:
     """Prefixes warnings with the name of the program."""
-    global _program  # noqa: PLW0603 - one process runs one program
-    before, _program = _program, program
+    global _program, options  # noqa: PLW0603 - one process runs one program
+    before, _program, options = _program, program, frozenset()
     try:
         yield
     finally:
@@ -131,7 +145,7 @@ def explain_error(error: Exception) -> tuple[int, str]:
     """Returns (exit code, message) for an exception."""
     found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
     if found is not None:
-        return found[0], "; ".join([_one_line(error), *getattr(error, "__notes__", ())])
+        return found[0], "; ".join([_one_line(error), *_advice(error), *getattr(error, "__notes__", ())])
     from .packages import explained  # noqa: PLC0415 - for a faulty installation only
 
     if (text := explained(error)) is not None:
@@ -157,9 +171,19 @@ def _describe_internal_error(error: Exception) -> str:
     return f"internal error: {type(error).__name__}{at}; please report it, with the output of `python3 -X dev`"
 
 
+def advice(setting: str) -> list[str]:
+    """Returns the hint about the option for a setting, if the running program has such an option."""
+    option, text = _ADVICE.get(setting, ("", ""))
+    return [text] if option in options else []
+
+
+def _advice(error: Exception) -> list[str]:
+    return advice("path" if type(error).__name__ == "DecodeError" else getattr(error, "setting", ""))
+
+
 def _one_line(error: Exception) -> str:
     if type(error).__name__ == "DecodeError":
-        return f"not a valid TPM response: {error}; check --tpm-path or TPMWIRE_TPM_PATH"
+        return f"not a valid TPM response: {error}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())

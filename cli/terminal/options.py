@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tpmwire.secret import Secret
 
+from . import messages
 from .messages import UsageError, warn
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parses the arguments into a verb's settings; options may stand between positional arguments."""
+        messages.options = messages.options or frozenset(self._all_options())
         between = any(action.nargs == "*" for action in self._get_positional_actions())
         parse = self.parse_intermixed_args if between else super().parse_args
         found = parse(args, namespace)

@@ -32,6 +32,8 @@ _LOCAL = {"device": "", "swtpm": "host=127.0.0.1", "mssim": "host=127.0.0.1"}
 class MissingDeviceError(UsageError):
     """Raised if no device file exists at the path of the TPM."""
 
+    setting = "path"
+
 
 def chosen_path(option: str | None) -> str | None:
     """Returns the TPM's path from the option, TPMWIRE_TPM_PATH or TPM2TOOLS_TCTI; None for the default device.
@@ -87,9 +89,7 @@ def find_missing_device(option: str | None) -> MissingDeviceError | None:
     try:
         os.stat(device)
     except FileNotFoundError:
-        error = MissingDeviceError(
-            f"{device} does not exist; enable the TPM 2.0 in the firmware, or choose a TPM with --tpm-path"
-        )
+        error = MissingDeviceError(f"{device} does not exist; enable the TPM 2.0 in the firmware")
         _name_variable(error, option, path)
         return error
     except (OSError, ValueError):

@@ -44,6 +44,7 @@ TOPICS = {
     "signing": "sign, presign and curl together",
     "swtpm_support": "tests/support/swtpm.py",
     "test_names": "this file",
+    "hints": "hints about options in errors",
     "verb_settings": "settings classes of the verbs",
     "rootfs": "tools/rootfs.py",
     "zipapp": "tools/zipapp.py",

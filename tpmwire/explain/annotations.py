@@ -59,7 +59,7 @@ def attach_key(tree: Node | None, session: TracedSession) -> None:
     node = Node("sessionKey", len(tree.octets), type="", text="")
     node.spec, node.secret = "Part 1 §19.6.8", True
     if not session.keys:
-        node.text = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); give the salt with --salt'
+        node.text = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); the salt is not known'
     elif len(session.keys) == 1:
         node.octets = session.keys[0].session_key.reveal()
         node.text = session.keys[0].formula

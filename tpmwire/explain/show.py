@@ -13,12 +13,12 @@ FIRST, NEXT = 8, 16
 COLUMN = 3 * FIRST + 8
 
 
-def as_text(node: Node, *, secrets: bool = True) -> str:
+def as_text(node: Node, *, secrets: bool = True, hidden: str = "not shown") -> str:
     """Returns the tree as text, one line per node: offset, bytes, name, meaning, type and section.
 
-    Every byte is shown once. Without `secrets`, only the size of a secret field is shown.
+    Every byte is shown once. Without `secrets`, only the size of a secret field is shown, and the text `hidden`.
     """
-    return "\n".join(line.text for line in lines(node, secrets=secrets))
+    return "\n".join(line.text for line in lines(node, secrets=secrets, hidden=hidden))
 
 
 class Line(NamedTuple):
@@ -47,10 +47,10 @@ class Line(NamedTuple):
         return f"{self.offset}  {self.octets:{COLUMN - 6}}{what}".rstrip()
 
 
-def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
+def lines(node: Node, *, secrets: bool = True, hidden: str = "not shown") -> Iterator[Line]:
     """Yields the lines of `as_text` split into their parts, for coloured output."""
     found: list[Line] = []
-    _collect(node if secrets else _hide_secrets(node), 0, True, found)
+    _collect(node if secrets else _hide_secrets(node, hidden), 0, True, found)
     yield from found
     if node.error:
         yield Line("", error=node.error)
@@ -85,15 +85,15 @@ def _collect(node: Node, depth: int, crossed: bool, found: list[Line]) -> None:
             found.append(Line("", error=value.error))
 
 
-def _hide_secrets(node: Node) -> Node:
+def _hide_secrets(node: Node, hidden: str) -> Node:
     """Returns a copy of the tree in which secret fields have no bytes and no meaning."""
     shown = Node(node.name, node.offset, node.octets, node.type, node.text)
     shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
-    shown.children = [] if node.secret else [_hide_secrets(child) for child in node.children]
-    shown.beside = [] if node.secret else [_hide_secrets(value) for value in node.beside]
+    shown.children = [] if node.secret else [_hide_secrets(child, hidden) for child in node.children]
+    shown.beside = [] if node.secret else [_hide_secrets(value, hidden) for value in node.beside]
     if node.secret:
         shown.octets = b""
-        shown.text = f"{node.size} bytes, not shown (--secrets shows them)" if node.size else node.text
+        shown.text = f"{node.size} bytes, {hidden}" if node.size else node.text
     return shown
 
 

@@ -140,7 +140,7 @@ def judge_hmacs(
     """
     session, sent, answer = this.session, this.sent, this.answer
     if not session.keys:
-        return Verdict(reason="not checked: the session is salted (give its salt with --salt)")
+        return Verdict(reason="not checked: the session is salted, and its salt is not known")
     policy = session.start.session_type == TPM_SE.POLICY
     if policy and session.wants_password and this.entity is not None:
         return Verdict(key=session.keys[0], auth=Secret(sent.hmac), reason="the password, in clear")
@@ -180,7 +180,7 @@ def judge_hmacs(
     if _score(found) == 0:
         if found.command is None and found.response is None:
             return Verdict(reason="not checked: the Names of the command's handles are not in the recording")
-        return Verdict(reason="not proven: no key derived from the given values fits (--salt, --auth)")
+        return Verdict(reason="not proven: no key derived from the given salts and authValues fits")
     return _with_reason(found, hashed is None)
 
 

@@ -120,7 +120,7 @@ def _response_code(rc: int) -> list[str]:
     if meaning.hint:
         lines.append(f"  {meaning.hint}")
     if (windows := windows_code(rc)) is not None:
-        lines.append(f"  {windows.name}, an error code of Windows (tpmwire explain --as windows 0x{rc:x})")
+        lines.append(f"  {windows.name}, an error code of Windows (`tpmwire explain --as windows 0x{rc:x}`)")
     elif not meaning.vendor:
         lines.append(f"  tpm2-tools: {tss2_text(rc)}")
     return lines

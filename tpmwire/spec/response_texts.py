@@ -107,12 +107,12 @@ _DESCRIPTIONS = {
 }
 
 _HINTS = {
-    TPM_RC.INITIALIZE: "start swtpm with --flags startup-clear, or reboot the machine",
+    TPM_RC.INITIALIZE: "restart the machine, or start swtpm with the flag startup-clear",
     TPM_RC.FAILURE: "a reset may help; TPM2_GetTestResult returns details",
     TPM_RC.AUTH_FAIL: "this counts toward dictionary-attack lockout",
     TPM_RC.BAD_AUTH: "check the key's or hierarchy's password",
     TPM_RC.POLICY_FAIL: "the PCR values differ from those in the key's policy, or a policy step is missing",
-    TPM_RC.AUTH_UNAVAILABLE: "the key requires its policy instead of a password: is --pcrs missing?",
+    TPM_RC.AUTH_UNAVAILABLE: "the key requires its policy instead of a password",
     TPM_RC.AUTH_TYPE: "the key's attributes forbid this authorization: without userWithAuth it requires a policy",
     TPM_RC.PCR_CHANGED: "run again",
     TPM_RC.INTEGRITY: "the key belongs to a different TPM or parent, or the owner hierarchy was cleared since",

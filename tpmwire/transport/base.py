@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import NoReturn
 
-from ..errors import DecodeError, TransportClosedError, TransportError, TransportTimeoutError
+from ..errors import DecodeError, TransportClosedError, TransportError, TransportTimeoutError, WrongPathError
 from ..wire import HEADER_SIZE, response_size
 
 __all__ = ["DescriptorTransport", "Transport"]
@@ -150,9 +150,7 @@ class DescriptorTransport(Transport):
         try:
             return response_size(header[:HEADER_SIZE])
         except DecodeError as error:
-            raise TransportError(
-                f"{self.path}: not a TPM response: {error.reason}; check the path (--tpm-path)"
-            ) from error
+            raise WrongPathError(f"{self.path}: not a TPM response: {error.reason}; check the path") from error
 
     def _read(self, deadline: float) -> bytes:
         while True:
@@ -172,7 +170,7 @@ class DescriptorTransport(Transport):
         left = deadline - time.monotonic()
         if left <= 0 or not self._ready(event, left):
             hint = f"; {self.hint}" if self.hint else ""
-            raise TransportTimeoutError(f"{self.path}: the TPM did not respond in time (--timeout){hint}")
+            raise TransportTimeoutError(f"{self.path}: the TPM did not respond in time{hint}")
 
     def _ready(self, event: int, seconds: float) -> bool:
         """Waits until the descriptor is ready, and returns whether it is ready after at most `seconds`.

@@ -6,7 +6,7 @@ import select
 import stat
 import time
 
-from ..errors import DeviceBusyError, TransportError
+from ..errors import DeviceBusyError, TransportError, WrongPathError
 from .base import DescriptorTransport
 
 __all__ = ["DeviceTransport"]
@@ -32,9 +32,7 @@ class DeviceTransport(DescriptorTransport):
             self._epoll.register(self._fd, select.EPOLLIN)
         except OSError as error:
             self.release()
-            raise TransportError(
-                f"{path} is not a TPM: the device does not support epoll; choose a TPM with --tpm-path"
-            ) from error
+            raise WrongPathError(f"{path} is not a TPM: the device does not support epoll") from error
 
     def send(self, command: bytes) -> None:
         """Sends a command. Raises TransportError or a subclass."""
@@ -54,6 +52,10 @@ class DeviceTransport(DescriptorTransport):
         return event == select.POLLIN and bool(self._epoll.poll(seconds))
 
 
+_NO_TPM = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
+"""Errors of a path without a TPM."""
+
+
 def _open_device(path: str, deadline: float) -> int:
     while True:
         try:
@@ -61,11 +63,11 @@ def _open_device(path: str, deadline: float) -> int:
             break
         except OSError as error:
             if error.errno != errno.EBUSY:
-                raise TransportError(_explain_error(path, error)) from error
+                kind = WrongPathError if error.errno in _NO_TPM else TransportError
+                raise kind(_explain_error(path, error)) from error
             if time.monotonic() >= deadline:
                 raise DeviceBusyError(
-                    f"{path} is in use by another process: /dev/tpm0 supports one user at a time; "
-                    "use /dev/tpmrm0 (--tpm-path)"
+                    f"{path} is in use by another process: /dev/tpm0 supports one user at a time; use /dev/tpmrm0"
                 ) from error
             time.sleep(0.01)
     if not stat.S_ISCHR(os.fstat(fd).st_mode):
@@ -76,11 +78,9 @@ def _open_device(path: str, deadline: float) -> int:
 
 def _explain_error(path: str, error: OSError) -> str:
     if error.errno == errno.ENOENT:
-        return f"{path} does not exist; enable the TPM 2.0 in the firmware, or choose a TPM with --tpm-path"
+        return f"{path} does not exist; enable the TPM 2.0 in the firmware"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"cannot open {path}: permission denied; add the user to its group (usually tss)"
-    if error.errno in (errno.ENODEV, errno.ENXIO):
-        return (
-            f"{path} exists, but has no TPM; enable the TPM 2.0 in the firmware, or choose a TPM with --tpm-path"
-        )
+    if error.errno in _NO_TPM:
+        return f"{path} exists, but has no TPM; enable the TPM 2.0 in the firmware"
     return f"cannot open {path}: {error.strerror}"
