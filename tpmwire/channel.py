@@ -14,7 +14,7 @@ from .keys import templates
 from .primary import WELL_KNOWN, Loaded, WellKnown, create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
-from .spec.codes import TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_SYMMETRIC
+from .spec.codes import TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_PARMS, TPM_RC_SYMMETRIC
 from .spec.constants import TPM_ALG, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF
 from .tpm import Tpm
@@ -182,7 +182,7 @@ class _Search(NamedTuple):
             try:
                 found = _make(self.tpm, place, self.passwords)
             except TpmError as error:
-                if error.parameter is not None:
+                if error.parameter is not None or error.code == TPM_RC_PARMS:
                     continue  # the TPM does not support this template
                 if error.code != TPM_RC_BAD_AUTH and error.handle is None:
                     raise
@@ -255,7 +255,7 @@ def _read_salt_key(tpm: Tpm, handle: int) -> Loaded | None:
         if error.code == TPM_RC_HANDLE:
             return None
         raise
-    asymmetric = found.public.type in (TPM_ALG.RSA, TPM_ALG.ECC)
+    asymmetric = found.public.type in (TPM_ALG.RSA, TPM_ALG.ECC, TPM_ALG.MLKEM)
     return found if asymmetric and found.public.object_attributes & TPMA_OBJECT.DECRYPT else None
 
 

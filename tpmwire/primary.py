@@ -1,6 +1,7 @@
 """Primary keys created from a template, and public areas read from the TPM."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from .crypto.formulas import name_of
@@ -9,7 +10,7 @@ from .keys import templates
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Use
 from .spec.codes import NO_ECC
-from .spec.constants import TPM_RH
+from .spec.constants import TPM_MLKEM, TPM_RH
 from .spec.structures import TPMS_SENSITIVE_CREATE, TPMT_PUBLIC
 from .tpm import Tpm
 
@@ -44,6 +45,8 @@ WELL_KNOWN = {
     "h2": WellKnown(TPM_RH.OWNER, templates.h2_primary, None),
     "srk-rsa": WellKnown(TPM_RH.OWNER, templates.srk_rsa, 0x81000001),
     "h1": WellKnown(TPM_RH.OWNER, templates.h1_primary, None),
+    "ek-mlkem": WellKnown(TPM_RH.ENDORSEMENT, templates.ek_mlkem, None),
+    "ek-mlkem1024": WellKnown(TPM_RH.ENDORSEMENT, partial(templates.ek_mlkem, TPM_MLKEM.MLKEM_1024), None),
 }
 """In the order of the search for a pinned Name: the RSA endorsement key is the usual one, then the fast ones."""
 

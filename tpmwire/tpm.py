@@ -12,7 +12,7 @@ from .errors import SessionError, TpmError, TpmwireError, TransportError
 from .exchange import Exchange
 from .record import Record
 from .sessions import Password, Session, SessionStart, Use
-from .spec.codes import AGAIN, tpm_code
+from .spec.codes import AGAIN, TPM_RC_HANDLE, tpm_code
 from .spec.command import Answered, Command, role_of
 from .spec.constants import TPM_HT, TPMA_SESSION
 from .transport import Transport, open_transport
@@ -211,7 +211,12 @@ class Tpm:
         """Removes a transient object or session from the TPM (TPM2_FlushContext)."""
         from .spec.commands.context import FlushContext  # late: a run with a persistent key flushes nothing
 
-        self.execute(FlushContext(handle))
+        try:
+            self.execute(FlushContext(handle))
+        except TpmError as error:
+            if error.code == TPM_RC_HANDLE:  # the TPM has already flushed it
+                self._forget(handle)
+            raise
 
     def flush_opened(self) -> None:
         """Flushes every object and session that this Tpm opened and that the TPM still has."""

@@ -31,7 +31,7 @@ def leaves(
     if isinstance(wire, Select):
         wire = wire.member(context or {})
     if isinstance(wire, Versioned):
-        wire = wire.newer if value is None or isinstance(value, bytes) else wire.older
+        wire = wire.member_for(value)
     if isinstance(value, Encrypted) or (isinstance(wire, Sized) and not isinstance(wire, SizedRecord)):
         yield Leaf((*path, "size"), len(value))
         if value:

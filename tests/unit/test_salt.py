@@ -225,7 +225,7 @@ KEYED_HASH = TPMS_KEYEDHASH_PARMS(TPMT_KEYEDHASH_SCHEME(TPM_ALG.NULL))
         (ecc_public(TPM_ECC(0x77), GX, GY), "0x77"),
         (
             TPMT_PUBLIC(TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, TPMA_OBJECT.DECRYPT, b"", KEYED_HASH, b""),
-            "not an RSA or ECC key",
+            "not an RSA, ECC or ML-KEM key",
         ),
     ],
 )

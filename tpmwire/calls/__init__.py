@@ -50,6 +50,7 @@ from .storage import (
     nv_write_lock,
 )
 from .transfer import duplicate, import_private, import_wrapped, private_key
+from .version_185 import decapsulate, encapsulate, sign_digest, sign_sequence, verify_digest, verify_sequence
 
 __all__ = [
     "NOBODY",
@@ -60,10 +61,12 @@ __all__ = [
     "commands",
     "create",
     "create_primary",
+    "decapsulate",
     "decrypt",
     "duplicate",
     "ecdh",
     "ecdh_ephemeral",
+    "encapsulate",
     "encrypt",
     "evict",
     "hash",
@@ -103,7 +106,11 @@ __all__ = [
     "save_context",
     "seal",
     "sign",
+    "sign_digest",
     "sign_message",
+    "sign_sequence",
     "unseal",
     "verify",
+    "verify_digest",
+    "verify_sequence",
 ]

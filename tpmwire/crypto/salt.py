@@ -1,19 +1,28 @@
 """Encrypts a secret to a TPM's key: the salt of a session, or the seed of a duplicate.
 
-TPM 2.0 Part 1, Annex B.10 for RSA keys and Annex C.6.1 for ECC keys. docs/security.md has the measurements behind
+TPM 2.0 Part 1, Annex B.10 for RSA keys, Annex C.6.1 for ECC keys and, since version 1.85, §47.4 for ML-KEM keys.
+docs/security.md has the measurements behind
 the choice of arithmetic. A process that does not load `cryptography` for other reasons is faster without it.
 """
 
 import sys
+from typing import Any
 
 from ..errors import EncodeError, SessionError
 from ..secret import Secret
 from ..spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
-from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMS_SCHEME_HASH, TPMT_PUBLIC
-from .formulas import digest_size, hash_name, kdfe, random_bytes
+from ..spec.structures import (
+    TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
+    TPMS_MLKEM_PARMS,
+    TPMS_RSA_PARMS,
+    TPMS_SCHEME_HASH,
+    TPMT_PUBLIC,
+)
+from .formulas import digest_size, hash_name, kdfa, kdfe, random_bytes
 from .pure.curves import P256, P384, P521, Curve, Point
 
-__all__ = ["LEAST_RSA_BITS", "seal_secret"]
+__all__ = ["LEAST_RSA_BITS", "encapsulate_secret", "seal_secret", "secret_of_kem"]
 
 LEAST_RSA_BITS = 2048
 """A shorter modulus does not protect today's recordings."""
@@ -24,9 +33,10 @@ CURVES = {TPM_ECC.NIST_P256: P256, TPM_ECC.NIST_P384: P384, TPM_ECC.NIST_P521: P
 def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, bytes]:
     """Returns a new secret, and the secret encrypted to the key `public` (as in TPM2B_ENCRYPTED_SECRET).
 
-    `label`, without its final zero, is SECRET for a session, DUPLICATE for a duplicate or an import. The secret
-    has the size of the key's nameAlg digest. Raises EncodeError for a key that cannot decrypt a secret. Raises
-    SessionError for a weak key, which an attacker who impersonates the TPM could have chosen.
+    `label`, without its final zero, is SECRET for a session, DUPLICATE for a duplicate or an import, and IDENTITY
+    for a credential. The secret has the size of the key's nameAlg digest. Raises EncodeError for a key that cannot
+    decrypt a secret. Raises SessionError for a weak key, which an attacker who impersonates the TPM could have
+    chosen.
     """
     if not public.object_attributes & TPMA_OBJECT.DECRYPT:
         raise EncodeError("the key for the salt is not a decryption key; use a storage or endorsement key")
@@ -34,7 +44,9 @@ def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, 
         return _create_rsa_salt(public, public.parameters, public.unique, label)
     if isinstance(public.parameters, TPMS_ECC_PARMS) and isinstance(public.unique, TPMS_ECC_POINT):
         return _for_ecc(public, public.parameters, public.unique, label)
-    raise EncodeError("the key for the salt is not an RSA or ECC key; use a storage or endorsement key")
+    if isinstance(public.parameters, TPMS_MLKEM_PARMS) and isinstance(public.unique, bytes):
+        return _for_mlkem(public, public.unique, label)
+    raise EncodeError("the key for the salt is not an RSA, ECC or ML-KEM key; use a storage or endorsement key")
 
 
 def _create_rsa_salt(
@@ -84,6 +96,60 @@ def _for_ecc(
         8 * size,
     )
     return Secret(secret), TPMS_ECC_POINT(x.to_bytes(curve.size, "big"), y.to_bytes(curve.size, "big")).build()
+
+
+def _for_mlkem(public: TPMT_PUBLIC, unique: bytes, label: bytes) -> tuple[Secret, bytes]:
+    try:
+        shared, ciphertext = encapsulate_secret(unique)
+    except ValueError as error:
+        raise SessionError(f"the ML-KEM key for the salt is unsound: {error}; do not trust this TPM") from None
+    return secret_of_kem(public, label, shared, ciphertext), ciphertext
+
+
+def secret_of_kem(public: TPMT_PUBLIC, label: bytes, shared: Secret, ciphertext: bytes) -> Secret:
+    """Returns the secret that a key derives from an ML-KEM shared secret (Part 1, §47.4).
+
+    `public` is the key's public area, `label` as in `seal_secret`.
+    """
+    assert isinstance(public.unique, bytes)
+    bits = 8 * digest_size(public.name_alg)
+    return Secret(kdfa(public.name_alg, shared.reveal(), label, ciphertext, public.unique, bits))
+
+
+def encapsulate_secret(public_key: bytes) -> tuple[Secret, bytes]:
+    """Returns a new ML-KEM shared secret, and its ciphertext for the key (FIPS 203, §7.2).
+
+    The key's size selects ML-KEM-512, 768 or 1024. The computation in Python takes 3 to 5 ms. If `cryptography` 47
+    or later is already loaded, it computes ML-KEM-768 and 1024. Raises ValueError for a key that is not valid.
+    """
+    shared, ciphertext = _encapsulate_by_cryptography(public_key) or _encapsulate_in_python(public_key)
+    return Secret(shared), ciphertext
+
+
+def _encapsulate_in_python(public_key: bytes) -> tuple[bytes, bytes]:
+    """Implements `encapsulate_secret` with Python's integers."""
+    from .pure.mlkem import encapsulate_in_python  # late: only ML-KEM keys need it
+
+    return encapsulate_in_python(public_key)
+
+
+def _encapsulate_by_cryptography(public_key: bytes) -> tuple[bytes, bytes] | None:
+    """Implements `encapsulate_secret` with `cryptography`. Returns None if it is not loaded or too old."""
+    if "cryptography.hazmat" not in sys.modules:
+        return None
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm  # late, as the next line: slow, and optional
+        from cryptography.hazmat.primitives.asymmetric import mlkem
+    except ImportError:
+        return None
+    kinds: dict[int, Any] = {1184: mlkem.MLKEM768PublicKey, 1568: mlkem.MLKEM1024PublicKey}
+    if (kind := kinds.get(len(public_key))) is None:
+        return None
+    try:
+        shared, ciphertext = kind.from_public_bytes(public_key).encapsulate()
+    except UnsupportedAlgorithm:  # built with an older OpenSSL
+        return None
+    return shared, ciphertext
 
 
 def agree(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:

@@ -178,7 +178,8 @@ def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
     for selector, member in members.items():
         wire, before = wire_of(member), ""
         if isinstance(wire, Versioned):
-            wire, before = wire.newer, f"{type_name(wire.older)} in earlier versions"
+            older = type_name(wire.older)
+            wire, before = wire.newer, f"{older} in earlier versions" if older else ""
         name = f"{type(selector).__name__}_{selector.name}" if isinstance(selector, IntEnum) else f"{selector}"
         notes = ", ".join(filter(None, [_shape(wire), before]))
         rows.append((name, type_name(wire) or "nothing", notes))

@@ -2,17 +2,24 @@
 
 A name has up to three parts: the type with its size, the scheme with its hash, and the symmetric algorithm with
 which a storage key protects its children. Attributes are names joined by `|`, as `tpm2_create -a` reads them.
+
+tpm2-tools has no names for the keys of TPM 2.0 Library 1.85. They are `mldsa65`, `mldsa65:extmu` (which signs an
+external Mu), `hashmldsa65:sha256`, `mlkem768` and `mlkem768:null:aes256cfb`.
 """
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import EncodeError
-from ..spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
+from ..spec.constants import TPM_ALG, TPM_ECC, TPM_MLDSA, TPM_MLKEM, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
+    TPMS_HASH_MLDSA_PARMS,
     TPMS_KEYEDHASH_PARMS,
+    TPMS_MLDSA_PARMS,
+    TPMS_MLKEM_PARMS,
     TPMS_RSA_PARMS,
     TPMS_SCHEME_ECDAA,
     TPMS_SCHEME_HASH,
@@ -83,6 +90,9 @@ _CURVES = {
     "521": TPM_ECC.NIST_P521,
     "_sm2": TPM_ECC.SM2_P256,
 }
+_KEM_SETS = {"512": TPM_MLKEM.MLKEM_512, "768": TPM_MLKEM.MLKEM_768, "1024": TPM_MLKEM.MLKEM_1024}
+_DSA_SETS = {"44": TPM_MLDSA.MLDSA_44, "65": TPM_MLDSA.MLDSA_65, "87": TPM_MLDSA.MLDSA_87}
+_ML_SETS: dict[str, Mapping[str, int]] = {"mlkem": _KEM_SETS, "mldsa": _DSA_SETS, "hashmldsa": _DSA_SETS}
 _CURVE_HASHES = {TPM_ECC.NIST_P384: TPM_ALG.SHA384, TPM_ECC.NIST_P521: TPM_ALG.SHA512}
 _SIGNING = {
     "rsa": {"rsassa": TPM_ALG.RSASSA, "rsapss": TPM_ALG.RSAPSS},
@@ -96,7 +106,7 @@ _SIGNING = {
 _DECRYPTION = {"rsa": {"oaep": TPM_ALG.OAEP, "rsaes": TPM_ALG.RSAES}, "ecc": {"ecdh": TPM_ALG.ECDH}}
 _CIPHERS = {"aes": TPM_ALG.AES, "camellia": TPM_ALG.CAMELLIA, "sm4": TPM_ALG.SM4}
 _MODES = {mode.name.lower(): mode for mode in (TPM_ALG.CTR, TPM_ALG.OFB, TPM_ALG.CBC, TPM_ALG.CFB, TPM_ALG.ECB)}
-_EXAMPLES = "use a name of tpm2-tools, such as rsa2048, ecc384:ecdsa-sha384, aes128cfb, hmac or keyedhash"
+_EXAMPLES = "use a name of tpm2-tools, such as rsa2048, ecc384:ecdsa-sha384, aes128cfb, hmac or mldsa65"
 
 
 class TemplateName(NamedTuple):
@@ -112,16 +122,17 @@ class TemplateName(NamedTuple):
     def purpose(self) -> TPMA_OBJECT:
         """Returns those of the attributes SIGN_ENCRYPT and DECRYPT that the scheme allows."""
         word = re.split(r"[-\d]", self.scheme)[0]
-        if self.kind == "hmac" or word in _SIGNING.get(self.kind, {}):
+        if self.kind in ("hmac", "mldsa", "hashmldsa") or word in _SIGNING.get(self.kind, {}):
             return TPMA_OBJECT.SIGN_ENCRYPT
-        if self.kind == "xor" or word in _DECRYPTION.get(self.kind, {}):
+        if self.kind in ("xor", "mlkem") or word in _DECRYPTION.get(self.kind, {}):
             return TPMA_OBJECT.DECRYPT
         return _BOTH
 
     @property
     def has_scheme(self) -> bool:
         """Returns whether the key has a scheme, so that it cannot be a storage key."""
-        return self.kind in ("hmac", "keyedhash") or (self.kind in _SIGNING and self.scheme not in ("", "null"))
+        stated = self.kind in _SIGNING and self.scheme not in ("", "null")
+        return stated or self.kind in ("hmac", "keyedhash", "mldsa", "hashmldsa")
 
     def with_signing_scheme(self) -> "TemplateName":
         """Returns a name with the usual signing scheme of the key's type, unless the name states a scheme."""
@@ -153,6 +164,8 @@ class TemplateName(NamedTuple):
         """
         if self.kind in _SIGNING:
             return self._build_asymmetric(attributes, policy, name_alg)
+        if self.kind in _ML_SETS:
+            return self._build_ml(attributes, policy, name_alg)
         if self.symmetric or (self.scheme and self.kind not in ("hmac", "xor")):
             raise _invalid(self.name)
         if self.kind in _CIPHERS:
@@ -183,6 +196,27 @@ class TemplateName(NamedTuple):
         ecc = TPMS_ECC_PARMS(cipher, TPMT_ECC_SCHEME(alg, details), curve, no_kdf)
         return TPMT_PUBLIC(TPM_ALG.ECC, name_alg, attributes, policy, ecc, TPMS_ECC_POINT(b"", b""))
 
+    def _build_ml(self, attributes: TPMA_OBJECT, policy: bytes, name_alg: TPM_ALG) -> TPMT_PUBLIC:
+        parms: TPMS_MLKEM_PARMS | TPMS_MLDSA_PARMS | TPMS_HASH_MLDSA_PARMS
+        if self.kind == "mlkem":
+            storage = attributes & TPMA_OBJECT.RESTRICTED
+            cipher = _cipher(self.symmetric or ("aes256cfb" if storage else "null"))
+            found, parms = TPM_ALG.MLKEM, TPMS_MLKEM_PARMS(cipher, _KEM_SETS[self.size or "768"])
+            if self.scheme not in ("", "null"):
+                raise _invalid(self.name)
+        elif self.kind == "mldsa":
+            found, parms = TPM_ALG.MLDSA, TPMS_MLDSA_PARMS(_DSA_SETS[self.size or "65"], self.scheme == "extmu")
+            if self.scheme not in ("", "extmu", "null") or self.symmetric not in ("", "null"):
+                raise _invalid(self.name)
+        else:
+            hash_alg = parse_hash(self.scheme or "sha256")
+            found, parms = TPM_ALG.HASH_MLDSA, TPMS_HASH_MLDSA_PARMS(_DSA_SETS[self.size or "65"], hash_alg)
+            if self.symmetric not in ("", "null"):
+                raise _invalid(self.name)
+        if attributes & _BOTH & ~self.purpose:
+            raise EncodeError(f"{self.name!r} does not allow the attribute {(_BOTH & ~self.purpose).described()}")
+        return TPMT_PUBLIC(found, name_alg, attributes, policy, parms, b"")
+
     def _asymmetric_scheme(self) -> tuple[TPM_ALG, TPMS_SCHEME_HASH | TPMS_SCHEME_ECDAA | None]:
         if self.scheme in ("", "null"):
             return TPM_ALG.NULL, None
@@ -203,13 +237,14 @@ class TemplateName(NamedTuple):
 def parse_name(name: str) -> TemplateName:
     """Splits a template's name into its parts. Raises EncodeError for an unknown type or size."""
     parts = [part.strip().lower() for part in name.split(":")]
-    match = re.fullmatch(r"(rsa|ecc|aes|camellia|sm4|hmac|xor|keyedhash)(\w*)", parts[0])
+    match = re.fullmatch(r"(rsa|ecc|aes|camellia|sm4|hmac|xor|keyedhash|mlkem|mldsa|hashmldsa)(\w*)", parts[0])
     if match is None or len(parts) > 3 or "" in parts:
         raise _invalid(name)
     kind, size = match.groups()
     if kind == "ecc":
         size = size.removeprefix("_nist_p")
-    sizes = {"rsa": ("", "1024", "2048", "3072", "4096"), "ecc": ("", *_CURVES)}
+    sizes: dict[str, tuple[str, ...]] = {"rsa": ("", "1024", "2048", "3072", "4096"), "ecc": ("", *_CURVES)}
+    sizes |= {family: ("", *known.keys()) for family, known in _ML_SETS.items()}
     if kind not in _CIPHERS and size not in sizes.get(kind, ("",)):
         raise _invalid(name)
     scheme, symmetric = [*parts[1:], "", ""][:2]
@@ -281,7 +316,7 @@ def parse_template(
 def signing(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
     """Returns the template of a signing key.
 
-    `algorithm` is a name such as `ecc384`, `rsa3072` or `rsa2048:rsapss-sha256`. Without a scheme in the name,
+    `algorithm` is a name such as `ecc384`, `rsa2048:rsapss-sha256` or `mldsa65`. Without a scheme in the name,
     each signature may have any scheme and hash. Raises EncodeError.
     """
     return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=_NONE)
@@ -296,7 +331,7 @@ def attestation(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TP
 
 
 def decryption(algorithm: str = "rsa2048", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
-    """Returns the template of a key for RSA decryption, for ECDH (`ecc`) or for a cipher (`aes128cfb`).
+    """Returns the template of a key for RSA decryption, ECDH (`ecc`), ML-KEM (`mlkem768`) or AES (`aes128cfb`).
 
     Without a scheme in the name, each decryption may have any padding. Raises EncodeError.
     """

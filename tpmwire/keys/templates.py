@@ -9,11 +9,13 @@ templates are functions, so that a run creates only the templates that it needs.
 
 from typing import TYPE_CHECKING
 
-from ..spec.constants import TPM_ALG, TPM_ECC, TPM_HT, TPMA_OBJECT
+from ..spec.constants import TPM_ALG, TPM_ECC, TPM_HT, TPM_MLDSA, TPM_MLKEM, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
     TPMS_KEYEDHASH_PARMS,
+    TPMS_MLDSA_PARMS,
+    TPMS_MLKEM_PARMS,
     TPMS_RSA_PARMS,
     TPMS_SCHEME_HASH,
     TPMT_ECC_SCHEME,
@@ -32,6 +34,8 @@ __all__ = [
     "attestation",
     "decryption",
     "ek_ecc",
+    "ek_mldsa",
+    "ek_mlkem",
     "ek_rsa",
     "h1_primary",
     "h2_primary",
@@ -58,6 +62,20 @@ _ENDORSEMENT = _PRIMARY | TPMA_OBJECT.ADMIN_WITH_POLICY
 
 # The digest of PolicySecret(TPM_RH_ENDORSEMENT) in SHA-256: PolicyA of the EK profile, B.6.2.
 _EK_POLICY = bytes.fromhex("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa")
+
+# PolicyB of the EK profile for the hash of each ML-KEM and ML-DSA parameter set: PolicyA or an authorized policy.
+_EK_POLICIES = {
+    1: (TPM_ALG.SHA256, "ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0"),
+    2: (
+        TPM_ALG.SHA384,
+        "b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12",
+    ),
+    3: (
+        TPM_ALG.SHA512,
+        "b8221ca69e8550a4914de3faa6a18c072cc01208073a928d5d66d59ef79e49a4"
+        "29c41a6b269571d57edb25fbdb1838425608b413cd616a5f6db5b6071af99bea",
+    ),
+}
 
 
 def _aes128() -> TPMT_SYM_DEF_OBJECT:
@@ -133,6 +151,22 @@ def ek_ecc() -> TPMT_PUBLIC:
     The key is usually at 0x81010002.
     """
     return _ecc(_ENDORSEMENT, _EK_POLICY, 32)
+
+
+def ek_mlkem(parameter_set: TPM_MLKEM = TPM_MLKEM.MLKEM_768) -> TPMT_PUBLIC:
+    """Returns the template of an ML-KEM endorsement key (TCG EK Credential Profile 2.7, H-26 to H-28)."""
+    name_alg, policy = _EK_POLICIES[parameter_set]
+    parameters = TPMS_MLKEM_PARMS(TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 256, TPM_ALG.CFB), parameter_set)
+    return TPMT_PUBLIC(TPM_ALG.MLKEM, name_alg, _ENDORSEMENT, bytes.fromhex(policy), parameters, b"")
+
+
+def ek_mldsa(parameter_set: TPM_MLDSA = TPM_MLDSA.MLDSA_65) -> TPMT_PUBLIC:
+    """Returns the template of an ML-DSA endorsement key, which signs (EK Credential Profile 2.7, H-32 to H-34)."""
+    name_alg, policy = _EK_POLICIES[parameter_set]
+    attributes = (_ENDORSEMENT & ~TPMA_OBJECT.DECRYPT) | TPMA_OBJECT.SIGN_ENCRYPT
+    return TPMT_PUBLIC(
+        TPM_ALG.MLDSA, name_alg, attributes, bytes.fromhex(policy), TPMS_MLDSA_PARMS(parameter_set), b""
+    )
 
 
 def hmac_key(

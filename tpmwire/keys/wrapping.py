@@ -19,6 +19,7 @@ from ..spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
     TPMS_KEYEDHASH_PARMS,
+    TPMS_MLKEM_PARMS,
     TPMS_RSA_PARMS,
     TPMS_SCHEME_HASH,
     TPMT_ECC_SCHEME,
@@ -177,7 +178,9 @@ def _storage_bits(parent: TPMT_PUBLIC) -> int:
     """Returns the size, in bits, of a parent's symmetric key, which protects the parent's children."""
     wanted = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
     parameters = parent.parameters
-    if parent.object_attributes & wanted != wanted or not isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS)):
+    if parent.object_attributes & wanted != wanted or not isinstance(
+        parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS, TPMS_MLKEM_PARMS)
+    ):
         raise EncodeError("this key cannot be a parent; expected the public area of a storage or endorsement key")
     symmetric = parameters.symmetric
     if symmetric.algorithm != TPM_ALG.AES or symmetric.mode != TPM_ALG.CFB or not symmetric.key_bits:

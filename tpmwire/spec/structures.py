@@ -167,7 +167,8 @@ class TPMT_TK_CREATION(Record):
 TPMU_TK_VERIFIED_META = {
     TPM_ST.VERIFIED: EMPTY,
     TPM_ST.MESSAGE_VERIFIED: EMPTY,
-    TPM_ST.DIGEST_VERIFIED: TPM_ALG_ID,
+    # wolfTPM 4 has no metadata in a NULL ticket.
+    TPM_ST.DIGEST_VERIFIED: Versioned(frozenset((0,)), EMPTY, TPM_ALG_ID),
 }
 
 

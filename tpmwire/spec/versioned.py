@@ -3,16 +3,16 @@
 import io
 from typing import IO, Any
 
-from ..wires import Wire, wire_of
+from ..wires import Empty, Wire, wire_of
 
 __all__ = ["Versioned"]
 
 
 class Versioned(Wire):
-    """A value whose layout changed in a version of the standard.
+    """A value that has one of two layouts.
 
-    The value has the layout `older` if its first two bytes are a number in `marks`, else the layout `newer`.
-    `older` is a record class.
+    The value has the layout `older` if its first two bytes are a number in `marks`, else the layout `newer`. One
+    of the two is empty, or `older` is a record class and `newer` is not.
     """
 
     def __init__(self, marks: frozenset[int], older: Any, newer: Any) -> None:
@@ -32,5 +32,10 @@ class Versioned(Wire):
         return self.member(stream)._parse(stream, context, path)
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        wire = self.newer if obj is None or isinstance(obj, bytes) else self.older
-        return wire._build(obj, stream, context, path)
+        return self.member_for(obj)._build(obj, stream, context, path)
+
+    def member_for(self, obj: Any) -> Any:
+        """Returns the construct that builds a value."""
+        if obj is None:
+            return self.newer if isinstance(self.newer, Empty) else self.older
+        return self.newer if isinstance(self.older, Empty) or isinstance(obj, bytes) else self.older

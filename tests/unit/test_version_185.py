@@ -1,0 +1,171 @@
+"""TPM 2.0 Library 1.85, as wolfTPM's server speaks it (fixtures/captures/tpm185.jsonl)."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import mldsa, mlkem
+from dilithium_py.ml_dsa import HASH_ML_DSA_87_WITH_SHA512
+
+from tests.unit.test_wire_recorded import leaves
+from tpmwire import Tpm, calls
+from tpmwire.crypto.aes import cfb
+from tpmwire.crypto.formulas import digest_size, hmac_digest, kdfa
+from tpmwire.crypto.salt import secret_of_kem
+from tpmwire.explain import Node, as_text, explain_command, explain_response
+from tpmwire.explain.recording import explain_recording
+from tpmwire.keys import templates
+from tpmwire.primary import create_primary
+from tpmwire.secret import Secret
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_MLDSA, TPM_MLKEM, TPM_RH
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.transport import Transport
+from tpmwire.wire import parse_command, parse_response
+
+ROOT = Path(__file__).parents[2]
+LINES = [json.loads(line) for line in (ROOT / "fixtures/captures/tpm185.jsonl").read_text().splitlines()]
+PAIRS = [(bytes.fromhex(line["command"]), bytes.fromhex(line["response"])) for line in LINES]
+
+
+def of(code: TPM_CC, note: str = "") -> Iterator[tuple[Any, Any, dict[str, bytes]]]:
+    """Command, response and facts of each successful exchange with this code, in the lines with this note."""
+    for line, (sent, received) in zip(LINES, PAIRS, strict=True):
+        if int.from_bytes(sent[6:10], "big") == code and not received[9] and note in line["note"]:
+            facts = {k: bytes.fromhex(v) for k, v in line.items() if k not in ("note", "command", "response")}
+            command = parse_command(sent)
+            yield command.command, parse_response(received, command).response, facts
+
+
+class Replay(Transport):
+    """A TPM that has the recorded response for each recorded command, and no other."""
+
+    def __init__(self) -> None:
+        self.timeout = 5.0
+        self.path = "replay"
+        self.answers: dict[bytes, list[bytes]] = {}
+        for command, response in PAIRS:
+            self.answers.setdefault(command, []).append(response)
+
+    def transceive(self, command: bytes) -> bytes:
+        found = self.answers[command]
+        return found.pop(0) if len(found) > 1 else found[0]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=range(len(PAIRS)))
+def test_parsed_rebuilt_and_explained(pair: tuple[bytes, bytes]) -> None:
+    command, response = pair
+    sent = parse_command(command)
+    assert not isinstance(sent.command, bytes)
+    assert sent.build() == command
+    assert parse_response(response, sent).build() == response
+    for tree, data in ((explain_command(command), command), (explain_response(response, command), response)):
+        assert not tree.error
+        assert leaves(tree) == data
+        assert "unknown" not in as_text(tree)
+
+
+def test_every_new_command_was_recorded() -> None:
+    seen = {int.from_bytes(command[6:10], "big") for command, _ in PAIRS}
+    assert {code for code in TPM_CC if 0x1A3 <= code <= 0x1AA} <= seen
+
+
+def test_salted_sessions_open() -> None:
+    """With the salts, each HMAC is valid, and the shared secrets of TPM2_Encapsulate are decrypted."""
+    salts = [Secret(facts["salt"]) for _, _, facts in of(TPM_CC.StartAuthSession)]
+    assert [len(salt.reveal()) for salt in salts] == [32, 48, 64]
+    trees = explain_recording(PAIRS, salts).trees
+    secrets = [facts["secret"] for _, _, facts in of(TPM_CC.Encapsulate)]
+    assert len(secrets) == 3
+    assert {*secrets} <= decrypted(trees)
+    assert not decrypted(explain_recording(PAIRS).trees)
+    # Per session: three commands and three responses.
+    assert sum("holds with sessionKey" in as_text(tree) for tree in trees) == 18
+
+
+def decrypted(trees: Iterable[Node]) -> set[bytes]:
+    """The contents of all shared secrets that were decrypted."""
+    found = set()
+    for tree in trees:
+        found |= {node.octets[2:] for node in tree.beside if node.name == "sharedSecret"}
+        found |= decrypted(tree.children)
+    return found
+
+
+def test_secrets_of_ciphertexts() -> None:
+    """The TPM's results of TPM2_Decapsulate in cleartext are the secrets that TPM2_Encapsulate encrypted."""
+    secrets = {facts["secret"] for _, _, facts in of(TPM_CC.Encapsulate)}
+    clear = {response.shared_secret for _, response, facts in of(TPM_CC.Decapsulate) if not facts}
+    assert secrets == clear
+
+
+def test_endorsement_templates() -> None:
+    created = [command.in_public for command, _, _ in of(TPM_CC.CreatePrimary, "endorsement")]
+    kinds = [TPM_MLKEM.MLKEM_512, TPM_MLKEM.MLKEM_768, TPM_MLKEM.MLKEM_1024]
+    assert created[::2] == [templates.ek_mlkem(kind) for kind in kinds]
+    signing = templates.ek_mldsa(TPM_MLDSA.MLDSA_87)
+    assert (signing.name_alg, signing.object_attributes) == (TPM_ALG.SHA512, 0x500B2)
+
+
+def test_calls_send_the_recorded_commands() -> None:
+    """A program's calls, replayed: the same bytes, and the values in the recorded responses."""
+    with Tpm(Replay()) as tpm:
+        for name in ("mldsa44", "mldsa65", "hashmldsa87:sha512"):
+            key = create_primary(tpm, TPM_RH.OWNER, templates.signing(name))
+            signature = calls.sign_sequence(tpm, key, b"message", context=b"context")
+            assert calls.verify_sequence(tpm, key, b"message", signature, context=b"context")
+            assert not calls.verify_sequence(tpm, key, b"another message", signature, context=b"context")
+            if name.startswith("hash"):
+                digest = hashlib.sha512(b"message").digest()
+                signed = calls.sign_digest(tpm, key, digest, context=b"context")
+                assert calls.verify_digest(tpm, key.public, digest, signed, context=b"context")
+            tpm.flush(key.handle)
+
+
+def created(name: str) -> TPMT_PUBLIC:
+    template = templates.signing(name)
+    return next(
+        response.out_public for command, response, _ in of(TPM_CC.CreatePrimary) if command.in_public == template
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("mldsa44", mldsa.MLDSA44PublicKey), ("mldsa65", mldsa.MLDSA65PublicKey)]
+)
+def test_signatures_verified_by_cryptography(name: str, kind: Any) -> None:
+    ((_, response, facts),) = of(TPM_CC.SignSequenceComplete, f"signatures of {name}")
+    key = kind.from_public_bytes(created(name).unique)
+    key.verify(response.signature.signature, facts["message"], facts["context"])
+
+
+def test_signatures_verified_by_dilithium_py() -> None:
+    public = created("hashmldsa87:sha512").unique
+    note = "signatures of hashmldsa87"
+    signatures = [*of(TPM_CC.SignSequenceComplete, note), *of(TPM_CC.SignDigest, note)]
+    assert len(signatures) == 2
+    for _, response, facts in signatures:
+        value = response.signature.signature
+        assert value.hash == TPM_ALG.SHA512
+        assert HASH_ML_DSA_87_WITH_SHA512.verify(public, facts["message"], value.signature, ctx=facts["context"])
+
+
+def test_credential_opened_on_the_host() -> None:
+    """MakeCredential for an ML-KEM key: KDFa with IDENTITY, then STORAGE and INTEGRITY as ever (Part 1, §24)."""
+    ((command, response, facts),) = of(TPM_CC.MakeCredential)
+    key = mlkem.MLKEM768PrivateKey.from_seed_bytes(facts["seed"])
+    unique = key.public_key().public_bytes_raw()
+    public = templates.storage("mlkem768:null:aes128cfb").replace(unique=unique)
+    shared = Secret(key.decapsulate(response.secret))
+    seed = secret_of_kem(public, b"IDENTITY", shared, response.secret).reveal()
+    blob = response.credential_blob
+    size = int.from_bytes(blob[:2], "big")
+    integrity, encrypted = blob[2 : 2 + size], blob[2 + size :]
+    hmac_key = kdfa(TPM_ALG.SHA256, seed, b"INTEGRITY", b"", b"", 8 * digest_size(TPM_ALG.SHA256))
+    assert hmac_digest(TPM_ALG.SHA256, hmac_key, encrypted, command.object_name) == integrity
+    cipher_key = kdfa(TPM_ALG.SHA256, seed, b"STORAGE", command.object_name, b"", 128)
+    assert cfb(cipher_key, bytes(16), encrypted, False)[2:] == b"the credential"
