@@ -5,7 +5,7 @@ checker, with a `construct.Construct` that parses and builds the field (see `wir
 
     class TPMT_HA(Record):
         hash_alg: TPMI_ALG_HASH
-        digest: Annotated[bytes | None, select("hash_alg", TPMU_HA)]
+        digest: Annotated[OneOf[bytes | None], select("hash_alg", TPMU_HA)]
 
 Everything else is derived from the declaration: `parse`, `build`, equality, a repr that hides secrets, the
 explanation of each byte, the fuzzer's strategies. The construct of a class is created at first use, so
@@ -14,13 +14,27 @@ that declaring a hundred structures costs only a few milliseconds.
 
 import io
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Self, dataclass_transform, get_args, get_origin
+from typing import (
+    IO,
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Self,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    overload,
+)
 
 from .constructs import construct
 from .errors import DecodeError, EncodeError
 from .wires import Declaration, Wire, nothing_left, size_of_next, wire_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from inspect import Signature  # for type checkers only
 
     class _Construct:
@@ -29,10 +43,63 @@ if TYPE_CHECKING:
         construct has no types. With construct's own base class, a type checker would accept any attribute.
         """
 
+    M = TypeVar("M")
+
+    class OneOf(Generic[M]):
+        """A field with one of several types, such as a union. Its value is checked when a record is created.
+
+        Reading returns Any: the selector decides which member the field has, and a type checker cannot know it.
+        """
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> Self: ...
+        @overload
+        def __get__(self, instance: object, owner: Any) -> Any: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: object, value: M) -> None: ...
+
+    class ListOf(Generic[M]):
+        """A field whose value is a tuple, created from any sequence."""
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> Self: ...
+        @overload
+        def __get__(self, instance: object, owner: Any) -> tuple[M, ...]: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: object, value: Sequence[M]) -> None: ...
+
 else:
     _Construct = construct.Construct
 
-__all__ = ["SECRET", "Declared", "Record", "RecordType", "Struct", "declare", "is_secret", "marks"]
+    class OneOf:
+        def __class_getitem__(cls, item: Any) -> Any:
+            return item
+
+    class ListOf:
+        def __class_getitem__(cls, item: Any) -> Any:
+            return tuple[item, ...]
+
+
+ABSENT: Any = None
+"""None as the default of a `OneOf` field."""
+
+NO_ITEMS: Any = ()
+"""An empty tuple as the default of a `ListOf` field."""
+
+__all__ = [
+    "ABSENT",
+    "NO_ITEMS",
+    "SECRET",
+    "Declared",
+    "ListOf",
+    "OneOf",
+    "Record",
+    "RecordType",
+    "Struct",
+    "declare",
+    "is_secret",
+    "marks",
+]
 
 
 class _Secret:

@@ -187,7 +187,7 @@ def _storage_bits(parent: TPMT_PUBLIC) -> int:
         raise EncodeError(
             f"unsupported parent: it protects its children with {symmetric!r}; expected AES in CFB mode"
         )
-    return symmetric.key_bits
+    return int(symmetric.key_bits)
 
 
 def wrap_hmac_key(

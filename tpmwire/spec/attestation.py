@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ..record import Record, declare
+from ..record import OneOf, Record, declare
 from ..wires import Number, Sized, select
 from .constants import TPM_ST
 from .structures import (
@@ -127,7 +127,7 @@ class TPMS_ATTEST(Record):
     extra_data: TPM2B_DATA
     clock_info: TPMS_CLOCK_INFO
     firmware_version: UINT64
-    attested: Annotated[TPMU_ATTEST_TYPE, select("type", TPMU_ATTEST)]
+    attested: Annotated[OneOf[TPMU_ATTEST_TYPE], select("type", TPMU_ATTEST)]
 
 
 declare(globals())

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ..record import Record, declare
+from ..record import ListOf, OneOf, Record, declare
 from ..wires import Counted, Number, Rest, Sized, SizedRecord, select
 from .constants import TPM_ECC
 from .properties import TPM_CAP, TPM_PT, TPM_PT_PCR, TPMA_ACT, TPMA_ALGORITHM, TPMA_CC
@@ -80,16 +80,16 @@ class TPMS_SPDM_SESSION_INFO(Record):
 
 
 # §10.9: lists
-TPML_CCA = Annotated[tuple[TPMA_CC, ...], Counted(TPMA_CC_BITS)]
-TPML_ALG_PROPERTY = Annotated[tuple[TPMS_ALG_PROPERTY, ...], Counted(TPMS_ALG_PROPERTY)]
-TPML_TAGGED_TPM_PROPERTY = Annotated[tuple[TPMS_TAGGED_PROPERTY, ...], Counted(TPMS_TAGGED_PROPERTY)]
-TPML_TAGGED_PCR_PROPERTY = Annotated[tuple[TPMS_TAGGED_PCR_SELECT, ...], Counted(TPMS_TAGGED_PCR_SELECT)]
-TPML_ECC_CURVE = Annotated[tuple[TPM_ECC, ...], Counted(TPM_ECC_CURVE)]
-TPML_TAGGED_POLICY = Annotated[tuple[TPMS_TAGGED_POLICY, ...], Counted(TPMS_TAGGED_POLICY)]
-TPML_ACT_DATA = Annotated[tuple[TPMS_ACT_DATA, ...], Counted(TPMS_ACT_DATA)]
-TPML_SPDM_SESSION_INFO = Annotated[tuple[TPMS_SPDM_SESSION_INFO, ...], Counted(TPMS_SPDM_SESSION_INFO)]
+TPML_CCA = Annotated[ListOf[TPMA_CC], Counted(TPMA_CC_BITS)]
+TPML_ALG_PROPERTY = Annotated[ListOf[TPMS_ALG_PROPERTY], Counted(TPMS_ALG_PROPERTY)]
+TPML_TAGGED_TPM_PROPERTY = Annotated[ListOf[TPMS_TAGGED_PROPERTY], Counted(TPMS_TAGGED_PROPERTY)]
+TPML_TAGGED_PCR_PROPERTY = Annotated[ListOf[TPMS_TAGGED_PCR_SELECT], Counted(TPMS_TAGGED_PCR_SELECT)]
+TPML_ECC_CURVE = Annotated[ListOf[TPM_ECC], Counted(TPM_ECC_CURVE)]
+TPML_TAGGED_POLICY = Annotated[ListOf[TPMS_TAGGED_POLICY], Counted(TPMS_TAGGED_POLICY)]
+TPML_ACT_DATA = Annotated[ListOf[TPMS_ACT_DATA], Counted(TPMS_ACT_DATA)]
+TPML_SPDM_SESSION_INFO = Annotated[ListOf[TPMS_SPDM_SESSION_INFO], Counted(TPMS_SPDM_SESSION_INFO)]
 TPML_VENDOR_PROPERTY = Annotated[bytes, Rest()]
-TPML_PUB_KEY = Annotated[tuple[TPMT_PUBLIC, ...], Counted(TPM2B_PUBLIC)]
+TPML_PUB_KEY = Annotated[ListOf[TPMT_PUBLIC], Counted(TPM2B_PUBLIC)]
 
 # §10.10: the only union that accepts unknown selectors, because it is always at the end of a response
 TPMU_CAPABILITIES = {
@@ -113,7 +113,7 @@ class TPMS_CAPABILITY_DATA(Record):
     """A capability and its values (§10.10.2). `data` is bytes if this table does not have the capability."""
 
     capability: TPM_CAP_ID
-    data: Annotated[tuple | bytes, select("capability", TPMU_CAPABILITIES, other=TPML_VENDOR_PROPERTY)]  # type: ignore[type-arg]
+    data: Annotated[OneOf[tuple | bytes], select("capability", TPMU_CAPABILITIES, other=TPML_VENDOR_PROPERTY)]  # type: ignore[type-arg]
 
 
 class TPMS_SET_CAPABILITY_DATA(Record):

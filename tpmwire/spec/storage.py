@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ..record import Record, declare
+from ..record import OneOf, Record, declare
 from ..wires import Number, Sized, SizedRecord, select
 from .constants import TPM_HT
 from .properties import TPMA_NV, TPMA_NV_EXP
@@ -51,7 +51,7 @@ class TPMT_NV_PUBLIC_2(Record):
     """The public area of an NV index of any handle type (§13.8)."""
 
     handle_type: Annotated[TPM_HT, Number(1, TPM_HT)]
-    public: Annotated[TPMU_NV_PUBLIC_2_TYPE, select("handle_type", TPMU_NV_PUBLIC_2)]
+    public: Annotated[OneOf[TPMU_NV_PUBLIC_2_TYPE], select("handle_type", TPMU_NV_PUBLIC_2)]
 
 
 TPM2B_NV_PUBLIC_2 = Annotated[TPMT_NV_PUBLIC_2, SizedRecord(TPMT_NV_PUBLIC_2)]

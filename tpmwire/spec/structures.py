@@ -7,7 +7,7 @@ only some commands need.
 
 from typing import Annotated
 
-from ..record import SECRET, Record, declare
+from ..record import ABSENT, SECRET, ListOf, OneOf, Record, declare
 from ..wires import EMPTY, Counted, Fixed, Number, Sized, SizedRecord, YesNo, select
 from .constants import (
     TPM_ALG,
@@ -123,7 +123,7 @@ class TPMT_HA(Record):
     """A digest with its algorithm (§10.3.2)."""
 
     hash_alg: TPMI_ALG_HASH
-    digest: Annotated[bytes | None, select("hash_alg", TPMU_HA)]
+    digest: Annotated[OneOf[bytes | None], select("hash_alg", TPMU_HA)]
 
 
 # §10.4: sized buffers
@@ -180,7 +180,7 @@ class TPMT_TK_VERIFIED(Record):
 
     tag: TPM_ST_ID
     hierarchy: TPMI_RH_HIERARCHY
-    metadata: Annotated[TPM_ALG | None, select("tag", TPMU_TK_VERIFIED_META)] = None
+    metadata: Annotated[OneOf[TPM_ALG | None], select("tag", TPMU_TK_VERIFIED_META)] = ABSENT
     hmac: TPM2B_DIGEST = b""
 
     @property
@@ -206,12 +206,12 @@ class TPMT_TK_HASHCHECK(Record):
 
 
 # §10.9: lists
-TPML_CC = Annotated[tuple[TPM_CC, ...], Counted(TPM_CC_ID)]
-TPML_ALG = Annotated[tuple[TPM_ALG, ...], Counted(TPM_ALG_ID)]
-TPML_HANDLE = Annotated[tuple[int, ...], Counted(TPM_HANDLE)]
-TPML_DIGEST = Annotated[tuple[bytes, ...], Counted(TPM2B_DIGEST, 8)]
-TPML_DIGEST_VALUES = Annotated[tuple[TPMT_HA, ...], Counted(TPMT_HA, 16)]
-TPML_PCR_SELECTION = Annotated[tuple[TPMS_PCR_SELECTION, ...], Counted(TPMS_PCR_SELECTION, 16)]
+TPML_CC = Annotated[ListOf[TPM_CC], Counted(TPM_CC_ID)]
+TPML_ALG = Annotated[ListOf[TPM_ALG], Counted(TPM_ALG_ID)]
+TPML_HANDLE = Annotated[ListOf[int], Counted(TPM_HANDLE)]
+TPML_DIGEST = Annotated[ListOf[bytes], Counted(TPM2B_DIGEST, 8)]
+TPML_DIGEST_VALUES = Annotated[ListOf[TPMT_HA], Counted(TPMT_HA, 16)]
+TPML_PCR_SELECTION = Annotated[ListOf[TPMS_PCR_SELECTION], Counted(TPMS_PCR_SELECTION, 16)]
 
 
 # §11.1: symmetric algorithms
@@ -237,16 +237,16 @@ class TPMT_SYM_DEF(Record):
     """A symmetric algorithm for parameter encryption; for XOR, `key_bits` is a hash (§11.1.6)."""
 
     algorithm: TPMI_ALG_SYM
-    key_bits: Annotated[int | None, select("algorithm", TPMU_SYM_KEY_BITS)] = None
-    mode: Annotated[TPM_ALG | None, select("algorithm", TPMU_SYM_MODE)] = None
+    key_bits: Annotated[OneOf[int | None], select("algorithm", TPMU_SYM_KEY_BITS)] = ABSENT
+    mode: Annotated[OneOf[TPM_ALG | None], select("algorithm", TPMU_SYM_MODE)] = ABSENT
 
 
 class TPMT_SYM_DEF_OBJECT(Record):
     """The symmetric algorithm of an object (§11.1.7)."""
 
     algorithm: TPMI_ALG_SYM_OBJECT
-    key_bits: Annotated[int | None, select("algorithm", TPMU_SYM_KEY_BITS)] = None
-    mode: Annotated[TPM_ALG | None, select("algorithm", TPMU_SYM_MODE)] = None
+    key_bits: Annotated[OneOf[int | None], select("algorithm", TPMU_SYM_KEY_BITS)] = ABSENT
+    mode: Annotated[OneOf[TPM_ALG | None], select("algorithm", TPMU_SYM_MODE)] = ABSENT
 
 
 TPM2B_SYM_KEY = Annotated[bytes, Sized(32), SECRET]
@@ -320,7 +320,7 @@ class TPMT_KEYEDHASH_SCHEME(Record):
     """The scheme of a keyed-hash object (§11.1.23)."""
 
     scheme: TPMI_ALG_KEYEDHASH_SCHEME
-    details: Annotated[TPMU_SCHEME_KEYEDHASH_TYPE, select("scheme", TPMU_SCHEME_KEYEDHASH)] = None
+    details: Annotated[OneOf[TPMU_SCHEME_KEYEDHASH_TYPE], select("scheme", TPMU_SCHEME_KEYEDHASH)] = ABSENT
 
 
 _NO_SCHEME_HASH = Versioned(_HASHES, TPMS_SCHEME_HASH, EMPTY)
@@ -370,35 +370,35 @@ class TPMT_SIG_SCHEME(Record):
     """A signing scheme (§11.2.1.5)."""
 
     scheme: TPMI_ALG_SIG_SCHEME
-    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_SIG_SCHEME)] = None
+    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_SIG_SCHEME)] = ABSENT
 
 
 class TPMT_KDF_SCHEME(Record):
     """A key derivation scheme (§11.2.3.3)."""
 
     scheme: TPMI_ALG_KDF
-    details: Annotated[TPMS_SCHEME_HASH | None, select("scheme", TPMU_KDF_SCHEME)] = None
+    details: Annotated[OneOf[TPMS_SCHEME_HASH | None], select("scheme", TPMU_KDF_SCHEME)] = ABSENT
 
 
 class TPMT_ASYM_SCHEME(Record):
     """A scheme of an asymmetric key (§11.2.3.6)."""
 
     scheme: TPMI_ALG_ASYM_SCHEME
-    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
+    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
 
 
 class TPMT_RSA_SCHEME(Record):
     """The scheme of an RSA key (§11.2.4.2)."""
 
     scheme: TPMI_ALG_RSA_SCHEME
-    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
+    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
 
 
 class TPMT_RSA_DECRYPT(Record):
     """The padding of RSA encryption (§11.2.4.4)."""
 
     scheme: TPMI_ALG_RSA_DECRYPT
-    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
+    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
 
 
 TPM2B_PUBLIC_KEY_RSA = Annotated[bytes, Sized(MAX_RSA_KEY_BYTES)]
@@ -413,14 +413,14 @@ class TPMS_ECC_POINT(Record):
     y: TPM2B_ECC_PARAMETER
 
 
-TPM2B_ECC_POINT = Annotated[TPMS_ECC_POINT | None, SizedRecord(TPMS_ECC_POINT, optional=True)]
+TPM2B_ECC_POINT = Annotated[OneOf[TPMS_ECC_POINT | None], SizedRecord(TPMS_ECC_POINT, optional=True)]
 
 
 class TPMT_ECC_SCHEME(Record):
     """The scheme of an ECC key (§11.2.5.6)."""
 
     scheme: TPMI_ALG_ECC_SCHEME
-    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
+    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
 
 
 class TPMS_ALGORITHM_DETAIL_ECC(Record):
@@ -497,7 +497,7 @@ class TPMT_SIGNATURE(Record):
     """A signature with its scheme (§11.3.4)."""
 
     sig_alg: TPMI_ALG_SIG_SCHEME
-    signature: Annotated[TPMU_SIGNATURE_TYPE, select("sig_alg", TPMU_SIGNATURE)] = None
+    signature: Annotated[OneOf[TPMU_SIGNATURE_TYPE], select("sig_alg", TPMU_SIGNATURE)] = ABSENT
 
 
 # §11.3.8 and §11.3.9: the context string of a signature, and the part of it that verification needs first
@@ -589,7 +589,7 @@ class TPMT_PUBLIC_PARMS(Record):
     """Parameters with their type, for TPM2_TestParms (§12.2.3.8)."""
 
     type: TPMI_ALG_PUBLIC
-    parameters: Annotated[TPMU_PUBLIC_PARMS_TYPE, select("type", TPMU_PUBLIC_PARMS)]
+    parameters: Annotated[OneOf[TPMU_PUBLIC_PARMS_TYPE], select("type", TPMU_PUBLIC_PARMS)]
 
 
 class TPMT_PUBLIC(Record):
@@ -599,12 +599,12 @@ class TPMT_PUBLIC(Record):
     name_alg: TPMI_ALG_HASH
     object_attributes: TPMA_OBJECT_BITS
     auth_policy: TPM2B_DIGEST
-    parameters: Annotated[TPMU_PUBLIC_PARMS_TYPE, select("type", TPMU_PUBLIC_PARMS)]
-    unique: Annotated[TPMU_PUBLIC_ID_TYPE, select("type", TPMU_PUBLIC_ID)]
+    parameters: Annotated[OneOf[TPMU_PUBLIC_PARMS_TYPE], select("type", TPMU_PUBLIC_PARMS)]
+    unique: Annotated[OneOf[TPMU_PUBLIC_ID_TYPE], select("type", TPMU_PUBLIC_ID)]
 
 
 TPM2B_PUBLIC = Annotated[TPMT_PUBLIC, SizedRecord(TPMT_PUBLIC)]
-TPM2B_PUBLIC_OPTIONAL = Annotated[TPMT_PUBLIC | None, SizedRecord(TPMT_PUBLIC, optional=True)]
+TPM2B_PUBLIC_OPTIONAL = Annotated[OneOf[TPMT_PUBLIC | None], SizedRecord(TPMT_PUBLIC, optional=True)]
 TPM2B_TEMPLATE = Annotated[bytes, Sized()]
 
 # §12.3: private area
@@ -628,7 +628,7 @@ class TPMT_SENSITIVE(Record):
     sensitive: Annotated[bytes, select("sensitive_type", TPMU_SENSITIVE_COMPOSITE), SECRET]
 
 
-TPM2B_SENSITIVE = Annotated[TPMT_SENSITIVE | None, SizedRecord(TPMT_SENSITIVE, optional=True)]
+TPM2B_SENSITIVE = Annotated[OneOf[TPMT_SENSITIVE | None], SizedRecord(TPMT_SENSITIVE, optional=True)]
 TPM2B_PRIVATE = Annotated[bytes, Sized(2048)]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ...record import Record, declare
+from ...record import ListOf, Record, declare
 from ...wires import Counted, Number
 from ..command import DUP, HANDLE, USER, Command
 from ..constants import TPM_CC
@@ -30,7 +30,7 @@ class TPMS_AC_OUTPUT(Record):
     data: UINT32
 
 
-TPML_AC_CAPABILITIES = Annotated[tuple[TPMS_AC_OUTPUT, ...], Counted(TPMS_AC_OUTPUT)]
+TPML_AC_CAPABILITIES = Annotated[ListOf[TPMS_AC_OUTPUT], Counted(TPMS_AC_OUTPUT)]
 
 
 class AC_GetCapability(Command, code=TPM_CC.AC_GetCapability, spec="Part 3 §32.2"):

@@ -1,0 +1,44 @@
+"""What mypy --strict says about fields of several types, and about lists, in the programs of users."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.programs import ROOT
+
+PROGRAM = """
+import tpmwire
+from tpmwire import TPM_ALG, calls, commands
+from tpmwire.spec.attestation import TPMS_ATTEST
+from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_HA
+
+with tpmwire.Tpm.open() as tpm:
+    key = calls.create_primary(tpm)
+    x: bytes = key.public.unique.x
+    symmetric = key.public.parameters.symmetric.algorithm
+    signature: str = calls.sign(tpm, key, x).signature.signature_r.hex()
+    quote = calls.quote(tpm, key, "sha256:7", b"nonce")
+    pcrs = TPMS_ATTEST.parse(quote.message).attested.pcr_select
+    digest = TPMT_HA(TPM_ALG.SHA256, bytes(32))
+    assert digest.digest.hex()
+    point = tpm.execute(commands.ECDH_ZGen(key.handle, TPMS_ECC_POINT(b"", b""))).out_point.x
+    tpm.execute(commands.PCR_Extend(16, [digest]))
+    tpm.execute(commands.PolicyOR(0x03000000, (b"", b"")))
+    count: int = len(tpm.execute(commands.PCR_Read(pcrs)).pcr_values)
+    TPMT_HA(TPM_ALG.SHA256, "x")  # wrong
+    tpm.execute(commands.PCR_Extend(16, [8]))  # wrong
+    tpm.execute(commands.PolicyOR(0x03000000, b"digest"))  # wrong
+    digest.digest = b""  # wrong
+    tpm.execute(commands.PCR_Read(pcrs)).pcr_values.append(b"")  # wrong
+"""
+
+
+def test_right_programs_have_no_errors_and_wrong_ones_have(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "program.py"]
+    environment = {**os.environ, "MYPYPATH": str(ROOT)}
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    found = [int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line]
+    wrong = [n for n, line in enumerate(PROGRAM.splitlines(), 1) if line.endswith("# wrong")]
+    assert found == wrong, done.stdout
