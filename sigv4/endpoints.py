@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GLOBAL_REGION",
     "Endpoint",
+    "check_region",
     "configured_url",
     "dns_suffix",
     "is_enabled",
@@ -31,6 +32,7 @@ GLOBAL_REGION = "us-east-1"
 _GLOBAL_NAMES = ("aws-global",)
 # (FIPS, dual-stack) to the variant's letter in services.HOSTS.
 _VARIANTS = {(False, False): "-", (True, False): "f", (False, True): "d", (True, True): "b"}
+_DIRECTION = re.compile("-(north|south|east|west|central|(north|south)(east|west))-[0-9]+$")
 _GLOBAL_URL = "https://sts.amazonaws.com/"
 
 
@@ -95,7 +97,7 @@ def resolve(
         return Endpoint(url, region or GLOBAL_REGION)
     if not (fips or dual_stack) and (region is None or (mode == "legacy" and region in LEGACY_GLOBAL)):
         return Endpoint(_GLOBAL_URL, GLOBAL_REGION)
-    region = region or GLOBAL_REGION
+    region = check_region(region or GLOBAL_REGION)
     name, _, suffix, dual_suffix, _ = partition(region)
     # GovCloud's default STS endpoints are FIPS endpoints.
     start = "sts-fips" if fips and (dual_stack or name != "aws-us-gov") else "sts"
@@ -126,6 +128,7 @@ def resolve_service(
     signing_name = SIGNING_NAMES.get(name, name)
     if url := configured_url(name, endpoint_url, environ, profile):
         return Endpoint(url, region, signing_name)
+    check_region(region)
     fips = pseudo_fips or is_enabled("AWS_USE_FIPS_ENDPOINT", environ, profile)
     dual_stack = is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     row = partition(region)
@@ -200,6 +203,22 @@ def _parse_region(region: str | None) -> tuple[str | None, bool]:
         raise RequestError(f"{region!r} is not a valid region name; use e.g. eu-central-1")
     plain = None if region is None else region.replace("fips-", "").replace("-fips", "")
     return (None if plain in _GLOBAL_NAMES or not plain else plain), plain != region
+
+
+def check_region(region: str) -> str:
+    """Returns `region`. Raises RequestError if the name is invalid, or resembles the name of an AWS region.
+
+    Other unknown names pass, since AWS adds regions.
+    """
+    _parse_region(region)
+    if not (_DIRECTION.search(region) and any(re.fullmatch(row[1], region) for row in PARTITIONS)):
+        from difflib import SequenceMatcher  # late: for an unusual region only
+
+        likeness = {name: SequenceMatcher(None, region, name).ratio() for name in sorted(LEGACY_GLOBAL)}
+        near = max(likeness, key=lambda name: likeness[name])
+        if likeness[near] > 0.85:
+            raise RequestError(f"{region!r} is not a region of AWS; did you mean {near!r}?")
+    return region
 
 
 def _check_url(source: str, url: str) -> str:

@@ -21,7 +21,7 @@ STEPS = (
     (
         "Import the secret access key into the TPM, from standard input. The TPM never releases it.",
         'printf %s "$SECRET" | tpmwire import --aws-access-key-id "$KEY_ID" '
-        "--persistent-handle 0x81010002 --out key.pem --write-profile tpm",
+        "--persistent-handle 0x81010020 --out key.pem --write-profile tpm",
     ),
     (
         "Add a role to the new profile. The profile has no secret.",

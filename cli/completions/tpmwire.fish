@@ -241,7 +241,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using evict' -l owner-auth-prompt -d 'ask
 complete -c tpmwire -n '_shtab_tpmwire_using evict' -l owner-auth -x -d 'the owner'"'"'s password, visible to other users in the process list'
 complete -c tpmwire -n '_shtab_tpmwire_using evict' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
 complete -c tpmwire -n '_shtab_tpmwire_using evict' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
-complete -c tpmwire -n '_shtab_tpmwire_using evict; and test $_shtab_tpmwire_npos -eq 0' -ka "(_tpmwire_values handles)" -d 'persistent handle of the key to remove, such as 0x81010002'
+complete -c tpmwire -n '_shtab_tpmwire_using evict; and test $_shtab_tpmwire_npos -eq 0' -ka "(_tpmwire_values handles)" -d 'persistent handle of the key to remove, such as 0x81010020'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a export-public -d 'print this TPM'"'"'s public key, with which others can wrap secrets for it'
 complete -c tpmwire -n '_shtab_tpmwire_using export-public' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using export-public' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'

@@ -667,7 +667,7 @@ _shtab_tpmwire_evict_options=(
   "--owner-auth=[the owner\'s password, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
-  ":persistent handle of the key to remove, such as 0x81010002:_tpmwire_handles"
+  ":persistent handle of the key to remove, such as 0x81010020:_tpmwire_handles"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -903,7 +903,7 @@ _shtab_tpmwire_persist_options=(
   "--tpm-path=[the TPM]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
   ":key file:_tpmwire_key_files"
-  ":persistent handle to store the key at, such as 0x81010002:"
+  ":persistent handle to store the key at, such as 0x81010020:"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -5,7 +5,7 @@
   source_profile = tpm
 
   [profile tpm]
-  credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA... --persistentHandle=0x81010002
+  credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA... --persistentHandle=0x81010020
 
 The key itself signs the request for the first role. Only this role can require MFA and last longer than an hour.
 """
@@ -22,7 +22,7 @@ from ..awsconfig.overrides import kind_of
 from ..terminal.messages import UsageError
 from .options import PROGRAM, RunSettings, given_options, parse_run, read_role
 
-__all__ = ["fetched_socket", "process_words", "profile_settings", "without_process"]
+__all__ = ["fetch_arguments", "process_words", "profile_settings", "without_process"]
 
 REPLACED = {
     "credential_file": ("key_name", "pcrs", "useEKParent"),
@@ -50,7 +50,7 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
         raise UsageError(f"the credential_process of {profile} is not a valid command line: {error}") from error
     names = (PROGRAM, f"{PROGRAM}.pyz")
     at = next((n for n, word in enumerate(words) if os.path.basename(word) in names), None)
-    if at is None and fetched_socket(text) is not None:
+    if at is None and fetch_arguments(text) is not None:
         raise UsageError(
             f"the credential_process of {profile} runs `tpmwire fetch`, which reads from a server and has no key; "
             "give the profile whose key that server uses"
@@ -63,19 +63,15 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
     return words[: at + 1], words[at + 1 :]
 
 
-def fetched_socket(text: str) -> str | None:
-    """Returns the socket path in a credential_process that runs `tpmwire fetch`, "" for the default socket.
-
-    Returns None if the credential_process runs a different program.
-    """
+def fetch_arguments(text: str) -> list[str] | None:
+    """Returns the arguments of `tpmwire fetch` in a credential_process; None if it runs a different program."""
     try:
         words = shlex.split(text)
     except ValueError:
         return None
     for at, word in enumerate(words[:-1]):
-        rest = words[at + 1 :]
-        if os.path.basename(word) in ("tpmwire", "tpmwire.pyz") and rest[0] == "fetch":
-            return next((one for one in rest[1:] if one.startswith("/")), "")
+        if os.path.basename(word) in ("tpmwire", "tpmwire.pyz") and words[at + 1] == "fetch":
+            return words[at + 2 :]
     return None
 
 

@@ -140,12 +140,23 @@ def access_key_id(settings: RunSettings) -> str:
     if len(found) == 40 and not found.isupper():
         # Each request contains the id, so a secret would be sent.
         raise UsageError(f"{where} looks like a secret access key; give the key's id, such as AKIA...")
+    if _is_mistyped(found) and not (settings.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")):
+        raise UsageError(
+            f"{where} is not an access key id: expected AKIA and 16 more letters and digits, got {found[:4]} and "
+            f"{len(found) - 4} more; copy it from the IAM console"
+        )
     if str(found).startswith("ASIA"):
         # ASIA is the prefix of temporary keys, which another tool may have exported in this shell.
         raise UsageError(
             f"{where} is the id of temporary credentials; give the long-term key's id with --aws-access-key-id"
         )
     return str(found)
+
+
+def _is_mistyped(key_id: str) -> bool:
+    """Returns whether the id is almost the id of a long-term key: too long, too short, or with swapped letters."""
+    similar = key_id.startswith("AK") and key_id.isalnum() and key_id.isupper() and 17 <= len(key_id) <= 23
+    return similar and not (key_id.startswith("AKIA") and len(key_id) == 20)
 
 
 def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) -> "Signer":

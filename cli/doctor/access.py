@@ -101,7 +101,7 @@ def _first_line(path: str) -> str:
 def check_permission(machine: Machine) -> Iterator[Finding]:
     """This user may open the device: the user is in its group (usually tss), and was when this login began."""
     path = _file_of(machine.tpm_path)
-    if not path or not os.path.exists(path):
+    if not path or not _may_be_tpm(path):
         return
     found = os.stat(path)
     group, mode = _group_name(found.st_gid), stat.filemode(found.st_mode)
@@ -117,6 +117,15 @@ def check_permission(machine: Machine) -> Iterator[Finding]:
         )
     else:
         yield Finding.ok(f"user {_user_name()} can open {path} ({mode}, group {group})")
+
+
+def _may_be_tpm(path: str) -> bool:
+    """Returns whether a character device or a socket exists at the path."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
 def _permission_step(found: os.stat_result, group: str) -> str:
@@ -155,7 +164,7 @@ def _user_name() -> str:
 def check_response(machine: Machine) -> Iterator[Finding]:
     """The TPM can be opened and responds within `--timeout`. If it is in use, names the process."""
     path = _file_of(machine.tpm_path)
-    if path is not None and not os.access(path, os.R_OK | os.W_OK):
+    if path is not None and not (_may_be_tpm(path) and os.access(path, os.R_OK | os.W_OK)):
         machine.mark_failed()
         return  # an earlier check has reported this
     try:

@@ -5,7 +5,8 @@ import shlex
 import stat
 from collections.abc import Iterator
 
-from sigv4.config import parse_section, profile_name
+from sigv4.config import Profile, parse_section, profile_name
+from sigv4.endpoints import check_region
 from sigv4.errors import RequestError
 
 from ..awsconfig.edit import config_path, credentials_path, get_setting, sections
@@ -20,7 +21,7 @@ from .finding import Finding
 from .machine import Machine
 from .programs import find_line_fault
 from .registry import register
-from .server import served_profiles
+from .server import ServedProfile, served_profiles
 
 __all__ = [
     "check_options",
@@ -91,13 +92,16 @@ def check_program(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_options(machine: Machine) -> Iterator[Finding]:
-    """The options of each credential_process are valid, and its files exist and have absolute paths."""
+    """The options and region of each credential_process are valid, and its files exist and have absolute paths."""
     valid = []
     for each in machine.profile_keys:
         if each.problem is not None:
             yield Finding.failure(f"{each.profile}: {each.problem}", f"see `{PROGRAM} --help`")
             continue
-        found = [*_options(each)]
+        found = [
+            *_options(each),
+            *_check_regions(each.profile, each.settings.aws_region if each.settings else None),
+        ]
         yield from found
         valid += [] if found else [each.profile.name]
         path = each.settings and each.settings.tpm_path
@@ -106,8 +110,32 @@ def check_options(machine: Machine) -> Iterator[Finding]:
                 f"{each.profile} names no TPM, so all programs that use it need {machine.path_source}",
                 "add --tpm-path",
             )
+    for served in served_profiles(machine):
+        found = [*_fetch_options(served), *_check_regions(served.profile)]
+        yield from found
+        valid += [] if found else [served.profile.name]
     if valid:
         yield Finding.ok(f"the options of {', '.join(valid)} are valid")
+
+
+def _fetch_options(served: ServedProfile) -> Iterator[Finding]:
+    if served.problem is not None:
+        yield Finding.failure(f"{served.profile}: {served.problem}", "see `tpmwire fetch --help`")
+    elif not os.path.isabs(served.path):
+        yield Finding.warning(
+            f"{served.profile}: {served.path!r} depends on the working directory of each program",
+            "write the absolute path",
+        )
+
+
+def _check_regions(profile: Profile, option: str | None = None) -> Iterator[Finding]:
+    """Yields a finding for an invalid region of the profile, and of the option --aws-region."""
+    for source, region in (("region", profile.get("region")), ("--aws-region", option)):
+        try:
+            if region:
+                check_region(region)
+        except RequestError as error:
+            yield Finding.failure(f"{profile}: {source}: {error}", f"correct {source}")
 
 
 def _options(each: ProfileKey) -> Iterator[Finding]:

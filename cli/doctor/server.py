@@ -9,8 +9,11 @@ from typing import NamedTuple
 from sigv4.config import Profile
 from sigv4.errors import RequestError
 
-from ..credentials.role_chain import fetched_socket
+from ..credentials.role_chain import fetch_arguments
 from ..serving.client import default_socket
+from ..serving.options import FetchSettings, add_fetch_options
+from ..terminal.messages import UsageError
+from ..terminal.options import Parser
 from .finding import Finding
 from .machine import Machine
 from .registry import register
@@ -19,11 +22,15 @@ __all__ = ["ServedProfile", "check_server", "served_profiles"]
 
 
 class ServedProfile(NamedTuple):
-    """A profile that gets credentials from a server: its program, and the path of the server's socket."""
+    """A profile that gets credentials from a server: its program, and the path of the server's socket.
+
+    `problem` is the reason if the options of `tpmwire fetch` are invalid, or None.
+    """
 
     profile: Profile
     program: str
     path: str
+    problem: str | None = None
 
 
 @register
@@ -31,7 +38,8 @@ def check_server(machine: Machine) -> Iterator[Finding]:
     """The socket of each profile that runs `tpmwire fetch` exists, and belongs to this user or to root."""
     sockets: dict[str, list[str]] = {}
     for each in served_profiles(machine):
-        sockets.setdefault(each.path, []).append(each.profile.name)
+        if each.problem is None:
+            sockets.setdefault(os.path.abspath(each.path), []).append(each.profile.name)
     for path, names in sockets.items():
         yield _socket(path, f"profile {', '.join(names)}")
 
@@ -42,14 +50,23 @@ def served_profiles(machine: Machine) -> list[ServedProfile]:
         profiles = [machine.config.profile(name) for name in machine.config]
     except RequestError:
         return []
-    found = []
-    for profile in profiles:
-        line = profile.get("credential_process") or ""
-        path = fetched_socket(line)
-        path = _curl_socket(line) if path is None else path or default_socket()
-        if path is not None:
-            found.append(ServedProfile(profile, shlex.split(line)[0], path))
-    return found
+    return [each for profile in profiles if (each := _read_line(profile)) is not None]
+
+
+def _read_line(profile: Profile) -> ServedProfile | None:
+    line = profile.get("credential_process") or ""
+    arguments = fetch_arguments(line)
+    if arguments is None:
+        path = _curl_socket(line)
+        return None if path is None else ServedProfile(profile, shlex.split(line)[0], path)
+    parser = Parser(prog="tpmwire fetch", add_help=False)
+    add_fetch_options(parser)
+    program = shlex.split(line)[0]
+    try:
+        settings = parser.parse_args(arguments, FetchSettings())
+    except UsageError as error:
+        return ServedProfile(profile, program, "", str(error))
+    return ServedProfile(profile, program, default_socket() if settings.path is None else settings.path)
 
 
 def _curl_socket(line: str) -> str | None:

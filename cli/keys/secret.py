@@ -74,6 +74,8 @@ def check_key_id(key_id: str, *, force: bool) -> None:
         problem = "the access key id belongs to temporary credentials; use the id of a long-term key"
     elif len(key_id) == USUAL and not key_id.isupper():
         problem = "the access key id looks like a secret access key: they may be swapped"
+    elif not re.fullmatch("[A-Za-z0-9_]+", key_id):
+        problem = "the access key id is not valid: expected letters and digits, such as AKIA..."
     else:
         return
     if not force:

@@ -24,7 +24,9 @@ def show(url: str, program: str) -> bool:
 
     # The user's own directory is preferred, because some browsers cannot read /tmp.
     own = os.environ.get("XDG_RUNTIME_DIR", "")
-    descriptor, path = tempfile.mkstemp(".html", "tpmwire-", own if os.access(own, os.W_OK) else None)
+    descriptor, path = tempfile.mkstemp(
+        ".html", "tpmwire-", own if os.path.isabs(own) and os.access(own, os.W_OK) else None
+    )
     try:
         with open(descriptor, "w") as file:
             file.write(

@@ -33,7 +33,8 @@ class _FetchError(Exception):
 
 def default_socket() -> str:
     """Returns the path of the user's own socket, tpmwire.sock in $XDG_RUNTIME_DIR or /run/user/UID."""
-    return f"{os.environ.get('XDG_RUNTIME_DIR') or f'/run/user/{os.getuid()}'}/tpmwire.sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    return f"{runtime if runtime.startswith('/') else f'/run/user/{os.getuid()}'}/tpmwire.sock"
 
 
 def fetch_quickly(arguments: list[str]) -> int | None:

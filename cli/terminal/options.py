@@ -116,6 +116,9 @@ class Parser(argparse.ArgumentParser):
         """Parses the arguments into a verb's settings; options may stand between positional arguments."""
         messages.options = messages.options or frozenset(self._all_options())
         between = any(action.nargs == "*" for action in self._get_positional_actions())
+        for action in self._get_positional_actions():
+            # Python 3.11 and 3.12 restore these values even if a signal interrupts them before they are saved.
+            vars(action).update(save_nargs=action.nargs, save_default=action.default)
         parse = self.parse_intermixed_args if between else super().parse_args
         found = parse(args, namespace)
         program = next((action for action in self._actions if isinstance(action, Program)), None)
@@ -283,7 +286,7 @@ def persistent_handle(text: str) -> int:
     try:
         value = int(text, 0)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number; a handle looks like 0x81010002") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number; a handle looks like 0x81010020") from None
     if value >> 24 != 0x81:
         raise argparse.ArgumentTypeError(f"{text} is not a persistent handle (0x81000000 to 0x81ffffff)")
     return value

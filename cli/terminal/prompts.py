@@ -7,21 +7,43 @@ from getpass import GetPassWarning, getpass
 from .messages import UsageError
 from .streams import printable
 
-__all__ = ["agreed", "ask_line", "ask_secret", "check_agreed"]
+__all__ = ["InputEndedError", "agreed", "ask_line", "ask_secret", "ask_yes", "check_agreed"]
+
+_YES = ("y", "yes")
+
+
+class InputEndedError(UsageError):
+    """Raised if standard input ends before the user's reply, as after Ctrl-D."""
 
 
 def agreed(question: str) -> bool | None:
     """Asks a yes-or-no question, and returns the reply; returns None if standard input is not a terminal."""
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
         return None
-    print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return _read_reply(f"{question} [y/N] ").strip().lower() in _YES
 
 
-def ask_line(question: str) -> str:
-    """Asks a question on the terminal, and returns the reply without surrounding blanks."""
-    print(f"{printable(question)}: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+def ask_yes(question: str) -> bool:
+    """Asks a yes-or-no question on the terminal, and returns the reply. Raises InputEndedError."""
+    return ask_line(f"{question} [y/N]", end=" ").lower() in _YES
+
+
+def ask_line(question: str, *, end: str = ": ") -> str:
+    """Asks a question, followed by `end`, on the terminal; returns the reply without surrounding blanks.
+
+    Raises InputEndedError.
+    """
+    reply = _read_reply(f"{question}{end}")
+    if not reply:
+        print(file=sys.stderr)
+        raise InputEndedError("the input ended before a reply; run the command again, and reply to each question")
+    return reply.strip()
+
+
+def _read_reply(prompt: str) -> str:
+    """Returns the line that the user types, with its end; "" at the end of the input."""
+    print(printable(prompt), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline()
 
 
 def check_agreed(question: str, *, yes: bool) -> None:

@@ -7,7 +7,7 @@ On this machine, with a file that `tpmwire export-public` printed on the other m
 
 On the other machine:
 
-  tpmwire import-key web-2.pem --persistent-handle 0x81010002
+  tpmwire import-key web-2.pem --persistent-handle 0x81010020
 
 A key created with --duplicable-to FILE can be copied to that parent only, and from there no further. A key created
 with --duplicable-to any can be copied to every parent. All other keys cannot be copied. This TPM keeps its key.

@@ -1,7 +1,7 @@
 """Moves the plaintext key of a profile in ~/.aws/credentials into the TPM, and switches the profile to it.
 
   tpmwire enroll --profile default
-  tpmwire enroll --profile work --persistent-handle 0x81010002 \\
+  tpmwire enroll --profile work --persistent-handle 0x81010020 \\
       --remove-plaintext
 
 enroll imports the key and verifies it with a GetCallerIdentity request that the TPM signs. Then the profile in

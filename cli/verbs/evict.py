@@ -1,7 +1,7 @@
 """Removes a persistent key from the TPM.
 
-  tpmwire evict 0x81010002
-  tpmwire evict 0x81010002 --yes
+  tpmwire evict 0x81010020
+  tpmwire evict 0x81010020 --yes
 
 The key is lost permanently, unless it is also in a key file (`tpmwire import --out`). At a terminal, evict asks
 for confirmation. `tpmwire list` shows the handles in use. Handles from 0x81800000 on belong to the platform: the
@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "handle",
         type=persistent_handle,
         metavar="HANDLE",
-        help="persistent handle of the key to remove, such as 0x81010002",
+        help="persistent handle of the key to remove, such as 0x81010020",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_auth_options(parser, "owner", "the owner's password")

@@ -1,7 +1,7 @@
 """Runs a program with temporary AWS credentials in its environment.
 
   tpmwire exec --profile work -- terraform plan
-  tpmwire exec --aws-access-key-id=AKIA... --persistentHandle=0x81010002 \\
+  tpmwire exec --aws-access-key-id=AKIA... --persistentHandle=0x81010020 \\
       -- env
 
 Sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION, and removes

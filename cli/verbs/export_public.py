@@ -10,7 +10,7 @@ anywhere, with or without a TPM:
 
 and on the target again:
 
-  tpmwire import-key web-1.pem --persistent-handle 0x81010002
+  tpmwire import-key web-1.pem --persistent-handle 0x81010020
 
 The default key is the owner's standard primary (h2), which every key file can name. --key ek-rsa or ek-ecc prints
 an endorsement key with its certificate, by which the other side can verify that it belongs to a genuine TPM.

@@ -9,34 +9,19 @@ units for systemd, which start the server at the first request.
 
 import argparse
 
-from ..serving.client import TIMEOUT, default_socket, fetch_and_print
-from ..terminal.options import timeout
+from ..serving.client import default_socket, fetch_and_print
+from ..serving.options import FetchSettings, add_fetch_options
 
 __all__ = ["Settings", "configure", "run"]
 
 
-class Settings:
+class Settings(FetchSettings):
     """The verb's options."""
-
-    path: str | None
-    timeout: float
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument(
-        "path",
-        nargs="?",
-        metavar="PATH",
-        help="path of the server's unix socket (default: $XDG_RUNTIME_DIR/tpmwire.sock)",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=timeout,
-        default=TIMEOUT,
-        metavar="DURATION",
-        help=f"time limit for the whole request (default: {TIMEOUT:g}s)",
-    )
+    add_fetch_options(parser)
 
 
 def run(args: Settings) -> int:

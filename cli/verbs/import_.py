@@ -1,7 +1,7 @@
 """Imports an AWS secret access key into the TPM as an HMAC key that cannot be read back.
 
-  printf %s "$SECRET" | tpmwire import --persistent-handle 0x81010002
-  tpmwire import --from-profile default --persistent-handle 0x81010002
+  printf %s "$SECRET" | tpmwire import --persistent-handle 0x81010020
+  tpmwire import --from-profile default --persistent-handle 0x81010020
   tpmwire import --out key.pem --pcrs sha256:7,23 --key-auth-prompt
   tpmwire import --out key.pem --sigv4a-out v4a.pem \\
       --aws-access-key-id AKIA...

@@ -1,6 +1,6 @@
 """Imports a key that was wrapped for this TPM elsewhere, and tests it.
 
-  tpmwire import-key web-1.pem --persistent-handle 0x81010002
+  tpmwire import-key web-1.pem --persistent-handle 0x81010020
   tpmwire import-key web-1.pem --out key.pem
 
 web-1.pem comes from `tpmwire wrap`, from `tpmwire duplicate`, from `tpmcopy --mode duplicate` (its JSON), or from

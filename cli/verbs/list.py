@@ -82,7 +82,10 @@ def _find_uses(path: str) -> list[ProfileUse]:
         return []
     uses = []
     for each in found:
-        if each.settings is None or not each.uses_tpm(path):
+        if each.settings is None:
+            warn(f"{each.profile} is not shown: {each.problem}")
+            continue
+        if not each.uses_tpm(path):
             continue
         name = each.settings.key_name
         uses += [ProfileUse(each.place, name, each.profile.name)] if each.place else []
@@ -104,6 +107,8 @@ def _profiles_of(row: Row, uses: list[ProfileUse]) -> list[str]:
 
 
 def _file_row(path: str) -> Row:
+    if os.path.exists(path) and not os.path.isfile(path):
+        return Row("key file", path, "unknown", problem="not a regular file, and was not read")
     try:
         public = read_key_file(path).public
     except (UsageError, KeyFileError) as error:

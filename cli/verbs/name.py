@@ -1,7 +1,7 @@
 """Prints the Name of a key: the hash by which TPMs, policies and pins identify it.
 
   tpmwire name ek-rsa
-  tpmwire name 0x81010002
+  tpmwire name 0x81010020
   tpmwire name key.pem
 
 ek-rsa and ek-ecc are the TPM's endorsement keys, srk and srk-rsa its storage root keys, and h2 is the parent of
@@ -84,7 +84,7 @@ def _handle(text: str) -> int | None:
 def _of_file(path: str) -> bytes:
     if not os.path.exists(path):
         raise UsageError(
-            f"{path!r} is not an existing file; expected a file, a handle such as 0x81010002, or one "
+            f"{path!r} is not an existing file; expected a file, a handle such as 0x81010020, or one "
             f"of {', '.join(WELL_KNOWN)}"
         )
     if b"TSS2" in (data := read_small(path)):

@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Prints the values of the selected PCRs."""
-    wanted = pcrs_from(args.selection) if args.selection else None
+    wanted = None if args.selection is None else pcrs_from(args.selection)
     with open_tpm(args) as tpm:
         selection = banks(tpm) if wanted is None else wanted
         values = read_pcrs(tpm, selection)

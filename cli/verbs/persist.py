@@ -1,6 +1,6 @@
 """Loads a key file and makes its key persistent.
 
-  tpmwire persist key.pem 0x81010002
+  tpmwire persist key.pem 0x81010020
 
 A persistent key is faster to use than a key file; you may delete the file or keep it as a backup. The key's Name
 is printed: with `--key-name NAME`, aws-tpm-process-credential need not read the Name in each run.
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "handle",
         type=persistent_handle,
         metavar="HANDLE",
-        help="persistent handle to store the key at, such as 0x81010002",
+        help="persistent handle to store the key at, such as 0x81010020",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing object at HANDLE")
     parser.add_argument(

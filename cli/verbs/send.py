@@ -18,7 +18,7 @@ A handle is authorized by its password (--auth-file, --auth-env): unencrypted, i
 session, which also encrypts the first parameters (--session). A policy is satisfied step by step (--policy):
 
   tpmwire send --session salted GetRandom bytesRequested=8
-  tpmwire send --policy pcr:sha256:23 HMAC handle=0x81010003 \\
+  tpmwire send --policy pcr:sha256:23 HMAC handle=0x81010021 \\
       buffer=text:20261124
 
 The output includes the commands that open the sessions, and encrypted parameters in plaintext.

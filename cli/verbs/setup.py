@@ -12,6 +12,7 @@ setup needs a terminal. --dry-run prints the commands only.
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ from ..doctor.run import TPM_CHECKS, run_checks
 from ..keys.place import Place
 from ..terminal.messages import Interrupted, UsageError, note
 from ..terminal.options import Parser, TpmSettings, add_tpm_options
-from ..terminal.prompts import agreed, ask_line
+from ..terminal.prompts import InputEndedError, ask_line, ask_yes
 from ..tpm.inventory import list_handles
 from . import enroll, import_
 from .doctor import print_result
@@ -101,7 +102,7 @@ def run(args: Settings) -> int:
     started: list[str] = []
     try:
         return _ask(args, started)
-    except Interrupted:
+    except (Interrupted, InputEndedError):
         if not started:
             note("nothing was changed")
         raise
@@ -125,7 +126,7 @@ def _ask(args: Settings, started: list[str]) -> int:
     keys = _find_keys()
     for step in _enrolments(keys, tpm) if keys else _imports(tpm):
         print(f"\n$ {step}", flush=True)
-        if agreed("Run this command?"):
+        if ask_yes("Run this command?"):
             started.append(step.profile)
             _run_step(step, args)
     for profile in started:
@@ -183,7 +184,7 @@ def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
     print("\nPlaintext keys:", flush=True)
     for name, key in keys.items():
         print(f"  {key.key_id} of profile {name}, in {key.path}", flush=True)
-    persistent = agreed("Store keys at persistent handles of the TPM (fewer TPM commands), not in key files?")
+    persistent = ask_yes("Store keys at persistent handles of the TPM (fewer TPM commands), not in key files?")
     handles = dict(zip(dict.fromkeys(key.key_id for key in keys.values()), tpm.handles, strict=False))
     steps = []
     for name, key in keys.items():
@@ -201,10 +202,23 @@ def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
 def _imports(tpm: TpmFacts) -> list[VerbCommand]:
     """Asks for a new access key id; returns a list with the command that imports the key, or [] without an id."""
     print("\nNo profile has a plaintext key. To import a new access key, create one in IAM first.", flush=True)
-    key_id = ask_line("Access key ID (empty: none)")
+    key_id = _ask_key_id()
     if not key_id:
         return []
     return [_import_step(key_id, ask_line("Profile to write (empty: default)") or "default", tpm)]
+
+
+def _ask_key_id() -> str:
+    """Asks for an access key ID until it is valid, at most three times; returns "" for none. Raises UsageError."""
+    for tries_left in (2, 1, 0):
+        key_id = ask_line("Access key ID (empty: none)")
+        if not key_id or re.fullmatch(r"AKIA[A-Z0-9]{16}", key_id):
+            break
+        problem = "an access key ID of a user has 20 letters and digits, and begins with AKIA"
+        if not tries_left:
+            raise UsageError(f"{problem}; copy it from the IAM console")
+        note(problem)
+    return key_id
 
 
 def _import_step(key_id: str, profile: str, tpm: TpmFacts) -> VerbCommand:

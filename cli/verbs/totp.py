@@ -1,7 +1,7 @@
 """Stores the secret of a one-time password token (TOTP) in the TPM, and prints its codes.
 
   tpmwire totp import --out mfa.pem
-  tpmwire totp import --secret-file otpauth.txt --persistent-handle 0x81010003
+  tpmwire totp import --secret-file otpauth.txt --persistent-handle 0x81010021
   tpmwire totp code mfa.pem
   aws-tpm-process-credential ... --mfa-totp mfa.pem \\
       --mfa-serial arn:aws:iam::123456789012:mfa/tpm

@@ -131,7 +131,7 @@ def test_the_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None
     for told, ours in (
         ('"/dev/tpmrm0"', repr(f"swtpm:path={world.relay.path}")),
         ("AKIA...", world.sts.access_key_id),
-        ("0x81010003", f"{HANDLE:#x}"),
+        ("0x81010021", f"{HANDLE:#x}"),
     ):
         assert block.count(told) == 1
         block = block.replace(told, ours)

@@ -38,7 +38,7 @@ def _password(text: str) -> list[str]:
 CASES = {
     "done": Case(0, "", [HANDLE]),
     "unknown option": Case(2, "did you mean '--persistentHandle'", [HANDLE, "--persistent-handel=0x81010002"]),
-    "no number": Case(2, "0x81010002", ["--persistentHandle=eleven"]),
+    "no number": Case(2, "0x81010020", ["--persistentHandle=eleven"]),
     "transient handle": Case(2, "is not a persistent handle", ["--persistentHandle=0x80000000"]),
     "no timeout": Case(2, "a timeout of 0", [HANDLE, "--timeout=0"]),
     "no bool": Case(2, "expected true or false", [HANDLE, "--assumeRole=perhaps"]),

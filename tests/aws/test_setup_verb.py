@@ -97,6 +97,34 @@ def test_ended_before_a_command_nothing_is_changed(home: Path, swtpm: Swtpm, yes
     assert content(home) == before
 
 
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("yes", [[], [b"n"]], ids=["first question", "second question"])
+def test_the_end_of_the_input_is_not_a_no(home: Path, swtpm: Swtpm, yes: list[bytes], plain: bool) -> None:
+    if not plain:
+        (home / ".aws" / "credentials").unlink()
+    before = content(home)
+    replies = [*(yes if plain else [b"AKIAMADEUPMADEUP0000"] * len(yes)), b"\x04"]
+    code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], replies, YES_OR_NO, b"): ")
+    assert code == 2, shown
+    *_, told, last = shown.rstrip().split("\r\n")
+    assert told == "nothing was changed"
+    assert last.startswith("tpmwire: the input ended before a reply; run the command again")
+    assert content(home) == before
+
+
+def test_an_access_key_id_that_is_not_valid_is_asked_for_again(home: Path, swtpm: Swtpm) -> None:
+    (home / ".aws" / "credentials").unlink()
+    words, prompts = ["setup", "--tpm-path", swtpm.path], [b"(empty: none): ", b"(empty: default): ", YES_OR_NO]
+    replies = [b"AKAIOSFODNN7EXAMPLE", b"my key", b"AKIAIOSFODNN7EXAMPLE", b"", b"n"]
+    code, shown = at_a_terminal(words, replies, *prompts)
+    assert code == 0, shown
+    assert shown.count("an access key ID of a user has 20 letters and digits, and begins with AKIA\r\n") == 2
+    assert "--aws-access-key-id=AKIAIOSFODNN7EXAMPLE --write-profile=default" in shown
+    code, shown = at_a_terminal(words, [b"x", b"ASIAIOSFODNN7EXAMPLE", b"x" * 40], *prompts)
+    assert code == 2, shown
+    assert shown.rstrip().endswith("begins with AKIA; copy it from the IAM console")
+
+
 def test_ended_within_a_command_its_state_is_told(home: Path, swtpm: Swtpm, sts: VerifyingSts, tool: Tool) -> None:
     """At the password of the TPM's owner, and at the question whether to remove the plaintext key."""
     tpm2(swtpm, "changeauth", "-c", "owner", "word")

@@ -1,6 +1,7 @@
 """`tpmwire list` on a real TPM shows what tpm2-tools list."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def test_the_profiles_that_use_a_key(tool: Tool, tmp_path: Path, monkeypatch: py
             "elsewhere": f"{handle} --tpm-path=/dev/tpmrm7",
             "file": f"--credential-file={tmp_path}/plain.pem",
             "same-file": f"--credential-file={tmp_path}/plain.pem --mfa-serial=x --mfa-totp={tmp_path}/mfa.pem",
+            "pipe": f"--credential-file={tmp_path}/pipe.pem",
             "broken": "--no-such-option",
         }
         (tmp_path / ".aws").mkdir()
@@ -120,13 +122,22 @@ def test_the_profiles_that_use_a_key(tool: Tool, tmp_path: Path, monkeypatch: py
                 for profile, line in lines.items()
             )
         )
-        rows = json.loads(tool("list", "--json", *where).out)
+        os.mkfifo(tmp_path / "pipe.pem")
+        ran = tool("list", "--json", *where)
+        assert ran.err.startswith(
+            "tpmwire: warning: profile broken is not shown: unrecognized arguments: --no-such"
+        )
+        assert ran.err.count("\n") == 1
+        rows = json.loads(ran.out)
         used = {row["handle"] or row["file"]: row["profiles"] for row in rows if row["profiles"]}
         assert used == {
             f"0x{keys.PLAIN_HANDLE:08x}": ["default", "socket"],
             f"{tmp_path}/plain.pem": ["file", "same-file"],
             f"{tmp_path}/mfa.pem": ["same-file"],
+            f"{tmp_path}/pipe.pem": ["pipe"],
         }
+        (row,) = (row for row in rows if row["file"] == f"{tmp_path}/pipe.pem")
+        assert (row["type"], row["problem"]) == ("unknown", "not a regular file, and was not read")
         (row,) = (row for row in rows if row["file"] == f"{tmp_path}/plain.pem")
         assert (row["kind"], row["handle"], row["type"]) == ("key file", None, "HMAC key, SHA256")
         text = tool("list", *where).out

@@ -14,13 +14,14 @@ from cli.credentials.cache.store import CacheFile, UnfitError, place
 OTHER = 65534  # nobody
 
 
-def test_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
-    assert place() == "/run/user/7/tpmwire"
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "relative")
-    assert place() == "/home/me/.cache/tpmwire"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert place() == f"{tmp_path}/tpmwire"
+    for ignored in ("relative", str(tmp_path / "missing")):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", ignored)
+        assert place() == "/home/me/.cache/tpmwire"
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
     assert place() == "/caches/tpmwire"
 

@@ -34,6 +34,15 @@ def test_a_missing_device(tool: Tool) -> None:
     assert len(found["skipped"]) == 1
 
 
+@pytest.mark.parametrize("kind", ["directory", "file"])
+def test_what_is_no_device_is_told_once(tmp_path: Path, tool: Tool, kind: str) -> None:
+    path = tmp_path / "tpm"
+    path.mkdir() if kind == "directory" else path.touch()
+    found = findings(tool, "--tpm-path", str(path))
+    assert texts(found["device"], "error")[0].startswith(f"{path} (--tpm-path) is not a device and not a socket")
+    assert not {"permission", "response"} & set(found)
+
+
 @pytest.mark.parametrize(
     ("version", "says"),
     [

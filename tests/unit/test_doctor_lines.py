@@ -197,6 +197,25 @@ def test_chains_of_roles(home: Home, tool: Tool) -> None:
     assert "profile bad has both source_profile and credential_source" in texts(found, "error")[0]
 
 
+@pytest.mark.parametrize(
+    ("region", "option", "says"),
+    [
+        ("us-est-1", "", "profile work: region: 'us-est-1' is not a region of AWS; did you mean 'us-east-1'?"),
+        ("eu_west_1", "", "profile work: region: 'eu_west_1' is not a valid region name; use e.g. eu-central-1"),
+        (
+            "eu-west-1",
+            "--aws-region=ue-west-2",
+            "profile work: --aws-region: 'ue-west-2' is not a region of AWS; ",
+        ),
+        ("eu-west-9", "--aws-region=us-gov-east-1", None),
+    ],
+)
+def test_regions(home: Home, tool: Tool, region: str, option: str, says: str | None) -> None:
+    home.config(f"[profile work]\nregion = {region}\ncredential_process = {home.program} {KEY} {option}\n")
+    found = texts(examined(tool)["options"], "error")
+    assert [text[: len(says or "")] for text in found] == ([] if says is None else [says])
+
+
 @pytest.mark.parametrize("start", ["HOME/bin/tpmwire fetch", "HOME/bin/curl -s --unix-socket"])
 @pytest.mark.parametrize(
     ("kind", "status", "says"),

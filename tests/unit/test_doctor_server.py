@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.credentials.role_chain import fetched_socket
+from cli.credentials.role_chain import fetch_arguments
 from tests.support.findings import findings, texts
 from tests.support.verbs import Tool
 
@@ -68,12 +68,12 @@ def test_a_socket_of_another_user(runtime: Path, listening: Path, tool: Tool) ->
 
 
 @pytest.mark.parametrize(
-    ("line", "path"),
+    ("line", "arguments"),
     [
-        ("tpmwire fetch", ""),
-        ("/usr/bin/tpmwire fetch --timeout 2s", ""),
-        ("python3 /opt/tpmwire.pyz tpmwire fetch /run/s", "/run/s"),
-        ("'/opt/my tools/tpmwire' fetch '/run/my socket'", "/run/my socket"),
+        ("tpmwire fetch", []),
+        ("/usr/bin/tpmwire fetch --timeout 2s", ["--timeout", "2s"]),
+        ("python3 /opt/tpmwire.pyz tpmwire fetch /run/s", ["/run/s"]),
+        ("'/opt/my tools/tpmwire' fetch '/run/my socket'", ["/run/my socket"]),
         ("aws-tpm-process-credential --profile=fetch", None),
         ("tpmwire", None),
         ("tpmwire serve fetch", None),
@@ -81,8 +81,25 @@ def test_a_socket_of_another_user(runtime: Path, listening: Path, tool: Tool) ->
         ("tpmwire 'fetch", None),
     ],
 )
-def test_the_socket_of_a_line(line: str, path: str | None) -> None:
-    assert fetched_socket(line) == path
+def test_the_arguments_of_a_line(line: str, arguments: list[str] | None) -> None:
+    assert fetch_arguments(line) == arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        ("--tpm-path=/dev/tpm0", "error", "profile work: unrecognized arguments: --tpm-path"),
+        ("--help", "error", "profile work: unrecognized arguments: --help"),
+        ("--timeout=soon", "error", "profile work: argument --timeout: "),
+        ("one two", "error", "profile work: unrecognized arguments: two"),
+        ("tpmwire.sock", "warning", "profile work: 'tpmwire.sock' depends on the working directory"),
+    ],
+)
+def test_options_that_fetch_refuses(runtime: Path, tool: Tool, arguments: str, status: str, says: str) -> None:
+    profile(runtime, f"/usr/bin/tpmwire fetch {arguments}")
+    found = findings(tool, "--tpm-path=/nonexistent/tpm")
+    assert texts(found["options"], status)[0].startswith(says), found["options"]
+    assert not texts(found["options"], "ok")
 
 
 def test_it_is_no_profile_of_a_key(runtime: Path, tool: Tool) -> None:

@@ -92,7 +92,7 @@ def test_mandoc_shows_examples_as_they_are_typed(folder: Path) -> None:
         ["mandoc", "-T", "ascii", folder / "tpmwire-import.1"], check=True, capture_output=True, text=True
     )
     shown = re.sub(".\b", "", done.stdout)
-    assert 'printf %s "$SECRET" | tpmwire import --persistent-handle 0x81010002' in shown
+    assert 'printf %s "$SECRET" | tpmwire import --persistent-handle 0x81010020' in shown
     assert "~/.aws/credentials" in shown
 
 

@@ -26,10 +26,11 @@ class UnfitError(Exception):
 def place() -> str:
     """Returns the path of this user's cache directory: $XDG_RUNTIME_DIR/tpmwire, else under $XDG_CACHE_HOME.
 
-    Raises UnfitError if the home directory is unknown.
+    A relative path in either variable is ignored (XDG Base Directory Specification), and so is an XDG_RUNTIME_DIR
+    that does not exist. Raises UnfitError if the home directory is unknown.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and os.path.isabs(runtime):
+    if runtime and os.path.isabs(runtime) and os.path.lexists(runtime):
         return os.path.join(runtime, "tpmwire")
     caches = os.environ.get("XDG_CACHE_HOME")
     if not (caches and os.path.isabs(caches)):

@@ -1,0 +1,32 @@
+"""The options of `tpmwire fetch`, which doctor also parses, from a profile's command line."""
+
+import argparse
+
+from ..terminal.options import timeout
+from .client import TIMEOUT
+
+__all__ = ["FetchSettings", "add_fetch_options"]
+
+
+class FetchSettings:
+    """The values of the options that `add_fetch_options` adds; `timeout` is in seconds."""
+
+    path: str | None
+    timeout: float
+
+
+def add_fetch_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the server's PATH and --timeout."""
+    parser.add_argument(
+        "path",
+        nargs="?",
+        metavar="PATH",
+        help="path of the server's unix socket (default: $XDG_RUNTIME_DIR/tpmwire.sock)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=timeout,
+        default=TIMEOUT,
+        metavar="DURATION",
+        help=f"time limit for the whole request (default: {TIMEOUT:g}s)",
+    )
