@@ -9,10 +9,8 @@ from typing import NamedTuple
 from tpmwire.errors import DecodeError, InputError
 from tpmwire.explain import Node, explain_stream
 from tpmwire.explain.lookup import find_name, has_octets, similar_names
-from tpmwire.explain.readers.headers import TAGS
 from tpmwire.explain.readers.numbers import KINDS, Interpretation
-from tpmwire.explain.readers.plain_messages import pair_messages, split_messages
-from tpmwire.explain.readers.recordings import open_recording
+from tpmwire.explain.readers.recordings import detect_recording
 from tpmwire.explain.readers.words import read_as, read_words
 from tpmwire.explain.value import explain_octets
 
@@ -98,7 +96,7 @@ def _bytes_of(thing: str) -> bytes:
 def _explain_source(source: Source) -> Explained:
     """Explains the bytes or the text of an input."""
     try:
-        recording = open_recording(source.file, source.name, warn)
+        recording = detect_recording(source.file, source.name, warn)
     except InputError:
         raise UsageError(_refusal(source.name, "")) from None
     if not isinstance(recording, bytes):
@@ -108,14 +106,7 @@ def _explain_source(source: Source) -> Explained:
         raise UsageError(f"{source.name} is empty; {ACCEPTED}")
     if not _is_message(text) and recording[:1] not in (b"\x80", b"\x00") and (found := read_words(text)):
         return Explained(source.name, found)
-    try:
-        messages = split_messages(recording, source.name)
-        if messages[0][:2] not in TAGS:
-            raise InputError(source.name)
-        trees = explain_stream(iter(list(pair_messages(messages))))
-    except InputError:
-        raise UsageError(_refusal(source.name, text)) from None
-    return Explained(source.name, [], "bytes of TPM commands", trees)
+    raise UsageError(_refusal(source.name, text))
 
 
 def _is_message(text: str) -> bool:

@@ -15,17 +15,20 @@
   tcpdump -i lo -U -w - port 2321 | tpmwire decode -
   tpmwire decode --salt-file salt.hex --auth-file password capture.pcapng
 
-Input is one of: hex (with blanks, colons, line breaks or 0x) or binary, as arguments, in a file, or on standard
-input (-); a log of swtpm or tpm2-tools; a network capture (pcap, pcapng) of swtpm or the reference simulator over
-TCP, which needs the extra tpmwire[explain]. Recordings can have any size, and are explained while they arrive.
+Input is text or binary, as arguments, in files, or on standard input (-). Messages are found by their tag and
+size: in hex, in dumps of xxd, hexdump and od, in arrays and strings of C, Python, Go, Rust, Java and JSON, and in
+base64. Labels, log prefixes, comments, quotes and colors are skipped. `decode --format jsonl` can be read again.
+
+Also logs of tpm2-tss, tpm2-abrmd, swtpm, QEMU, EDK2, wolfTPM and IBM TSS, and network captures (pcap, pcapng) of
+swtpm or the reference simulator over TCP, which need the extra tpmwire[explain]. Recordings can have any size, and
+are explained while they arrive.
 
 Captures of other programs: strace (with -s 65536), bpftrace's %r, arrays of kernel probes (ftrace, trace-cmd,
 perf), packets that Wireshark or tshark export as JSON, PDML or text, and captures of the SPI or LPC bus as Saleae
 Logic, sigrok, PulseView, the Bus Pirate and lpc_sniffer write them.
 
 Input can contain several messages. A response is explained by the command before it; for a response
-without its command, name the command with --command. If each line of a text starts a message, a damaged line does
-not hide the next one.
+without its command, name the command with --command. A damaged message does not hide the next one.
 
 With --salt and --auth, decode follows the sessions of a recording: it derives their keys, checks each HMAC, and
 shows decrypted parameters in lines that begin with =. Both options are repeatable, in any order: the HMACs
@@ -37,8 +40,9 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from tpmwire.explain import Node, explain_response, explain_stream
-from tpmwire.explain.readers.plain_messages import pair_messages, split_messages
+from tpmwire.errors import InputError
+from tpmwire.explain import Node, explain_stream
+from tpmwire.explain.readers.headers import HEADER, Exchange
 from tpmwire.explain.readers.recordings import open_recording
 from tpmwire.spec.constants import TPM_CC
 
@@ -72,7 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "input",
         nargs="*",
         metavar="HEX|FILE",
-        help="commands and responses to explain: hex, a file, or - for standard input (default: -)",
+        help="commands and responses to explain: hex or base64, a file, or - for standard input (default: -)",
     )
     parser.add_argument(
         "--command",
@@ -164,13 +168,28 @@ def _code(text: str) -> int:
 def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer) -> Iterator[Node]:
     """Yields an explanation (Node) of each message in the input: a recording, or messages in hex or binary.
 
-    If `code` is given, all messages are responses to the command with this code.
+    If `code` is given, a response without a command is a response to the command with this code.
     """
-    recording = open_recording(source.file, source.name, warn)
-    if isinstance(recording, bytes):
-        messages = split_messages(recording, source.name)
-        if code is not None:
-            yield from (explain_response(message, code) for message in messages)
-            return
-        recording = iter(list(pair_messages(messages)))
-    yield from explain_stream(recording, keys.salts, keys.auths, writer.histories, writer.count)
+    exchanges = open_recording(source.file, source.name, warn)
+    if code is None:
+        exchanges = _refuse_lone(exchanges)
+    yield from explain_stream(exchanges, keys.salts, keys.auths, writer.histories, writer.count, code)
+
+
+def _refuse_lone(exchanges: Iterator[Exchange]) -> Iterator[Exchange]:
+    """Yields the exchanges. Raises InputError if the only message is a successful response without its command."""
+    first = next(exchanges, None)
+    if first is None:
+        return
+    command, response = first
+    second = None
+    if not command and not any(response[6:HEADER]):
+        second = next(exchanges, None)
+        if second is None:
+            raise InputError(
+                "this is a response; give its command with --command NAME, or put the command before it"
+            )
+    yield first
+    if second is not None:
+        yield second
+    yield from exchanges

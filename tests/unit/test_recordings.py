@@ -17,15 +17,14 @@ from tests.support.captures import COMMAND, ERROR, FROM, RESPONSE, TO, frame, re
 from tpmwire.errors import InputError
 from tpmwire.explain import explain_command, explain_response
 from tpmwire.explain.html import as_html
-from tpmwire.explain.readers.recordings import open_recording
+from tpmwire.explain.readers.recordings import detect_recording, open_recording
 
 Talk = list[tuple[bytes, bytes]]
 
 
-def read_exchanges(data: bytes) -> Talk | None:
-    """The exchanges of a recording; None for another input."""
-    recording = open_recording(io.BytesIO(data), "the recording")
-    return None if isinstance(recording, bytes) else list(recording)
+def read_exchanges(data: bytes) -> Talk:
+    """The exchanges of a recording."""
+    return list(open_recording(io.BytesIO(data), "the recording"))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,6 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, bytes]
 def test_both_logs_tell_the_same_talk(logs: tuple[bytes, bytes, bytes]) -> None:
     swtpm, tools, random = logs
     told = read_exchanges(swtpm)
-    assert told is not None
     assert told == read_exchanges(tools)
     assert told[-1][0] == bytes.fromhex("80010000000c0000017b0014")
     assert told[-1][1] == bytes.fromhex("800100000020000000000014") + random
@@ -64,7 +62,6 @@ def test_a_log_with_a_prefix_that_is_cut(logs: tuple[bytes, bytes, bytes]) -> No
     swtpm = b"".join(b"tpm: " + line + b"\n" for line in logs[0].splitlines())
     told = read_exchanges(swtpm)
     assert told == read_exchanges(logs[0])
-    assert told is not None
     last = swtpm.rindex(b"SWTPM_IO_Write")
     cut = read_exchanges(swtpm[: last + 60])
     assert cut == [*told[:-1], (told[-1][0], b"")]
@@ -124,8 +121,16 @@ def test_broken_captures_are_refused_or_read_as_far_as_they_go() -> None:
 
 
 def test_what_is_no_recording() -> None:
-    assert read_exchanges(COMMAND) is None
-    assert read_exchanges(COMMAND.hex().encode()) is None
+    """A reader of other files gets the bytes; decode says what it expects."""
+    for data in (b"", b"nothing", bytes(20), b"\x00\x04\x00\x72", b"# a comment\n0xabcd\n"):
+        assert detect_recording(io.BytesIO(data), "it") == data
+        with pytest.raises(InputError, match="it"):
+            list(open_recording(io.BytesIO(data), "it"))
+    found = detect_recording(io.BytesIO(COMMAND), "it")
+    assert not isinstance(found, bytes)
+    assert list(found) == [(COMMAND, b"")]
+    with pytest.raises(InputError, match="no TPM"):
+        detect_recording(io.BytesIO(b"much\n" * 300_000), "it")
 
 
 class Page(HTMLParser):

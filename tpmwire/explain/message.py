@@ -39,30 +39,31 @@ def explain_command(data: bytes) -> Node:
     return _root(walk, name, "command", purpose(kind), kind.spec if kind else "", error)
 
 
-def explain_response(data: bytes, command: "bytes | int | Command | CommandMessage") -> Node:
+def explain_response(data: bytes, command: "bytes | int | Command | CommandMessage | None") -> Node:
     """Returns the tree of a response. Never raises: an invalid response is shown up to its error.
 
-    `command` is the command of the response, as bytes, code or message.
+    `command` is the command of the response, as bytes, code or message; None if it is unknown.
     """
     if isinstance(command, bytes):
         code = int.from_bytes(command[6:HEADER_SIZE], "big")
     else:
-        code = command if isinstance(command, int) else int(command.code)
+        code = 0 if command is None else command if isinstance(command, int) else int(command.code)
     error = ""
     try:
-        parse_response(data, command)
+        parse_response(data, code if command is None else command)
     except DecodeError as fault:
         error = str(fault)
     rc = int.from_bytes(data[6:HEADER_SIZE], "big")
     kind = command_class(code)
     walk = Walk(data)
     with contextlib.suppress(DecodeError), walk.area(len(data)):
-        _header(walk, "response", "TPM_RC", str(TpmError(rc, TPM_CC(code))) if rc else "TPM_RC_SUCCESS")
+        words = str(TpmError(rc, TPM_CC(code) if code else None)) if rc else "TPM_RC_SUCCESS"
+        _header(walk, "response", "TPM_RC", words)
         if rc or kind is None or data[:2] == b"\x00\xc4":
             walk.leftover("parameters", "after an error" if rc else "of an unknown command")
         elif data[:2] in (b"\x80\x01", b"\x80\x02"):
             _response(walk, kind.Response, data[:2] == b"\x80\x02")
-    answer = f"response to {command_name(code)}"
+    answer = f"response to {command_name(code) if code else 'an unknown command'}"
     return _root(walk, "response", "response", answer, kind.spec if kind else "", error)
 
 

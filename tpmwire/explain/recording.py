@@ -44,7 +44,9 @@ class Recording:
 def explain_recording(
     exchanges: Iterable[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
 ) -> Recording:
-    """Returns the explanation of commands with their responses (empty for a missing response). Never raises.
+    """Returns the explanation of commands with their responses. Never raises.
+
+    A missing command or response is empty.
 
     `salts` has the salts of the recording's sessions, `auths` the authValues of its entities, both in any order.
     They are used to decrypt parameters and to verify HMACs.
@@ -60,16 +62,19 @@ def explain_stream(
     auths: Sequence[Secret] = (),
     histories: list[SessionHistory] | None = None,
     place: int = 0,
+    code: int | None = None,
 ) -> Iterator[Node]:
     """Yields the trees of commands and responses while it reads `exchanges`.
 
     Raises only the errors of `exchanges`. See `explain_recording` for `salts` and `auths`. The histories of the
     first 1000 sessions are appended to `histories`. They refer to trees by index; the first tree has the index
-    `place`. The memory needed does not grow with the recording, except for the histories.
+    `place`. `code` is the command code for responses without a command.
+
+    The memory needed does not grow with the recording, except for the histories.
     """
     follower = _Follower(histories, salts, Entities(tuple(auths)))
     for command, response in exchanges:
-        trees = follower.explain(command, response, place)
+        trees = follower.explain(command, response, place) if command else [explain_response(response, code)]
         place += len(trees)
         yield from trees
 

@@ -1,8 +1,20 @@
-"""Recognizes a message of a TPM by its header."""
+"""Recognizes TPM messages by their headers: tag, size and code."""
 
 from ...spec.constants import TPM_CC
 
-__all__ = ["HEADER", "LARGEST", "TAGS", "Exchange", "begins_message", "is_command", "is_message"]
+__all__ = [
+    "HEADER",
+    "LARGEST",
+    "TAGS",
+    "TAGS_1_2",
+    "Exchange",
+    "Message",
+    "begins_message",
+    "is_command",
+    "is_message",
+    "is_plausible",
+    "is_tpm12",
+]
 
 HEADER = 10
 """Bytes of a message's header."""
@@ -12,8 +24,17 @@ LARGEST = 1 << 16
 
 TAGS = (b"\x80\x01", b"\x80\x02", b"\x00\xc4")
 
+TAGS_1_2 = tuple(bytes((0, tag)) for tag in range(0xC1, 0xC7))
+"""Tags of TPM 1.2: three of commands, three of responses. A TPM 2.0 uses 00c4 to refuse a TPM 1.2 command."""
+
 Exchange = tuple[bytes, bytes]
-"""A command and its response; the response is empty if the recording has none."""
+"""A command and its response; one of them is empty if the recording lacks it."""
+
+Message = tuple[bool | None, bytes]
+"""Whether the message is a command (None if unknown), and its bytes."""
+
+_BAD_TAG = bytes.fromhex("00c40000000a0000001e")
+_VENDOR = 0x20000000
 
 
 def is_message(octets: bytes) -> bool:
@@ -21,18 +42,40 @@ def is_message(octets: bytes) -> bool:
     return len(octets) >= HEADER and octets[:2] in TAGS and int.from_bytes(octets[2:6], "big") == len(octets)
 
 
-def begins_message(octets: bytes) -> bool:
+def begins_message(octets: bytes | bytearray) -> bool:
     """Returns whether the bytes begin with a TPM 2.0 message's header, with a plausible size."""
     return len(octets) >= HEADER and octets[:2] in TAGS and HEADER <= int.from_bytes(octets[2:6], "big") <= LARGEST
 
 
-def is_command(message: bytes) -> bool:
-    """Returns whether a message, or its header, is probably a command.
+def is_command(message: bytes, hint: bool | None = None) -> bool:
+    """Returns whether a message, or its header, is a command.
 
-    The header is ambiguous, since command codes and response codes overlap: 0x18b is both.
+    An error response has only a header; all other responses have the code 0. So have two commands only a header,
+    one of which has a code that is also a response code. `hint` is the direction in which the message was sent,
+    if known; it decides for these two.
     """
     code = int.from_bytes(message[6:HEADER], "big")
     if int.from_bytes(message[2:6], "big") == HEADER:
-        # An error response has only a header. So have these two commands, whose codes are not response codes.
-        return code in (TPM_CC.GetTestResult, TPM_CC.ReadClock)
-    return TPM_CC(code).known or bool(code & 0x20000000)
+        return bool(code & _VENDOR) or (code in (TPM_CC.GetTestResult, TPM_CC.ReadClock) and hint is not False)
+    return code != 0
+
+
+def is_plausible(message: bytes) -> bool:
+    """Returns whether the header of a message is one that TPM 2.0 allows: its tag and its code fit together."""
+    if message[:2] == b"\x00\xc4":
+        return message[:HEADER] == _BAD_TAG
+    code = int.from_bytes(message[6:HEADER], "big")
+    if is_command(message):
+        return not code & ~(_VENDOR | 0xFFFF)  # Part 2, §6.5.1: the other bits are zero
+    # Part 1, §18.4: an error response has no sessions. The third byte names a layer above the TPM.
+    return code == 0 or (message[:2] == b"\x80\x01" and code < 1 << 24)
+
+
+def is_tpm12(octets: bytes | bytearray) -> bool:
+    """Returns whether the bytes begin with a TPM 1.2 command or response."""
+    return (
+        len(octets) >= HEADER
+        and octets[:2] in TAGS_1_2
+        and HEADER <= int.from_bytes(octets[2:6], "big") <= LARGEST
+        and octets[:HEADER] != _BAD_TAG
+    )

@@ -5,12 +5,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from .headers import LARGEST, is_message
+from .headers import LARGEST, Message, is_message
 
 __all__ = ["LOGS", "Log", "Message", "find_log"]
-
-Message = tuple[bool | None, bytes]
-"""Whether the message is a command (None if unknown), and its bytes."""
 
 
 class Log(NamedTuple):
@@ -79,7 +76,7 @@ def _hex(text: bytes) -> bytes:
 
 
 LOGS = [
-    Log("log of swtpm", re.compile(rb"SWTPM_IO_"), _swtpm_log),
+    Log("log of swtpm", re.compile(rb"SWTPM_IO_(?:Read|Write): length"), _swtpm_log),
     Log("log of tpm2-tss", re.compile(rb"^\w+:tcti:.*\(size="), _tcti_log),
 ]
 """The known logs. A line that matches several patterns belongs to the first."""

@@ -1,0 +1,242 @@
+"""The notations in which programs and people write bytes: how each begins, and how it is decoded.
+
+A notation is found by the beginning of a TPM message in it, since "200 001 000" are bytes only if they are octal.
+"""
+
+import base64
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["FORMS", "Decoded", "Form", "decode_base64", "decode_rest"]
+
+
+class Decoded(NamedTuple):
+    """Decoded bytes (`octets`), the position in the text after them, and text that needs more to be decoded."""
+
+    octets: bytes
+    end: int
+    left: str = ""
+
+
+class Form(NamedTuple):
+    """A notation of bytes.
+
+    `name` and `example` are for the documentation. `start` matches the first bytes of a TPM message. `decode`
+    decodes the text from a position on, as far as it is in this notation. `blanks` is True if blanks are data.
+    """
+
+    name: str
+    example: str
+    start: re.Pattern[str]
+    decode: Callable[[str, int], Decoded]
+    blanks: bool = False
+
+
+_CAST = r"(?:\((?:byte|char|u?int8_t|unsigned char|sbyte|u8|BYTE)\)\s*)?"
+_BEFORE = _CAST + r"(?:0[xX]|\\x|[$%])?"
+_AFTER = r"(?:[hH]|u8|U|_u8)?(?![0-9A-Za-z])"
+_BETWEEN = r"""["']?(?:[\s,;]+|[:\-_])?["']?"""
+
+_PAIRS = re.compile(r"\s*(?:[0-9A-Fa-f]{2}\s?){8,}(?![0-9A-Za-z])")
+_HEX = re.compile(rf"{_BETWEEN}{_BEFORE}((?:[0-9A-Fa-f]{{2}})+|(?<=0[xX])[0-9A-Fa-f]){_AFTER}")
+_DIGITS = re.compile(rf"{_BETWEEN}(?:0x)?([0-9A-Fa-f]{{1,2}})(?![0-9A-Za-z])")
+_DECIMAL = re.compile(r"[\s,;]*(-?\d{1,3})(?:u8)?(?![\w.])")
+_OCTAL = re.compile(r"\s*([0-3][0-7]{2})(?!\w)")
+_WORDS = {
+    "hex": re.compile(r"\s*((?:[0-9a-fA-F]{4}){1,2})(?!\w)"),
+    "octal": re.compile(r"\s*([01][0-7]{5})(?!\w)"),
+    "decimal": re.compile(r"\s*(\d{1,5})(?!\w)"),
+}
+_CHARS = re.compile(r" {1,3}([0-3][0-7]{2}|\\[0abtnvfr]|[!-~]|(?<=   ) )(?= |$)")
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u00([0-9A-Fa-f]{2})|([0-3]?[0-7]{1,2})|(.))|([^\\])", re.DOTALL)
+_LETTERS = dict(zip("abtnvfre", b"\a\b\t\n\v\f\r\x1b", strict=True))
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+")
+_PADDING = re.compile("={1,2}")
+_HALF = re.compile(r"\s*((?:[0-9A-Fa-f]{2})*)([0-9A-Fa-f])$")
+_NEXT_STRING = re.compile(r"""[\s,+\\]*[bLu]?(["'])""")
+
+
+def _decode_hex(text: str, place: int) -> Decoded:
+    pairs = _PAIRS.match(text, place)
+    end, octets = place, b""
+    if pairs is not None:
+        try:
+            octets, end = bytes.fromhex(pairs[0]), pairs.end()
+        except ValueError:  # "8 00 1": pairs across blanks
+            octets, end = b"", place
+    found = [octets]
+    while (token := _HEX.match(text, end)) is not None:
+        found.append(bytes.fromhex(token[1] if len(token[1]) > 1 else "0" + token[1]))
+        end = token.end()
+    if not found[-1] and end == place:  # a line that was read in parts may end within a byte
+        half = _HALF.match(text, place)
+        if half is not None:
+            return Decoded(bytes.fromhex(half[1]), half.start(2), half[2])
+    return Decoded(b"".join(found), end)
+
+
+def _decode_tokens(token: re.Pattern[str], convert: Callable[[str], bytes]) -> Callable[[str, int], Decoded]:
+    """Returns a decoder of `token` after `token`. `convert` raises ValueError for a token that is not a byte."""
+
+    def decode(text: str, place: int) -> Decoded:
+        found = []
+        while (match := token.match(text, place)) is not None:
+            try:
+                found.append(convert(match[1]))
+            except ValueError:
+                break
+            place = match.end()
+        return Decoded(b"".join(found), place)
+
+    return decode
+
+
+def _from_decimal(text: str) -> bytes:
+    value = int(text)
+    return bytes((value if value >= 0 else value + 256,))
+
+
+def _from_word(base: int) -> Callable[[str], bytes]:
+    """Returns the function that converts a little-endian word, as hexdump and od print it."""
+
+    def convert(text: str) -> bytes:
+        size = len(text) // 2 if base == 16 else 2
+        try:
+            return int(text, base).to_bytes(size, "little")
+        except OverflowError as error:
+            raise ValueError(text) from error
+
+    return convert
+
+
+def _from_char(text: str) -> bytes:
+    if len(text) == 3:
+        return bytes((int(text, 8),))
+    return bytes((_LETTERS.get(text[1], 0),)) if text[0] == "\\" and len(text) == 2 else text.encode("latin-1")
+
+
+def _decode_string(text: str, place: int) -> Decoded:
+    """Decodes a string with escapes up to its closing quote, and strings that follow it directly."""
+    before = text[place - 1] if place else ""
+    quote = before if before in "\"'" else ""
+    found = bytearray()
+    while place < len(text):
+        match = _ESCAPE.match(text, place)
+        if match is None:
+            break
+        plain = match[5]
+        if plain is not None and (plain == quote or (not quote and plain in "\"' \t")):
+            following = _NEXT_STRING.match(text, place + 1)
+            place += bool(quote)
+            if following is None:
+                break
+            quote, place = following[1], following.end()
+            continue
+        if plain is not None:
+            found += plain.encode("latin-1", "replace")
+        elif match[1] or match[2]:
+            found.append(int(match[1] or match[2], 16))
+        elif match[3]:
+            found.append(int(match[3], 8))
+        else:
+            found.append(_LETTERS.get(match[4], ord(match[4]) & 0xFF))
+        place = match.end()
+    return Decoded(bytes(found), place)
+
+
+def decode_base64(text: str, place: int) -> Decoded:
+    """Decodes base64 or base64url from a position on; letters that need further ones are left."""
+    match = _BASE64.match(text, place)
+    if match is None:
+        return Decoded(b"", place)
+    letters = match[0].replace("-", "+").replace("_", "/")
+    padding = _PADDING.match(text, match.end())
+    if padding is not None:
+        return Decoded(decode_rest(letters), padding.end())
+    whole = len(letters) - len(letters) % 4
+    return Decoded(base64.b64decode(letters[:whole]), match.end(), letters[whole:])
+
+
+def decode_rest(letters: str) -> bytes:
+    """Returns the bytes of base64 without its padding; without the last letter if it encodes no byte."""
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+    return base64.b64decode(letters + "=" * (-len(letters) % 4))
+
+
+def _start(pattern: str) -> re.Pattern[str]:
+    """Compiles the pattern of a message's beginning, which no letter, digit or backslash precedes."""
+    return re.compile(rf"(?<![0-9A-Za-z\\])(?:{pattern})", re.IGNORECASE)
+
+
+_T = rf"(?:h|u8|_u8)?{_BETWEEN}{_BEFORE}"
+_D = r"(?:u8)?[\s,;]+"
+
+FORMS = [
+    Form(
+        "string with escapes, as in C, Python, Go, Rust, JavaScript",
+        r'"\x80\x01\0\0\0\f\0\0\1{\0\20"',
+        re.compile(
+            r"\\(?:x80|200|u0080)\\(?:x0?[12]|0{0,2}[12]|u000[12])(?![0-7A-Fa-f])"
+            r"|\\(?:x0?0|0{1,3}|u0000)(?:\\(?:xc[1-6]|30[1-6]|u00c[1-6])|[\xc1-\xc6])",
+            re.IGNORECASE,
+        ),
+        _decode_string,
+    ),
+    Form(
+        "hex, with blanks, commas, colons, hyphens, 0x, casts or suffixes between the bytes",
+        "0x80, 0x01, 0x00, 0x00, 0x00, 0x0c, 0x00, 0x00, 0x01, 0x7b, 0x00, 0x10",
+        _start(rf"{_BEFORE}(?:80{_T}0?[12](?![0-9A-Fa-f](?![0-9A-Fa-f]))|00?{_T}c[1-6])"),
+        _decode_hex,
+    ),
+    Form(
+        "hex without leading zeros",
+        "80 1 0 0 0 c 0 0 1 7b 0 10",
+        _start(r"80[\s,]+[12][\s,]+0[\s,]+0[\s,]"),
+        _decode_tokens(_DIGITS, lambda text: bytes((int(text, 16),))),
+    ),
+    Form(
+        "decimal bytes, as in JSON, Python, Go, Rust, Java, od -t u1",
+        "[128, 1, 0, 0, 0, 12, 0, 0, 1, 123, 0, 16]",
+        _start(rf"-?128{_D}[12]{_D}0{_D}0(?:u8)?\b|0{_D}(?:19[3-8]|-6[0-3]|-5[89]){_D}0{_D}0(?:u8)?\b"),
+        _decode_tokens(_DECIMAL, _from_decimal),
+    ),
+    Form(
+        "octal bytes, as od -t o1",
+        "0000000 200 001 000 000 000 014 000 000 001 173 000 020",
+        _start(r"200\s+00[12]\s+000\s+000\b|000\s+30[1-6]\s+000\s+000\b"),
+        _decode_tokens(_OCTAL, lambda text: bytes((int(text, 8),))),
+    ),
+    Form(
+        "little-endian words in hex, as hexdump, od -x, xxd -e",
+        "0000000 0180 0000 0c00 0000 7b01 1000",
+        _start(r"(?:0[12]80|c[1-6]00)\s+0000\s|(?:00000[12]80|0000c[1-6]00)\s+(?:0000|0020)[0-9a-f]{4}\b"),
+        _decode_tokens(_WORDS["hex"], _from_word(16)),
+    ),
+    Form(
+        "little-endian words in octal, as od",
+        "0000000 000600 000000 006000 000000 075401 010000",
+        _start(r"(?:000600|001200|14[0-3][0-4]00)\s+000000\s"),
+        _decode_tokens(_WORDS["octal"], _from_word(8)),
+    ),
+    Form(
+        "little-endian words in decimal, as od -t u2",
+        "0000000   384     0  3072     0 31489  4096",
+        _start(r"(?:384|640|49408|49664|49920|50176|50432|50688)\s+0\s+\d+\s"),
+        _decode_tokens(_WORDS["decimal"], _from_word(10)),
+    ),
+    Form(
+        "characters, as od -c",
+        r"0000000 200 001  \0  \0  \0  \f  \0  \0 001   {  \0 020",
+        re.compile(r"(?<= )(?= {0,3}(?:200 00[12]|\\0 30[1-6])  \\0  \\0 )"),
+        lambda text, place: _decode_tokens(_CHARS, _from_char)(text, max(place - 1, 0)),
+        blanks=True,
+    ),
+    Form(
+        "base64 and base64url, also wrapped or without padding",
+        "gAEAAAAMAAABewAQ",
+        re.compile(r"(?<![A-Za-z0-9+/_-])(?:gA[EI]A|AM[EIMQUY]A)A[A-P][A-Za-z0-9+/_-]{2}"),
+        decode_base64,
+    ),
+]
+"""The notations, in the order in which they are tried."""

@@ -1,0 +1,130 @@
+"""Lines of text in UTF-8 or UTF-16, without line ends and terminal colors; JSON as a line for each value."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+__all__ = ["LINE", "TextLine", "number_lines", "read_lines", "split_json"]
+
+LINE = 1 << 16
+"""Bytes of a line; a longer one is read in parts."""
+
+OBJECT = 1 << 20
+"""Bytes of a JSON object that is written on several lines."""
+
+_COLORS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07)")
+_SPLIT = re.compile(rb"[0-9A-Za-z+/_=\\-]{0,128}$")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+
+
+class TextLine(NamedTuple):
+    """A line's text and number, from 1. `continues` is True if the text is a further part of a long line."""
+
+    text: str
+    number: int
+    continues: bool = False
+
+
+def read_lines(file: BinaryIO, start: bytes = b"") -> Iterator[bytes]:
+    """Yields the lines of a file in UTF-8, at most `LINE` bytes each. `start` has the first bytes of the file."""
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        encoding = "utf-16-le" if start[:2] == codecs.BOM_UTF16_LE else "utf-16-be"
+        yield from _read_encoded(file, encoding)
+    elif len(start) >= 4 and not start[1] and not start[3] and start[0] and start[2]:
+        yield from _read_encoded(file, "utf-16-le")
+    elif len(start) >= 4 and not start[0] and not start[2] and start[1:2].isalnum() and start[3:4].isalnum():
+        yield from _read_encoded(file, "utf-16-be")
+    else:
+        while line := file.readline(LINE):
+            yield line
+
+
+def _read_encoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    waiting = ""
+    while block := getattr(file, "read1", file.read)(LINE):
+        waiting += decoder.decode(block)
+        *lines, waiting = waiting.split("\n")
+        yield from (f"{line}\n".encode() for line in lines)
+        if len(waiting) > LINE:
+            yield waiting.encode()
+            waiting = ""
+    if waiting:
+        yield waiting.encode()
+
+
+def number_lines(lines: Iterator[bytes]) -> Iterator[TextLine]:
+    """Yields the lines with their numbers, without line ends and colors.
+
+    The parts of a long line end between bytes.
+    """
+    number, continues, rest = 1, False, b""
+    for part in lines:
+        whole = part.endswith(b"\n")
+        data = rest + part
+        rest = b""
+        if not whole and len(part) >= LINE:
+            cut = _SPLIT.search(data)
+            if cut is not None and 0 < len(cut[0]) < 128:
+                data, rest = data[: cut.start()], cut[0]
+        text = data.decode("latin-1").rstrip("\r\n")
+        if number == 1 and not continues:
+            text = text.removeprefix("\xef\xbb\xbf")
+        yield TextLine(_COLORS.sub("", text) if "\x1b" in text else text, number, continues)
+        continues = not whole
+        number += whole
+    if rest:
+        yield TextLine(rest.decode("latin-1"), number, continues)
+
+
+def split_json(lines: Iterator[TextLine]) -> Iterator[TextLine]:
+    """Replaces JSON objects by one line for each of their values, with the key before it.
+
+    An object can be on one line, or begin with a line on which only a brace is. In an object that `decode` or
+    `trace` writes, the bytes of the whole message hide those of its fields.
+    """
+    held: list[TextLine] = []
+    size = depth = 0
+    for line in lines:
+        text = line.text.strip()
+        if not held and not (text.startswith("{") and not line.continues):
+            yield line
+            continue
+        held.append(line)
+        size += len(text)
+        depth += text.count("{") - text.count("}")
+        if depth > 0 and size <= OBJECT and (len(held) > 1 or text in ("{", "{{") or text.startswith('{"')):
+            continue
+        yield from _take_apart(held)
+        held, size, depth = [], 0, 0
+    yield from _take_apart(held)
+
+
+def _take_apart(held: list[TextLine]) -> Iterator[TextLine]:
+    if not held:
+        return
+    try:
+        value = json.loads("\n".join(line.text for line in held).strip().rstrip(","))
+    except (ValueError, RecursionError):
+        yield from held
+        return
+    for text in _values(value, ""):
+        yield from (TextLine(part, held[0].number) for part in text.splitlines())
+
+
+def _values(value: Any, key: str) -> Iterator[str]:
+    """Yields `key: value` for each value in a JSON value."""
+    if isinstance(value, dict):
+        octets = value.get("octets")
+        if isinstance(octets, str) and _HEX.fullmatch(octets):
+            yield f"{value.get('type', key)}: {octets}"
+        else:
+            for name, inner in value.items():
+                yield from _values(inner, str(name))
+    elif isinstance(value, list) and not all(isinstance(inner, int) for inner in value):
+        for inner in value:
+            yield from _values(inner, key)
+    else:
+        yield f"{key}: {value}"

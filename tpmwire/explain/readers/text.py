@@ -1,0 +1,408 @@
+"""Finds TPM messages in text as people paste it: dumps, arrays, strings, labelled lines, logs.
+
+A message is found by its tag and size, in any notation of `FORMS`, anywhere in a line. What follows is read in the
+same notation until the message has its size; the lines may have prefixes, offsets, comments and ASCII columns.
+"""
+
+import re
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
+
+from .forms import FORMS, Decoded, Form, decode_base64, decode_rest
+from .headers import HEADER, LARGEST, TAGS, TAGS_1_2, Message, begins_message, is_plausible, is_tpm12
+from .lines import TextLine
+
+__all__ = ["TextReader"]
+
+HELD = 24
+"""Lines with a single value each that are joined to find a message's beginning."""
+
+DUMP = 1000
+"""Characters of a line; a longer one has no ASCII column."""
+
+NOISE = 1000
+"""Lines of other text that may be between the lines of a message in a log."""
+
+PROBLEMS = 100
+"""Problems that are noted: the first ones."""
+
+_OFFSET = re.compile(r"(?:^|[\s\]):>|=])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?[:.|]?\s*$")
+_LINE_OFFSET = re.compile(r"\s*(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?[:.|]?(?=\s|$)\s*")
+_ANY_OFFSET = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?(?:[:.|]\s*|\s+)")
+_NUMBER = re.compile(r"[0-9A-Fa-f]*\d[0-9A-Fa-f]*")
+_LABEL = re.compile(r"""\s*[A-Za-z_]["'\w ()/.\[\]\-]{0,40}[:=]\s*""")
+_OPENING = re.compile(r"""(?:[\s\[({+,;>]|[bLu]?["'](?!\s*$))*""")
+_TAIL = re.compile(r"""\s*["'`]*\s*(?:$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
+_SINGLE = re.compile(r"\s*(?:0[xX][0-9A-Fa-f]{1,2}|[0-9A-Fa-f]{2}|-?\d{1,3}|[0-3][0-7]{2})(?:u8|[hH])?\s*,?\s*$")
+_EMPTY = re.compile(r"""[\s\[\](){},;"'`+\\]*(?:$|//|/\*|\*|\*/|#|;|--)""")
+_GAP = re.compile(r"\s{2,}|\t")
+_HEXLIKE = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}")
+_DATA = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s,:-]{0,2}){8}")
+_WORD = re.compile("[A-Za-z]{2}")
+_SENT = re.compile(
+    r"(?<![^\W_])(?:cmd|command|request|req|send\w*|sent|tx|write|transmit\w*|to)(?![^\W_])|->|=>|>>",
+    re.IGNORECASE,
+)
+_GOT = re.compile(
+    r"(?<![^\W_])(?:rsp|resp|response|reply|answer|rec\w*|rx|read|from)(?![^\W_])|<-|<=|<<", re.IGNORECASE
+)
+_ANY = re.compile(
+    "|".join(f"(?{'i' if form.start.flags & re.IGNORECASE else ''}:{form.start.pattern})" for form in FORMS)
+)
+"""The beginning of a message in any notation."""
+
+
+class _Start(NamedTuple):
+    """The beginning of a message in a line: notation, position in the line, decoded bytes."""
+
+    form: Form
+    place: int
+    decoded: Decoded
+
+
+class TextReader:
+    """Finds the messages in the lines that it is given.
+
+    `found` is the number of messages, `lines` that of lines that are not empty. `problems` has (line number, text)
+    for the first data that is not a TPM 2.0 message. `data` is the number of the first line that has
+    bytes in hex, but no message; 0 if there is none.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[tuple[int, str]] = []
+        self.found = self.lines = self.data = 0
+        # The current message: its notation, or None between messages; its bytes, and letters that need more.
+        self._form: Form | None = None
+        self._octets = b""
+        self._left = ""
+        self._hint: bool | None = None
+        self._place = self._number = 0
+        # The text before the message, and the lines of a dump.
+        self._heading = ""
+        self._shape: re.Pattern[str] | None = None
+        self._has_words = False
+        self._offset: str | None = None
+        self._fed = 0
+        self._row = b""
+        self._repeated = False
+        self._noise = 0
+        self._held: list[str] = []
+        self._cut: Message | None = None
+
+    def read(self, line: TextLine) -> Iterator[Message]:
+        """Yields the messages that a line completes."""
+        self._number = line.number
+        self.lines += bool(line.text.strip())
+        if self._form is not None:
+            if (line.continues or not self._begins_anew(line.text)) and self._continue(line):
+                place = yield from self._complete(line.number, self._place)
+                if place is not None and place < len(line.text):
+                    yield from self._search(line, place)
+                return
+            yield from self._cut_off(line.number)
+        yield from self._search(line)
+
+    def end(self) -> Iterator[Message]:
+        """Yields the last message if it is truncated."""
+        yield from self._cut_off(self._number)
+        if self._cut is not None:
+            yield self._cut
+            self._cut = None
+
+    # The beginning of a message
+
+    def _search(self, line: TextLine, place: int = 0) -> Iterator[Message]:
+        """Yields the messages in a line from `place` on; the last one may continue in the next lines."""
+        text = line.text
+        if place == 0 and not line.continues:
+            if _SINGLE.match(text):
+                self._held.append(text.strip())
+                del self._held[:-HELD]
+                text = " ".join(self._held)
+            elif not _EMPTY.match(text):
+                self._held.clear()
+        while True:
+            start = _find(text, place, bool(self._held))
+            if start is None:
+                if not self._held:
+                    self._heading = text[place:][:200]
+                if not self.found and not self.data and _DATA.search(text[:DUMP]):
+                    self.data = line.number
+                return
+            before = text[place : start.place][-300:] if not self._held else ""
+            self._held.clear()
+            self._begin(start, before)
+            rest = yield from self._complete(line.number, start.decoded.end)
+            if rest is None or rest >= len(text):
+                return
+            place = rest
+
+    def _begin(self, start: _Start, before: str) -> None:
+        """Begins a message. `before` is the text before it in its line."""
+        self._form, self._octets, self._left = start.form, start.decoded.octets, start.decoded.left
+        self._has_words = _WORD.search(before) is not None
+        self._shape = _shape(before)
+        offset = _OFFSET.search(before)
+        self._offset = offset[1] if offset is not None else None
+        self._fed, self._row = len(start.decoded.octets), start.decoded.octets
+        self._repeated, self._noise = False, 0
+        direction = _direction(before)
+        self._hint = direction if direction is not None else _direction(self._heading)
+
+    # The lines after the beginning
+
+    def _begins_anew(self, text: str) -> bool:
+        """Returns whether a line that should continue a message has a whole header of another one."""
+        start = _find(text)
+        if start is None or not _is_header(start.decoded.octets):
+            return False
+        # Inside a row of data, such bytes belong to the message.
+        place, decoded, _ = self._data_place(text)
+        return decoded is None or start.place <= place
+
+    def _data_place(self, text: str) -> tuple[int, Decoded | None, str | None]:
+        """Returns where the data of a further line begins, the decoded data or None, and the offset or None."""
+        assert self._form is not None
+        prefixes: list[tuple[int, str | None]] = []
+        shaped = self._shape.match(text) if self._shape is not None else None
+        if shaped is not None and shaped.end():
+            found = _OFFSET.search(text[: shaped.end()])
+            prefixes.append((shaped.end(), found[1] if found is not None else None))
+        if self._offset is not None:
+            bare = _LINE_OFFSET.match(text)
+            if bare is not None:
+                prefixes.append((bare.end(), bare[1]))
+            found_offsets = _ANY_OFFSET.finditer(text[:DUMP])
+            prefixes += [(match.end(), match[1]) for match in found_offsets if self._follows(match[1])][:1]
+        else:
+            prefixes.append((0, None))
+            label = _LABEL.match(text)
+            if label is not None:
+                prefixes.append((label.end(), None))
+        for end, offset in prefixes:
+            opening = _OPENING.match(text, end)
+            place = opening.end() if opening is not None and not self._form.blanks else end
+            decoded = _without_ascii(self._form, text, place)
+            if decoded.octets and (offset is not None or _TAIL.match(text, decoded.end) or decoded.left):
+                return place, decoded, offset
+        return 0, None, prefixes[0][1] if prefixes else None
+
+    def _continue(self, line: TextLine) -> bool:
+        """Adds the data of a line to the message. Returns False if the line ends the message."""
+        assert self._form is not None
+        text, offset = line.text, None
+        self._place = len(text)
+        decoded: Decoded | None
+        if line.continues or self._left:
+            decoded = self._join_left(text, line.continues)
+        else:
+            _, decoded, offset = self._data_place(text)
+        if decoded is None:
+            return self._pass_over(text, offset)
+        if offset is not None and self._offset is not None and not self._follows(offset):
+            if not (self._repeated and self._fill(offset)):
+                return False
+        elif self._noise and offset is None and not self._has_words:
+            return False
+        self._octets += decoded.octets
+        self._left, self._place = decoded.left, decoded.end
+        self._fed += len(decoded.octets)
+        self._row, self._repeated = decoded.octets, False
+        return True
+
+    def _join_left(self, text: str, part: bool) -> Decoded | None:
+        """Decodes the letters that needed more, together with a further line or `part` of a line."""
+        assert self._form is not None
+        opening = None if part else _OPENING.match(text)
+        place = opening.end() if opening is not None else 0
+        joined = self._left + text[place:]
+        decoded = self._form.decode(joined, 0)
+        if not part and (decoded.end <= len(self._left) or not _TAIL.match(joined, decoded.end)):
+            return None
+        return decoded._replace(end=max(decoded.end - len(self._left) + place, 0))
+
+    def _pass_over(self, text: str, offset: str | None) -> bool:
+        """Returns whether the message may continue after a line without data."""
+        if self._offset is not None:
+            if text.strip() == "*":  # hexdump and od: rows that repeat the last one
+                self._repeated = True
+                return True
+            bare = _LINE_OFFSET.match(text) if offset is None else None
+            offset = bare[1] if bare is not None else offset
+            if self._repeated and offset is not None and self._fill(offset):
+                return True
+        if _EMPTY.match(text):
+            return True
+        self._noise += 1
+        return (self._has_words or self._offset is not None) and self._noise <= NOISE
+
+    def _follows(self, offset: str) -> bool:
+        """Returns whether an offset is the next one after the data so far."""
+        return any(step == self._fed for step in self._steps(offset))
+
+    def _fill(self, offset: str) -> bool:
+        """Repeats the last row up to an offset, where the dump has a line with an asterisk."""
+        for step in self._steps(offset):
+            missing = step - self._fed
+            if self._row and 0 <= missing <= LARGEST and not missing % len(self._row):
+                self._octets += self._row * (missing // len(self._row))
+                self._fed, self._repeated = step, False
+                return True
+        return False
+
+    def _steps(self, offset: str) -> list[int]:
+        """Returns the bytes between the first offset and this one, if it is in hex, octal or decimal."""
+        found = []
+        for base in (8, 16, 10) if len(offset) == 7 and not self._form_is_hexdump() else (16, 8, 10):
+            try:
+                found.append(int(offset, base) - int(self._offset or "0", base))
+            except ValueError:
+                continue
+        return found
+
+    def _form_is_hexdump(self) -> bool:
+        return self._form is not None and "hexdump" in self._form.name
+
+    # The end of a message
+
+    def _complete(self, number: int, end: int) -> Generator[Message, None, int | None]:
+        """Yields the messages that are complete.
+
+        Returns the position in the line from which to search on, or None if the line's message continues. `end` is
+        the position after the decoded data.
+        """
+        octets, place = self._octets, 0
+        while place < len(octets):
+            if not _may_begin(octets[place : place + 6]):
+                self._note_rest(number, octets[place:], place)
+                break
+            size = int.from_bytes(octets[place + 2 : place + 6], "big") if len(octets) - place >= 6 else LARGEST
+            missing = place + size - len(octets)
+            if 0 < missing <= 2 and self._left and self._form is not None and self._form.decode is decode_base64:
+                octets += decode_rest(self._left)  # without padding
+                self._left = ""
+            if place + size > len(octets):
+                self._octets = octets[place:]
+                return None
+            yield from self._emit(octets[place : place + size], number)
+            place += size
+            self._hint = None
+        self._form, self._octets, self._left = None, b"", ""
+        return end
+
+    def _emit(self, message: bytes, number: int) -> Iterator[Message]:
+        cut, self._cut = self._cut, None
+        if cut is not None and not message.startswith(cut[1]):
+            yield cut
+        if is_tpm12(message):
+            self._note(number, f"a TPM 1.2 message (tag {message[:2].hex()}); only TPM 2.0 is supported")
+        elif not is_plausible(message):
+            self._note(number, f"0x{message[6:HEADER].hex()} is neither a command code nor a response code")
+        else:
+            self.found += 1
+            yield self._hint, message
+
+    def _cut_off(self, number: int) -> Iterator[Message]:
+        """Ends a message before it is complete.
+
+        It is yielded with the next one, unless that one begins with it: some logs print a header, then the whole.
+        """
+        if self._form is not None and begins_message(self._octets) and is_plausible(self._octets[:HEADER]):
+            if self._cut is not None:
+                yield self._cut
+            self._cut = self._hint, self._octets
+            self.found += 1
+        elif self._form is not None and len(self._octets) >= 4:
+            self._note(number, f"{len(self._octets)} bytes begin a message, which is not complete")
+        self._form, self._octets, self._left = None, b"", ""
+
+    def _note_rest(self, number: int, octets: bytes, place: int) -> None:
+        """Notes bytes that are not part of a message; `place` is their position in the data."""
+        if not any(octets):  # the padding of a buffer
+            return
+        if not place or octets[:2] in TAGS:
+            size = int.from_bytes(octets[2:6], "big")
+            self._note(number, f"invalid size in the header of a message: {size} bytes")
+        else:
+            self._note(number, f"{len(octets)} bytes after the message are not part of it")
+
+    def _note(self, number: int, text: str) -> None:
+        if len(self.problems) < PROBLEMS:
+            self.problems.append((number, text))
+
+
+def _find(text: str, place: int = 0, held: bool = False) -> _Start | None:
+    """Returns the first beginning of a message in the text from `place` on.
+
+    `held` says that the text has single values of several lines.
+    """
+    while (any_form := _ANY.search(text, place)) is not None:
+        place = any_form.start()
+        for form in FORMS:
+            if form.start.match(text, place) is None:
+                continue
+            decoded = _without_ascii(form, text, place)
+            octets = decoded.octets
+            ends = not held and _TAIL.match(text, decoded.end) is not None
+            if (len(octets) >= 6 or (len(octets) >= 2 and ends)) and _may_begin(octets[:6]):
+                return _Start(form, place, decoded)
+        place += 1
+    return None
+
+
+def _may_begin(octets: bytes) -> bool:
+    """Returns whether a message may begin with these bytes, which can be incomplete."""
+    if len(octets) < 2:
+        return any(tag.startswith(octets) for tag in (*TAGS, *TAGS_1_2))
+    if octets[:2] not in TAGS and octets[:2] not in TAGS_1_2:
+        return False
+    if len(octets) < 6:
+        return not any(octets[2:4])
+    return HEADER <= int.from_bytes(octets[2:6], "big") <= LARGEST
+
+
+def _is_header(octets: bytes) -> bool:
+    return (begins_message(octets) and is_plausible(octets[:HEADER])) or is_tpm12(octets)
+
+
+def _direction(text: str) -> bool | None:
+    """Returns whether a label is that of a command (True), of a response (False), or of neither (None)."""
+    sent = max((match.end() for match in _SENT.finditer(text)), default=0)
+    got = max((match.end() for match in _GOT.finditer(text)), default=0)
+    return None if sent == got else sent > got
+
+
+def _shape(prefix: str) -> re.Pattern[str] | None:
+    """Returns a pattern of prefixes with the same words and other numbers."""
+    parts, place = [], 0
+    for number in _NUMBER.finditer(prefix):
+        parts += [_escape(prefix[place : number.start()]), "[0-9A-Fa-f]+"]
+        place = number.end()
+    return re.compile("".join(parts) + _escape(prefix[place:]))
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"(?:\\ |\\\t|\s)+", r"\\s*", re.escape(text))
+
+
+def _without_ascii(form: Form, text: str, place: int) -> Decoded:
+    """Decodes the data from `place` on, without the column that shows the bytes as characters."""
+    whole = form.decode(text, place)
+    if len(text) - place > DUMP:
+        return whole
+    gap = _GAP.search(text, place)
+    while gap is not None and gap.end() < whole.end:
+        right = text[gap.end() :].rstrip()
+        if _HEXLIKE.search(right):
+            left = form.decode(text[: gap.start()], place)
+            if left.octets and _shows(left.octets, right.strip("|><*") if right[:1] in "|><*" else right):
+                return left
+        gap = _GAP.search(text, gap.end())
+    return whole
+
+
+def _shows(octets: bytes, text: str) -> bool:
+    """Returns whether a text has the characters of the bytes, and dots for those that cannot be printed."""
+    if not 0 < len(text) <= len(octets) or octets[len(text) :].strip():
+        return False
+    return all(char == "." or ord(char) == octet for char, octet in zip(text, octets, strict=False))
