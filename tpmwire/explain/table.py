@@ -5,7 +5,8 @@ print(table.as_text())
 """
 
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from enum import IntEnum, IntFlag
 from functools import cache
 from importlib import import_module
@@ -22,8 +23,9 @@ from ..spec.versioned import Versioned
 from ..wire import first_parameter
 from ..wires import Counted, Number, Select, Sized, SizedRecord, wire_of
 from .names import constant_name, field_name, purpose, section, type_name
+from .texts import command_errors, field_meaning, meaning
 
-__all__ = ["Table", "declarations", "kinds", "size_of", "table_of"]
+__all__ = ["Table", "declarations", "kinds", "size_of", "table_of", "wrap_line"]
 
 _MODULES = (
     "constants",
@@ -34,6 +36,10 @@ _MODULES = (
     "storage",
     "attestation",
 )
+
+
+WIDTH = 110
+"""Characters of a line; longer explanations are wrapped."""
 
 
 class Table(NamedTuple):
@@ -49,18 +55,39 @@ class Table(NamedTuple):
         lines = [f"{self.name}  {self.purpose}" + (f"  [{self.spec}]" if self.spec else "")]
         for heading, rows in self.parts:
             lines.append(f"  {heading}" if rows else f"  {heading}: none")
-            widths = [
-                max(len(row[n]) for row in rows if n < len(row)) for n in range(max(map(len, rows), default=0))
-            ]
-            for row in rows:
-                cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=False))
-                lines.append(f"    {'  '.join(cells)}".rstrip())
+            lines += _lines(rows)
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the table as plain values: name, purpose, spec, and the parts as lists of rows."""
         parts = [{"heading": heading, "rows": [list(row) for row in rows]} for heading, rows in self.parts]
         return {"name": self.name, "purpose": self.purpose, "spec": self.spec, "parts": parts}
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yields the lines of a table's rows. A long last cell is wrapped, or in lines of its own below the others."""
+    columns = max(map(len, rows), default=0)
+    widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(columns)]
+    indent = 4 + sum(width + 2 for width in widths[:-1])
+    below = columns > 1 and indent > 50 and indent + widths[-1] > WIDTH
+    for row in rows:
+        cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]
+        if below and len(row) == columns:
+            yield f"    {'  '.join(cells[:-1])}".rstrip()
+            yield from wrap_line(f"        {row[-1]}", 8) if row[-1] else ()
+        else:
+            yield from wrap_line(
+                f"    {'  '.join(cells)}".rstrip(), 4 + sum(w + 2 for w in widths[: len(row) - 1])
+            )
+
+
+def wrap_line(line: str, column: int) -> list[str]:
+    """Returns a line wrapped at `WIDTH` characters. The further lines are indented to `column`."""
+    if len(line) <= WIDTH or column > WIDTH - 30:
+        return [line]
+    head, rest = line[:column], line[column:]
+    first, *others = textwrap.wrap(rest, WIDTH - column, break_long_words=False, break_on_hyphens=False)
+    return [head + first, *(" " * column + each for each in others)]
 
 
 @cache
@@ -111,30 +138,34 @@ def table_of(name: str) -> Table:
     """
     value = declarations()[name]
     if isinstance(value, dict):
-        return Table(name, "A union: the selector determines the member.", "", [("members", _members(value))])
+        return Table(name, meaning(name), "", [("members, by the selector", _members(value))])
     if not isinstance(value, type):
         return _type(name, value)
     if issubclass(value, Command):
         return _command(name, value)
     if issubclass(value, Record):
-        return Table(name, _purpose(value), section(value), [("fields", [_field(f) for f in value.fields()])])
+        fields = [_field(f, meaning(name, field_name(f[0]))) for f in value.fields()]
+        return Table(name, _purpose(value), section(value), [*_use(name), ("fields", fields)])
     return _numbers(name, value)
 
 
 def _command(name: str, kind: type[Command]) -> Table:
     parts: list[tuple[str, Sequence[Sequence[str]]]] = [
+        *_use(name),
         ("command code", [(f"0x{int(kind.code):08x}", f"TPM_CC_{kind.code.name}")]),
         ("sessions", [(_sessions(kind),)]),
     ]
     for words, record in (("", kind), ("response ", kind.Response)):
         fields = record.fields()
         handles = [f for f in fields if role_of(f[1])]
-        parameters: list[tuple[str, ...]] = [_field(f) for f in fields if not role_of(f[1])]
+        parameters = [_field(f, field_meaning(name, field_name(f[0]))) for f in fields if not role_of(f[1])]
         if parameters and first_parameter(record) is not None:
-            (*cells, note), *others = parameters
-            parameters = [(*cells, f"{note}, " * bool(note) + "a session can encrypt it"), *others]
-        parts.append((f"{words}handles", [_handle(f, words) for f in handles]))
+            (first, kind_name, note, text), *others = parameters
+            parameters = [(first, kind_name, f"{note}, " * bool(note) + "a session can encrypt it", text), *others]
+        parts.append((f"{words}handles", [_handle(name, f, words) for f in handles]))
         parts.append((f"{words}parameters", parameters))
+    if errors := command_errors(name):
+        parts.append(("typical errors", errors))
     return Table(name, _purpose(kind), kind.spec, parts)
 
 
@@ -150,23 +181,29 @@ def _sessions(kind: type[Command]) -> str:
     return f"3 at most{ours}; possible uses: {', '.join(uses)}"
 
 
-def _handle(field: tuple[str, Any], answer: str) -> tuple[str, ...]:
+def _use(name: str) -> list[tuple[str, Sequence[Sequence[str]]]]:
+    text = meaning(name)
+    return [("meaning", [(text,)])] if text else []
+
+
+def _handle(command: str, field: tuple[str, Any], answer: str) -> tuple[str, ...]:
     role = role_of(field[1])
     assert role is not None
     words = (
         "chosen by the TPM" if answer else role.value if not role.authorized else f"role {role.name}: {role.value}"
     )
-    return field_name(field[0]), type_name(field[1]), words
+    return field_name(field[0]), type_name(field[1]), words, field_meaning(command, field_name(field[0]))
 
 
-def _field(field: tuple[str, Any]) -> tuple[str, ...]:
+def _field(field: tuple[str, Any], text: str = "") -> tuple[str, str, str, str]:
+    """Returns the cells of a field's row: name, type, encoding and the meaning `text`."""
     name, annotation = field
     wire = wire_of(annotation)
     if isinstance(wire, Select):
         union = _union_name(wire)
-        return field_name(name), union, f"member selected by {field_name(wire.selector)} (tpmwire spec {union})"
+        return field_name(name), union, f"member selected by {field_name(wire.selector)}", text
     notes = [_shape(wire), "secret" if is_secret(annotation) else ""]
-    return field_name(name), type_name(annotation) or "TPM2B", ", ".join(filter(None, notes))
+    return field_name(name), type_name(annotation) or "TPM2B", ", ".join(filter(None, notes)), text
 
 
 def _union_name(wire: Select) -> str:
@@ -208,7 +245,7 @@ def _type(name: str, annotation: Any) -> Table:
         parts.append((f"fields of {type_name(inner)}", [_field(f) for f in inner.record.fields()]))
     if isinstance(inner, Number) and inner.kind is not int:
         parts.append(("values", [(f"those of {inner.kind.__name__} (tpmwire spec {inner.kind.__name__})",)]))
-    return Table(name, "", section(annotation), parts)
+    return Table(name, meaning(name), section(annotation), parts)
 
 
 def _numbers(name: str, kind: Any) -> Table:
@@ -216,11 +253,12 @@ def _numbers(name: str, kind: Any) -> Table:
     if issubclass(kind, IntFlag):
         bits = [(int(flag), kind(flag).described()) for flag in kind]
         rows: list[Sequence[str]] = [
-            (f"bit {bit.bit_length() - 1}", f"0x{bit:0{digits}x}", words) for bit, words in bits
+            (f"bit {bit.bit_length() - 1}", f"0x{bit:0{digits}x}", words, meaning(name, words))
+            for bit, words in bits
         ]
-        return Table(name, _purpose(kind), section(Number(4, kind)), [("bits", rows)])
+        return Table(name, _purpose(kind), section(Number(4, kind)), [*_use(name), ("bits", rows)])
     rows = [(f"0x{int(member):0{digits}x}", constant_name(member), *_means(name, member)) for member in kind]
-    parts: list[tuple[str, Sequence[Sequence[str]]]] = [("values", rows)]
+    parts: list[tuple[str, Sequence[Sequence[str]]]] = [*_use(name), ("values", rows)]
     if name == "TPM_RC":
         parts.append(("software layers that respond in place of the TPM, in bits 23:16", _layers()))
     return Table(name, _purpose(kind), section(Number(4, kind)), parts)
@@ -246,6 +284,6 @@ def _purpose(kind: type) -> str:
 
 
 def _means(name: str, member: int) -> tuple[str, ...]:
-    if name != "TPM_RC":
-        return ()
-    return (explain(member).description,)
+    if name == "TPM_RC":
+        return (explain(member).description,)
+    return (meaning(name, getattr(member, "name", "")),)

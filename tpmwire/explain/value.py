@@ -7,13 +7,14 @@ from ..errors import DecodeError
 from ..record import Record
 from ..spec.codes import tpm_code
 from ..spec.command import Command, command_class
-from ..spec.constants import TPMA_NV, TPMA_NV_EXP
+from ..spec.constants import TPM_HT, TPM_RH, TPMA_NV, TPMA_NV_EXP
 from ..spec.response_texts import explain
 from ..spec.tss2_codes import LAYERS
 from ..wires import Number, YesNo, wire_of
 from .meanings import value_words
 from .names import purpose, section
-from .table import declarations, size_of
+from .table import declarations, size_of, wrap_line
+from .texts import meaning
 from .tree import Node
 from .tss2_texts import tss2_text
 from .walk import Walk
@@ -69,7 +70,12 @@ def explain_value(name: str, value: int) -> list[str]:
         return [f"0x{value:x}: {words}", *_bits(kind, value)]
     if name == "TPM_CC":
         return [f"0x{value:x}: {words}", *_command(value)]
-    return [f"0x{value:x}: {words}"] if issubclass(kind, IntEnum) else [words]
+    if issubclass(kind, IntEnum):
+        member: Any = kind(value)
+        return [f"0x{value:x}: {words}", *_meaning_lines(kind.__name__, member.name)]
+    if kind is int and (name == "TPM_HANDLE" or name.startswith(("TPMI_DH", "TPMI_RH", "TPMI_SH"))):
+        return [words, *_handle_lines(value)]
+    return [words]
 
 
 def _bits(kind: Any, value: int) -> list[str]:
@@ -77,7 +83,30 @@ def _bits(kind: Any, value: int) -> list[str]:
     if kind in (TPMA_NV, TPMA_NV_EXP):
         value &= ~0xF0
     set_bits = [bit for bit in range(value.bit_length()) if value >> bit & 1]
-    return [f"  bit {bit:<2}  {names.get(1 << bit, 'reserved, or part of a number')}" for bit in set_bits]
+    lines = []
+    for bit in set_bits:
+        flag = names.get(1 << bit)
+        text = meaning(kind.__name__, flag) if flag else ""
+        shown = f"{flag}: {text}" if text else flag or "reserved, or part of a number"
+        lines += wrap_line(f"  bit {bit:<2}  {shown}", 10)
+    return lines
+
+
+def _meaning_lines(name: str, member: str) -> list[str]:
+    """Returns the meaning of a constant in lines, or an empty list."""
+    text = meaning(name, member)
+    return wrap_line(f"  {text}", 2) if text else []
+
+
+def _handle_lines(handle: int) -> list[str]:
+    """Returns the meaning of a handle: of the permanent handle, or of the kind of handle."""
+    kind = handle >> 24
+    known = TPM_RH(handle)
+    if kind == TPM_HT.PERMANENT and known.known:
+        return _meaning_lines("TPM_RH", known.name)
+    if 0x40000110 <= handle <= 0x4000011F:
+        return _meaning_lines("TPM_RH", "ACT_0")
+    return _meaning_lines("TPM_HT", TPM_HT(kind).name)
 
 
 def _command(code: int) -> list[str]:
@@ -96,20 +125,20 @@ def _place(rc: int, number: int | None) -> str:
 
 def _response_code(rc: int) -> list[str]:
     """Returns the lines that explain a response code and its bits (Part 2, §6.6.1)."""
-    meaning = explain(rc)
-    lines = [f"0x{rc:x}: {meaning.name}: {meaning.description}"]
-    if meaning.layer:
-        lines.append(f"  bits 23:16 are 0x{meaning.layer:02x}: from {LAYERS[meaning.layer].purpose}")
+    found = explain(rc)
+    lines = [f"0x{rc:x}: {found.name}: {found.description}"]
+    if found.layer:
+        lines.append(f"  bits 23:16 are 0x{found.layer:02x}: from {LAYERS[found.layer].purpose}")
         if tpm_code(rc) == rc:
             lines.append(f"  bits 15:0 are 0x{rc & 0xFFFF:04x}: an error of that layer, not of the TPM")
             return [*lines, f"  tpm2-tools: {tss2_text(rc)}"]
         rc = tpm_code(rc)
         lines.append(f"  bits 11:0 are 0x{rc:03x}: a code of the TPM")
-    if rc and not meaning.vendor:
+    if rc and not found.vendor:
         if rc & 0x080:
             lines.append("  bit 7 is set: format one, about a handle, parameter or session")
-            lines.append(_place(rc, meaning.parameter or meaning.session or meaning.handle))
-            lines.append(f"  bits 5:0 are 0x{rc & 0x3F:02x}: {meaning.name} is 0x{int(meaning.code):03x}")
+            lines.append(_place(rc, found.parameter or found.session or found.handle))
+            lines.append(f"  bits 5:0 are 0x{rc & 0x3F:02x}: {found.name} is 0x{int(found.code):03x}")
         else:
             lines.append("  bit 7 is clear: format zero, about the command as a whole")
             lines.append(
@@ -117,10 +146,11 @@ def _response_code(rc: int) -> list[str]:
                 if rc & 0x800
                 else "  bit 11 is clear: an error"
             )
-    if meaning.hint:
-        lines.append(f"  {meaning.hint}")
+    lines += _meaning_lines("TPM_RC", found.code.name)
+    if found.hint:
+        lines.append(f"  {found.hint}")
     if (windows := windows_code(rc)) is not None:
         lines.append(f"  {windows.name}, an error code of Windows (`tpmwire explain --as windows 0x{rc:x}`)")
-    elif not meaning.vendor:
+    elif not found.vendor:
         lines.append(f"  tpm2-tools: {tss2_text(rc)}")
     return lines

@@ -1,0 +1,294 @@
+"""The meaning of commands about sessions, policies, PCRs, NV, hierarchies and the TPM itself (Part 3)."""
+
+__all__ = ["TEXT"]
+
+TEXT = """
+TPM2_Startup: The first command after a reset. Firmware sends it on a PC.
+ startupType: CLEAR after a reset; STATE after sleep, if TPM2_Shutdown(STATE) came before.
+ !INITIALIZE: the TPM was started already; harmless
+ !VALUE: STATE without a saved state; use CLEAR
+TPM2_Shutdown: Saves state before power is lost; without it, the next start is not orderly.
+ shutdownType: STATE before sleep, CLEAR before power off.
+TPM2_SelfTest: Tests the TPM's algorithms.
+ fullTest: YES for all, NO for those not tested yet.
+ !TESTING: the tests go on in the background
+ !FAILURE: a test failed
+TPM2_IncrementalSelfTest: Tests some algorithms.
+ toTest: the algorithms to test.
+ toDoList: algorithms that are not tested yet.
+TPM2_GetTestResult: Returns the result of the self-tests; works in failure mode.
+ outData: details in a format of the maker.
+ testResult: 0, or the response code of the failed test.
+TPM2_StartAuthSession: Opens a session: HMAC, policy or trial. Flush it after use.
+ tpmKey: the key that the salt is encrypted to: a recording then does not help to guess passwords. TPM_RH_NULL:
+   no salt.
+ bind: an entity whose authValue goes into the session key; TPM_RH_NULL for none.
+ nonceCaller: at least 16 random bytes.
+ encryptedSalt: the salt, encrypted to tpmKey; empty without one.
+ sessionType: HMAC, POLICY or TRIAL (TPM_SE).
+ symmetric: the cipher for parameters: AES-CFB or XOR; TPM_ALG_NULL for none.
+ authHash: the hash of the session, which for a policy must be the object's nameAlg.
+ sessionHandle: the new session.
+ !SESSION_MEMORY: leftover sessions fill all slots; flush
+ !SESSION_HANDLES: too many saved sessions; flush
+ !SIZE: nonceCaller is shorter than 16 bytes or longer than the hash
+ !VALUE: tpmKey does not open the salt
+ !CONTEXT_GAP: a saved session is too old
+TPM2_PolicyRestart: Sets a policy session back to its start, with a new nonce.
+ sessionHandle: the policy session.
+TPM2_GetRandom: Returns random bytes: at most as many as the longest digest.
+ bytesRequested: the number of bytes.
+ randomBytes: the bytes, maybe fewer; ask again for the rest.
+TPM2_StirRandom: Adds data of the caller to the random number generator.
+ inData: at most 128 bytes.
+TPM2_GetCapability: Lists what a TPM has: algorithms, handles, commands, PCRs, properties.
+ propertyCount: most elements of the list.
+ capabilityData: the list.
+ !VALUE: the capability is not implemented
+TPM2_TestParms: Returns success if the TPM supports this algorithm with these parameters.
+ parameters: the algorithm and its parameters.
+ !VALUE: a parameter is not supported
+TPM2_SetCapability: Changes a setting that a capability shows.
+ setCapabilityData: the setting and its value.
+TPM2_ReadOnlyControl: Switches the read-only mode, in which commands that change the TPM are refused.
+ authHandle: the platform.
+ state: YES to switch it on.
+TPM2_PCR_Extend: Changes a PCR: new value = hash(old value || digest), in each bank that is named.
+ digests: the bank and the digest for it.
+ !LOCALITY: the PCR cannot be extended from this locality
+TPM2_PCR_Event: Hashes data and extends a PCR in every bank.
+ eventData: at most 1024 bytes.
+ !LOCALITY: the PCR cannot be extended from this locality
+TPM2_PCR_Read: Returns PCR values, at most 8 in one response; needs no authorization.
+ pcrSelectionIn: the PCRs to read.
+ pcrUpdateCounter: counts changes of PCRs; if it differs between two reads, read again.
+ pcrSelectionOut: the PCRs in this response; read the others next.
+ pcrValues: the values, in the order of the selection.
+TPM2_PCR_Allocate: Selects the PCR banks, from the next reset on.
+ pcrAllocation: the PCRs of each bank.
+ allocationSuccess: YES if they fit.
+ maxPCR: most PCRs of a bank.
+ sizeNeeded: bytes that are needed.
+ sizeAvailable: bytes that are free.
+ !PCR: PCRs 0 or 17 are missing
+TPM2_PCR_SetAuthPolicy: Sets the policy that controls changes of a group of PCRs.
+ authPolicy: the policy's digest.
+ pcrNum: a PCR of the group.
+TPM2_PCR_SetAuthValue: Sets the authValue that controls changes of a group of PCRs.
+TPM2_PCR_Reset: Sets a PCR to 0: on a PC, PCRs 16 and 23 only.
+ !LOCALITY: the PCR cannot be reset from this locality
+TPM2_PolicySigned: Holds if a key signed the session's nonce: somebody else must agree, such as a server or
+   smart card.
+ authObject: the public key.
+ auth: the signature over nonceTPM, expiration, cpHashA and policyRef.
+ !SIGNATURE: the signature is not valid, or over other values
+ !EXPIRED: the time is over
+TPM2_PolicySecret: Holds if the authorization of another entity is given, such as a hierarchy's password.
+ authHandle: the entity whose password is needed.
+ !BAD_AUTH: the entity's password is wrong
+ !EXPIRED: the time is over
+TPM2_PolicyTicket: Repeats a PolicySigned or PolicySecret by its ticket, until the ticket expires.
+ timeout: the time in the ticket.
+ authName: the Name of the entity of the original step.
+ ticket: the ticket.
+ !EXPIRED: the ticket's time is over
+ !TICKET: the values are not those of the ticket
+TPM2_PolicyOR: Holds if one of 2 to 8 branches is satisfied.
+ pHashList: digests of the branches; one must be the session's present digest.
+ !VALUE: no digest in the list is the session's: the steps of the branch are missing
+TPM2_PolicyPCR: Holds while PCRs have certain values.
+ pcrDigest: digest of the expected values; empty: the present ones.
+ pcrs: the PCRs, by bank.
+ !VALUE: the PCRs do not have the values of pcrDigest
+ !PCR_CHANGED: a PCR changed since the session's first PolicyPCR
+TPM2_PolicyLocality: Holds for commands from these localities.
+ locality: the localities (TPMA_LOCALITY).
+TPM2_PolicyNV: Holds if data of an NV index compares as required.
+ !POLICY: the comparison is false
+ !NV_UNINITIALIZED: the index was not written
+TPM2_PolicyCounterTimer: Holds if the TPM's clock or counters compare as required.
+ offset: the first byte in TPMS_TIME_INFO.
+ !POLICY: the comparison is false
+TPM2_PolicyCommandCode: Holds for one command only; needed for role DUP and ADMIN.
+ code: the command.
+ !VALUE: the policy already names another command
+ !POLICY_CC: the TPM lacks the command
+TPM2_PolicyPhysicalPresence: Holds if physical presence is asserted when the session is used.
+TPM2_PolicyCpHash: Holds for one command with exact handles and parameters.
+ !CPHASH: the policy already has another cpHash, nameHash or templateHash
+TPM2_PolicyNameHash: Holds for a command on certain objects.
+ nameHash: digest of the Names of all handles.
+ !CPHASH: the policy already has another cpHash, nameHash or templateHash
+TPM2_PolicyDuplicationSelect: Holds for duplication of this object to this new parent.
+ newParentName: the Name of the new parent.
+ includeObject: YES to bind the policy to the object as well.
+ !COMMAND_CODE: the policy already names another command
+TPM2_PolicyAuthorize: Holds if the present digest was signed by a key: the policy can be replaced later (new PCR
+   values).
+ approvedPolicy: the digest that was signed, equal to the session's.
+ keySign: the Name of the key.
+ !VALUE: the session's digest is not approvedPolicy
+ !TICKET: the ticket is not of this signature and TPM
+TPM2_PolicyAuthorizeNV: Holds if the present digest is in an NV index: the policy can be replaced by a write.
+ !VALUE: the session's digest is not the one in the index
+TPM2_PolicyAuthValue: The object's password is needed too, proven by the session's HMAC.
+TPM2_PolicyPassword: The object's password is needed too, sent in clear in the session's HMAC field.
+TPM2_PolicyGetDigest: Returns the session's digest: with a trial session, the authPolicy for a new object.
+ policyDigest: the digest; compare it with the object's authPolicy.
+TPM2_PolicyNvWritten: Holds if the NV index was written, or was not.
+ writtenSet: YES: it must have been written.
+TPM2_PolicyTemplate: Holds for creation of objects of one template.
+ templateHash: digest of the template.
+TPM2_PolicyCapability: Holds if a capability of the TPM compares as required.
+ !POLICY: the comparison is false
+TPM2_PolicyParameters: Holds for a command with these parameters, on any object.
+ pHash: digest of the parameters.
+ !CPHASH: the policy already has another hash
+TPM2_PolicyTransportSPDM: Holds for commands over a secure channel between these keys.
+ reqKeyName: the Name of the caller's key.
+ tpmKeyName: the Name of the TPM's key.
+ !CHANNEL: the command did not come over a secure channel
+TPM2_Policy_AC_SendSelect: Holds for sending this object to this attached component.
+ authHandleName: the Name of the NV index that allows it.
+ acName: the Name of the component.
+ includeObject: YES to bind the policy to the object as well.
+TPM2_NV_DefineSpace: Reserves an NV index.
+ authHandle: owner or platform.
+ publicInfo: number, attributes, size, hash and policy. nameAlg is the hash of Name and policy.
+ !NV_DEFINED: the index exists
+ !NV_SPACE: no room
+ !ATTRIBUTES: attributes contradict each other: a bit for reading and one for writing must be set
+ !SIZE: a counter or bit field must have 8 bytes
+TPM2_NV_DefineSpace2: Reserves an NV index, also in memory outside the TPM.
+ authHandle: owner or platform.
+TPM2_NV_UndefineSpace: Removes an NV index and its data.
+ authHandle: owner or platform.
+ !ATTRIBUTES: policyDelete is set
+ !NV_AUTHORIZATION: the platform defined the index
+TPM2_NV_UndefineSpaceSpecial: Removes an index with policyDelete by its policy.
+ platform: the platform.
+ !ATTRIBUTES: policyDelete is clear
+TPM2_NV_ReadPublic: Returns an index's attributes, size and Name; needs no authorization.
+ !HANDLE: the index does not exist
+TPM2_NV_ReadPublic2: Returns an index's public part, also of an index outside the TPM.
+TPM2_NV_Write: Writes data of an ordinary or PIN index; at most TPM_PT_NV_BUFFER_MAX bytes at once.
+ !NV_LOCKED: the index is locked for writing
+ !NV_RANGE: offset plus size is beyond the index, or writeall needs all of it
+ !NV_AUTHORIZATION: the attributes do not allow this authorization
+ !ATTRIBUTES: the index is a counter, bit field or extend index
+TPM2_NV_Increment: Adds 1 to a counter.
+ !ATTRIBUTES: the index is not a counter
+TPM2_NV_Extend: Extends an index of type extend as a PCR.
+ !ATTRIBUTES: the index is not of type extend
+TPM2_NV_SetBits: Sets bits of a bit field.
+ !ATTRIBUTES: the index is not a bit field
+TPM2_NV_WriteLock: Locks an index for writing, until the next reset or for ever.
+ !ATTRIBUTES: neither writedefine nor writeStclear is set
+TPM2_NV_GlobalWriteLock: Locks all indices with globallock for writing.
+TPM2_NV_Read: Reads data; at most TPM_PT_NV_BUFFER_MAX bytes at once.
+ !NV_UNINITIALIZED: the index was never written
+ !NV_RANGE: offset plus size is beyond the index
+ !NV_AUTHORIZATION: the attributes do not allow this authorization
+ !NV_LOCKED: the index is locked for reading
+ !VALUE: size is larger than TPM_PT_NV_BUFFER_MAX
+TPM2_NV_ReadLock: Locks an index for reading until the next reset.
+ !ATTRIBUTES: readStclear is clear
+TPM2_NV_ChangeAuth: Changes an index's authValue, by a policy with TPM2_PolicyCommandCode.
+ !AUTH_TYPE: role ADMIN needs a policy session
+TPM2_NV_Certify: Attests data of an NV index.
+ size: the number of bytes; 0 with offset 0 for a digest of all.
+ !NV_UNINITIALIZED: the index was never written
+TPM2_EvictControl: Makes a loaded object persistent, or removes a persistent one.
+ auth: owner or platform.
+ objectHandle: the loaded object to make persistent, or the persistent one to remove.
+ persistentHandle: where it will be.
+ !NV_DEFINED: the handle is in use
+ !RANGE: the handle belongs to the platform, or is not persistent
+ !NV_SPACE: no room
+ !HIERARCHY: the object is of another hierarchy
+ !ATTRIBUTES: stClear is set, or the object is external
+TPM2_FlushContext: Removes a loaded object or session. Its handle is a parameter, so it needs no session.
+ flushHandle: the object or session.
+ !HANDLE: nothing is at the handle
+TPM2_ContextSave: Returns an object or session as encrypted data and, for a session, frees its slot.
+ saveHandle: the object or session.
+ context: the data, valid until the next reset.
+ !TOO_MANY_CONTEXTS: a reset is needed
+TPM2_ContextLoad: Brings a saved object or session back.
+ context: the data that TPM2_ContextSave returned.
+ loadedHandle: the new handle; a session keeps its own.
+ !INTEGRITY: it is of another TPM, or of the time before a reset
+ !HANDLE: the session was loaded already or flushed
+TPM2_HierarchyControl: Enables or disables a hierarchy.
+ enable: the hierarchy.
+ state: YES to enable it; only the platform may do that.
+ !AUTH_TYPE: the authorization is not allowed for this hierarchy
+TPM2_SetPrimaryPolicy: Sets the policy of a hierarchy.
+ authHandle: the hierarchy.
+ authPolicy: the policy's digest; empty for none.
+TPM2_ChangePPS: Changes the platform's seed: all its keys are lost.
+TPM2_ChangeEPS: Changes the endorsement seed: EKs no longer match their certificates. Cannot be undone.
+TPM2_Clear: Removes the owner's keys, indices and passwords: a new owner can begin. All key files below the
+   owner are then useless.
+ authHandle: lockout or platform.
+ !DISABLED: disableClear is set; the firmware's settings can clear the TPM
+ !BAD_AUTH: the lockout password is wrong
+TPM2_ClearControl: Enables or disables TPM2_Clear.
+ auth: lockout may disable it; only the platform may enable it.
+ disable: YES to disable TPM2_Clear.
+ !AUTH_FAIL: lockout cannot enable it
+TPM2_HierarchyChangeAuth: Sets the password of a hierarchy.
+ authHandle: the hierarchy.
+ !SIZE: the password is longer than the hierarchy's hash
+TPM2_DictionaryAttackLockReset: Ends lockout and sets the count of wrong passwords to 0.
+ !LOCKOUT: a wrong lockout password blocks it until TPM_PT_LOCKOUT_RECOVERY is over
+TPM2_DictionaryAttackParameters: Sets how lockout works.
+ newMaxTries: wrong passwords until lockout.
+ newRecoveryTime: seconds until one is forgiven.
+ lockoutRecovery: seconds that a wrong lockout password blocks lockout; 0: until a reset.
+TPM2_PP_Commands: Selects the commands that need physical presence.
+ auth: the platform.
+ setList: commands that will need it.
+ clearList: commands that will not.
+TPM2_SetAlgorithmSet: Selects one of the maker's sets of algorithms.
+ algorithmSet: the number of the set.
+TPM2_SetCommandCodeAuditStatus: Selects the commands that the command audit includes.
+ auditAlg: the hash of the audit digest.
+ setList: commands to add.
+ clearList: commands to remove.
+TPM2_FieldUpgradeStart: Begins a firmware update.
+ authorization: the platform.
+ keyHandle: the maker's public key.
+ fuDigest: digest of the first part.
+ manifestSignature: the maker's signature of it.
+ !SIGNATURE: the maker did not sign it
+TPM2_FieldUpgradeData: Sends the next part of a firmware update.
+ nextDigest: digest of the next part; TPM_ALG_NULL at the end.
+ firstDigest: digest of the first part.
+TPM2_FirmwareRead: Returns a part of the firmware, encrypted by the maker.
+ sequenceNumber: the number of the part.
+TPM2_ReadClock: Returns time and clock, in milliseconds; needs no authorization.
+ currentTime: time since the last start, clock since TPM2_Clear, and counters of resets.
+TPM2_ClockSet: Sets the clock forward, never back.
+ newTime: milliseconds.
+ !VALUE: the time is in the past, or too far ahead
+TPM2_ClockRateAdjust: Makes the clock faster or slower.
+ rateAdjust: by how much (TPM_CLOCK_ADJUST).
+TPM2_ACT_SetTimeout: Sets a countdown timer, or stops it with 0.
+ actHandle: the timer.
+ startTimeout: seconds.
+ !VALUE: the timer cannot be set so high
+TPM2_AC_GetCapability: Lists what an attached component can do.
+ ac: the component.
+ capability: where the list begins (TPM_AT).
+ count: most elements.
+ capabilitiesData: the list.
+TPM2_AC_Send: Sends an object to an attached component.
+ sendObject: the object; role DUP.
+ ac: the component.
+ acDataIn: further data.
+ acDataOut: the component's response.
+TPM2_Vendor_TCG_Test: A command for tests of the reference code: returns its input.
+ inputData: any data.
+ outputData: the same data.
+"""
