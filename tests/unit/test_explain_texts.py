@@ -93,4 +93,4 @@ def test_spec_and_explain_show_the_meaning(tool: Tool) -> None:
     assert "all object slots are in use" in tool("explain", "0x902").out
     assert "at most as long as the EK's nameAlg" in tool("spec", "TPM2_MakeCredential").out
     assert "the parent is another key" in tool("explain", "tpm2_load").out
-    assert all(len(line) < 120 for line in tool("spec", "TPM2_StartAuthSession").out.splitlines())
+    assert all(len(line) <= 110 for line in tool("spec", "TPM2_StartAuthSession").out.splitlines()[1:])
