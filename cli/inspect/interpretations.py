@@ -18,7 +18,7 @@ def interpretation_text(text: str, found: Sequence[Interpretation]) -> str:
     best, *others = found
     shown = repr(text if len(text) <= 60 else f"{text[:57]}...")
     in_type = f" ({best.type})" if best.value is not None and best.type else ""
-    lines = [f"{shown} is {best.kind}{in_type}:", *(f"  {line}" for line in best.lines)]
+    lines = [f"{shown}, taken as {best.kind}{in_type}:", *(f"  {line}" for line in best.lines)]
     if others:
         lines.append("It can also be:")
     for each in others[:_MOST]:

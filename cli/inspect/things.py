@@ -3,14 +3,15 @@
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from tpmwire.errors import DecodeError, InputError
+from tpmwire.errors import DecodeError
 from tpmwire.explain import Node, explain_stream
 from tpmwire.explain.lookup import find_name, has_octets, similar_names
+from tpmwire.explain.readers.data import read_data
 from tpmwire.explain.readers.numbers import KINDS, Interpretation
-from tpmwire.explain.readers.recordings import detect_recording
+from tpmwire.explain.readers.recordings import UnknownInputError, detect_recording
 from tpmwire.explain.readers.words import read_as, read_words
 from tpmwire.explain.value import explain_octets
 
@@ -29,13 +30,14 @@ class Explained(NamedTuple):
     """An input and its explanation.
 
     `words` has the meanings of a word or number. If it is empty, `trees` explains bytes, and `kind` says what they
-    are.
+    are. `others` says what else the bytes can be.
     """
 
     name: str
     words: list[Interpretation]
     kind: str = ""
     trees: Iterable[Node] = ()
+    others: Sequence[str] = ()
 
 
 def group_words(words: list[str], kind: str | None) -> list[str]:
@@ -97,14 +99,17 @@ def _explain_source(source: Source) -> Explained:
     """Explains the bytes or the text of an input."""
     try:
         recording = detect_recording(source.file, source.name, warn)
-    except InputError:
+    except UnknownInputError:
         raise UsageError(_refusal(source.name, "")) from None
     if not isinstance(recording, bytes):
         return Explained(source.name, [], "a recording of TPM commands", explain_stream(recording))
-    text = recording.decode("latin-1")
-    if not text.strip():
+    if not recording.strip():
         raise UsageError(f"{source.name} is empty; {ACCEPTED}")
-    if not _is_message(text) and recording[:1] not in (b"\x80", b"\x00") and (found := read_words(text)):
+    if readings := read_data(recording):
+        best, *others = readings
+        return Explained(source.name, [], best.kind, best.trees, [each.kind for each in others])
+    text = recording.decode("latin-1")
+    if recording.isascii() and (found := read_words(text)):
         return Explained(source.name, found)
     raise UsageError(_refusal(source.name, text))
 

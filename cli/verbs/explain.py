@@ -86,15 +86,19 @@ def _print(explained: Explained, color: str) -> bool:
     failed = False
     trees = iter(explained.trees)
     first = list(itertools.islice(trees, 1))
-    print(f"{explained.name} is {explained.kind}:")
+    print(f"{explained.name}, taken as {explained.kind}{':' if first else '.'}")
     for tree in itertools.chain(first, trees):
         print()
         show(tree)
         failed |= bool(tree.error)
+    if explained.others:
+        print("\nIt can also be:", *explained.others, sep="\n  ")
     return failed
 
 
 def _plain(explained: Explained, trees: list[Node]) -> dict[str, object]:
     if explained.words:
         return interpretation_json(explained.name, explained.words)
-    return {"input": explained.name, "kind": explained.kind, "trees": [as_json(tree) for tree in trees]}
+    plain = [as_json(tree) for tree in trees]
+    others = [{"kind": kind} for kind in explained.others]
+    return {"input": explained.name, "kind": explained.kind, "trees": plain, "others": others}

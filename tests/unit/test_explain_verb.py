@@ -1,6 +1,8 @@
 """`tpmwire explain`: what it takes each thing for, and what it says of it."""
 
+import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,12 +96,14 @@ def test_what_a_word_is_taken_for(thing: str, kind: str | None, says: str) -> No
 
 def test_a_number_can_be_several_things(tool: Tool) -> None:
     said = tool("explain", "0x143").out
-    assert said.startswith("'0x143' is a response code (TPM_RC):\n  0x143: TPM_RC_COMMAND_CODE:")
+    assert said.startswith("'0x143', taken as a response code (TPM_RC):\n  0x143: TPM_RC_COMMAND_CODE:")
     assert (
         "\nIt can also be:\n  a command code: 0x143: TPM_CC_SelfTest  (tpmwire explain --as command 0x143)\n"
         in said
     )
-    assert tool("explain", "--as", "command", "0x143").out.startswith("'0x143' is a command code (TPM_CC):\n")
+    assert tool("explain", "--as", "command", "0x143").out.startswith(
+        "'0x143', taken as a command code (TPM_CC):\n"
+    )
     assert "TPM_RC_NEEDS_TEST" in tool("explain", "0x00000153").out
     assert "an error code of Windows" in tool("explain", "-2144859871").out
     assert "PCR 7" in tool("explain", "7").out
@@ -115,7 +119,7 @@ def test_each_listed_meaning_can_be_chosen(tool: Tool, kind: str) -> None:
 
 def test_names_that_the_standard_uses_twice(tool: Tool) -> None:
     said = tool("explain", "HMAC").out
-    assert said.startswith("'HMAC' is a command of TPM 2.0 Part 3:\n  TPM2_HMAC ")
+    assert said.startswith("'HMAC', taken as a command of TPM 2.0 Part 3:\n  TPM2_HMAC ")
     for other in ("TPM_ALG_HMAC", "TPM_SE_HMAC", "TPM_RC_HMAC"):
         assert other in said
 
@@ -187,3 +191,27 @@ def test_mistakes_are_one_line(tool: Tool, words: list[str], says: str) -> None:
     assert says in ran.err
     assert ran.err.count("\n") == 1
     assert not ran.out
+
+
+FILES = json.loads((Path(__file__).parents[2] / "fixtures" / "files" / "tpm2-tools.json").read_text())
+
+
+def test_every_file_of_tpm2_tools_is_named(tool: Tool, tmp_path: Path) -> None:
+    for name, content in FILES.items():
+        path = tmp_path / name
+        path.write_bytes(bytes.fromhex(content))
+        ran = tool("explain", str(path))
+        assert ran.code == 0, (name, ran.err)
+        assert ran.out.startswith(f"{path}, taken as a") or " bytes, the size of " in ran.out, (
+            name,
+            ran.out[:200],
+        )
+
+
+@pytest.mark.parametrize("write", [bytes.hex, lambda data: base64.b64encode(data).decode()])
+def test_a_file_can_be_pasted(tool: Tool, write: Callable[[bytes], str]) -> None:
+    ran = tool("explain", write(bytes.fromhex(FILES["ek.pub"])))
+    assert "taken as a TPM2B_PUBLIC:\n" in ran.out
+    (plain,) = json.loads(tool("explain", "--json", write(bytes.fromhex(FILES["key.name"]))).out)
+    assert plain["kind"] == "a Name of an object or NV index, or a qualified Name"
+    assert plain["trees"][0]["children"][0]["text"] == "TPM_ALG_SHA256"

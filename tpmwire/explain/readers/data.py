@@ -1,0 +1,34 @@
+"""Says what bytes are, or what the bytes are that a text in hex or base64 stands for."""
+
+import base64
+import contextlib
+import re
+from collections.abc import Iterator
+
+from ..reading import Reading
+from .files import read_file
+
+__all__ = ["read_data"]
+
+
+def read_data(data: bytes) -> list[Reading]:
+    """Returns what an input can be, the likeliest first; an empty list if that is not known.
+
+    The input is a file's content, or a text in hex or base64 that stands for it. Commands and responses are not
+    recognized: see `recordings.detect_recording`.
+    """
+    for each in (data, *_decode_text(data)):
+        if found := read_file(each):
+            return found
+    return []
+
+
+def _decode_text(text: bytes) -> Iterator[bytes]:
+    """Yields the bytes that a text stands for, if it is hex or base64."""
+    plain = re.sub(rb"0x|[\s:,\\x]", b"", text)
+    if re.fullmatch(rb"([0-9a-fA-F]{2}){4,}", plain):
+        yield bytes.fromhex(plain.decode())
+    joined = b"".join(text.split()).rstrip(b"=")
+    if re.fullmatch(rb"[A-Za-z0-9+/_-]{16,}", joined) and len(joined) % 4 != 1:
+        with contextlib.suppress(ValueError):
+            yield base64.b64decode(joined.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
