@@ -8,20 +8,24 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import mldsa, mlkem
-from dilithium_py.ml_dsa import HASH_ML_DSA_87_WITH_SHA512
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from dilithium_py.ml_dsa import HASH_ML_DSA_65_WITH_SHA512, HASH_ML_DSA_87_WITH_SHA512
 
 from tests.unit.test_wire_recorded import leaves
-from tpmwire import Tpm, calls
+from tpmwire import Tpm, attest, calls
 from tpmwire.crypto.aes import cfb
 from tpmwire.crypto.formulas import digest_size, hmac_digest, kdfa
 from tpmwire.crypto.salt import secret_of_kem
+from tpmwire.errors import AttestationError, EncodeError, SignatureError
 from tpmwire.explain import Node, as_text, explain_command, explain_response
 from tpmwire.explain.recording import explain_recording
-from tpmwire.keys import templates
+from tpmwire.keys import bridges, templates
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.primary import create_primary
 from tpmwire.secret import Secret
-from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_MLDSA, TPM_MLKEM, TPM_RH
-from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CLOCK_INFO, TPMS_QUOTE_INFO
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_GENERATED_VALUE, TPM_MLDSA, TPM_MLKEM, TPM_RH, TPM_ST
+from tpmwire.spec.structures import TPMS_SIGNATURE_HASH_MLDSA, TPMT_PUBLIC, TPMT_SIGNATURE
 from tpmwire.transport import Transport
 from tpmwire.wire import parse_command, parse_response
 
@@ -169,3 +173,105 @@ def test_credential_opened_on_the_host() -> None:
     assert hmac_digest(TPM_ALG.SHA256, hmac_key, encrypted, command.object_name) == integrity
     cipher_key = kdfa(TPM_ALG.SHA256, seed, b"STORAGE", command.object_name, b"", 128)
     assert cfb(cipher_key, bytes(16), encrypted, False)[2:] == b"the credential"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("mldsa44", mldsa.MLDSA44PrivateKey), ("hashmldsa65:sha512", mldsa.MLDSA65PrivateKey)]
+)
+def test_verify_signature(name: str, kind: Any) -> None:
+    """Signatures of `cryptography` and dilithium-py, and the refusal of all that differs."""
+    private = kind.from_seed_bytes(bytes(32))
+    unique = private.public_key().public_bytes_raw()
+    public = bridges.from_cryptography(private, templates.signing(name))
+    assert public == templates.signing(name).replace(unique=unique)
+    if name.startswith("hash"):
+        _, secret = HASH_ML_DSA_65_WITH_SHA512.key_derive(bytes(32))
+        value = HASH_ML_DSA_65_WITH_SHA512.sign(secret, b"message", ctx=b"context")
+        signature = TPMT_SIGNATURE(TPM_ALG.HASH_MLDSA, TPMS_SIGNATURE_HASH_MLDSA(TPM_ALG.SHA512, value))
+        digest = hashlib.sha512(b"message").digest()
+    else:
+        signature = TPMT_SIGNATURE(TPM_ALG.MLDSA, private.sign(b"message", b"context"))
+        digest = hashlib.shake_256(hashlib.shake_256(unique).digest(64) + b"\0\x07contextmessage").digest(64)
+    bridges.verify_signature(public, signature, b"message", context=b"context")
+    bridges.verify_signature(public, signature, digest=digest, context=b"context")
+    for data, context in ((b"Message", b"context"), (b"message", b""), (b"message", b"contex")):
+        with pytest.raises(SignatureError, match="not valid"):
+            bridges.verify_signature(public, signature, data, context=context)
+    with pytest.raises(SignatureError, match="expected a"):
+        bridges.verify_signature(public, signature, digest=bytes(20), context=b"context")
+    other = templates.signing("hashmldsa65:sha512" if name == "mldsa44" else "mldsa44").replace(unique=unique)
+    with pytest.raises(SignatureError, match="expected a key of type"):
+        bridges.verify_signature(other, signature, b"message", context=b"context")
+
+
+@pytest.mark.parametrize("name", ["mldsa44", "mldsa65", "hashmldsa87:sha512"])
+def test_recorded_signatures_are_valid(name: str) -> None:
+    signed = [*of(TPM_CC.SignSequenceComplete, name[:9]), *of(TPM_CC.SignDigest, name[:9])]
+    assert signed
+    for _, response, facts in signed:
+        bridges.verify_signature(created(name), response.signature, facts["message"], context=facts["context"])
+
+
+def test_imported_key_has_signed() -> None:
+    """The key that the host wrapped for an ML-KEM parent is the key with which the TPM signed."""
+    ((command, _, _),) = of(TPM_CC.Import)
+    ((_, response, facts),) = of(TPM_CC.SignDigest, "key wrapped")
+    bridges.verify_signature(command.object_public, response.signature, facts["message"])
+
+
+KEYS = [
+    ("mldsa44", mldsa.MLDSA44PrivateKey),
+    ("mldsa65", mldsa.MLDSA65PrivateKey),
+    ("mldsa87", mldsa.MLDSA87PrivateKey),
+    ("mlkem768", mlkem.MLKEM768PrivateKey),
+    ("mlkem1024", mlkem.MLKEM1024PrivateKey),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), KEYS)
+def test_keys_in_other_formats(name: str, kind: Any) -> None:
+    key = kind.generate().public_key()
+    public = bridges.from_cryptography(key)
+    assert bridges.to_cryptography(public) == key
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    assert bridges.to_pem(public).encode() == pem
+    assert bridges.parse_public(pem) == public
+    template = templates.storage(name) if "kem" in name else templates.attestation(name)
+    assert bridges.parse_public(pem, template) == template.replace(unique=key.public_bytes_raw())
+    with pytest.raises(EncodeError, match="template of type ECC"):
+        bridges.parse_public(pem, templates.srk_ecc())
+    for convert in (bridges.to_jwk, bridges.to_ssh):
+        with pytest.raises(EncodeError, match="has no"):
+            convert(public)
+
+
+def test_unsupported_parameter_set() -> None:
+    public = templates.storage("mlkem512").replace(unique=bytes(800))
+    assert bridges.parse_public(bridges.to_pem(public), templates.storage("mlkem512")) == public
+    with pytest.raises(EncodeError, match="installed cryptography"):
+        bridges.to_cryptography(public)
+
+
+def test_quote_of_an_mldsa_key() -> None:
+    """The digest of a quote by ML-DSA is computed with nameAlg."""
+    private = mldsa.MLDSA65PrivateKey.from_seed_bytes(bytes(32))
+    public = bridges.from_cryptography(private, templates.attestation("mldsa65")).replace(name_alg=TPM_ALG.SHA384)
+    values = {(TPM_ALG.SHA256, 7): bytes(32)}
+    info = TPMS_QUOTE_INFO(parse_pcrs("sha256:7"), hashlib.sha384(bytes(32)).digest())
+    message = TPMS_ATTEST(
+        TPM_GENERATED_VALUE,
+        TPM_ST.ATTEST_QUOTE,
+        b"",
+        b"nonce",
+        TPMS_CLOCK_INFO(0, 0, 0, True),
+        0,
+        info,
+    ).build()
+    signature = TPMT_SIGNATURE(TPM_ALG.MLDSA, private.sign(message))
+    quote = attest.verify(message, signature, public, nonce=b"nonce", pcrs="sha256:7", values=values)
+    assert quote.values == values
+    with pytest.raises(AttestationError):
+        attest.verify(message + b"\0", signature, public, nonce=b"nonce", pcrs="sha256:7", values=values)
+    forged = TPMT_SIGNATURE(TPM_ALG.MLDSA, bytes(3309))
+    with pytest.raises(AttestationError):
+        attest.verify(message, forged, public, nonce=b"nonce", pcrs="sha256:7", values=values)

@@ -9,7 +9,13 @@ from ..keys.public_keys import read_public_key
 from ..keys.signatures import verify_signature
 from ..keys.spki import certified_key, public_key_of
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
-from ..spec.structures import TPMS_SIGNATURE_ECC, TPMS_SIGNATURE_RSA, TPMT_PUBLIC, TPMT_SIGNATURE
+from ..spec.structures import (
+    TPMS_SIGNATURE_ECC,
+    TPMS_SIGNATURE_HASH_MLDSA,
+    TPMS_SIGNATURE_RSA,
+    TPMT_PUBLIC,
+    TPMT_SIGNATURE,
+)
 
 __all__ = ["AttestationKey", "certified_attestation_key", "read_attestation_key"]
 
@@ -64,21 +70,25 @@ class AttestationKey(NamedTuple):
             raise AttestationError("key", "not an attestation key: decrypt is set; use a key that only signs")
 
     def check_signature(self, message: bytes, signature: TPMT_SIGNATURE) -> TPM_ALG:
-        """Verifies the signature of a message, and returns its hash algorithm. Raises AttestationError."""
+        """Verifies the signature of a message, and returns the hash for digests in it. Raises AttestationError."""
         details = signature.signature
-        if not isinstance(details, (TPMS_SIGNATURE_RSA, TPMS_SIGNATURE_ECC)):
+        if signature.sig_alg == TPM_ALG.MLDSA:
+            hash_alg = self.area.name_alg  # ML-DSA has no hash; a quote then uses nameAlg
+        elif isinstance(details, (TPMS_SIGNATURE_RSA, TPMS_SIGNATURE_ECC, TPMS_SIGNATURE_HASH_MLDSA)):
+            hash_alg = details.hash
+        else:
             raise AttestationError(
                 "signature", f"{signature.sig_alg.name} signatures cannot be verified with a public key"
             )
-        if details.hash not in _HASHES:
+        if hash_alg not in _HASHES:
             raise AttestationError(
-                "signature", f"the hash {details.hash.name} is not accepted; use an attestation key with SHA-256"
+                "signature", f"the hash {hash_alg.name} is not accepted; use an attestation key with SHA-256"
             )
         try:
             verify_signature(self.area, signature, message)
         except (SignatureError, EncodeError) as error:
             raise AttestationError("signature", str(error)) from error
-        return details.hash
+        return hash_alg
 
 
 def read_attestation_key(key: Any) -> AttestationKey:

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import DecodeError, EncodeError, KeyFileError
 from ..spec.constants import TPM_ECC
 from ..spec.structures import TPMS_ECC_POINT
+from .ml_keys import MlKey
 from .spki import PublicKey, curve_size
 
 __all__ = ["build_jwk", "build_ssh", "parse_jwk", "parse_ssh", "parse_ssh_blob"]
@@ -23,6 +24,8 @@ _SSH2_BLOCK = re.compile(
 
 def build_jwk(key: PublicKey) -> dict[str, str]:
     """Returns a public key as the members of a JSON Web Key. Raises EncodeError for a curve that JWK lacks."""
+    if isinstance(key, MlKey):
+        raise EncodeError(f"an {key.kind.name} key has no JWK")
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         curve, x, y = _point(kind, value, _JWK_CURVES, "JWK")
@@ -64,6 +67,8 @@ def parse_jwk(data: bytes) -> PublicKey | None:
 
 def build_ssh(key: PublicKey, comment: str = "") -> str:
     """Returns a public key as a line of authorized_keys. Raises EncodeError for a curve that OpenSSH lacks."""
+    if isinstance(key, MlKey):
+        raise EncodeError(f"an {key.kind.name} key has no SSH format")
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         curve, x, y = _point(kind, value, _SSH_CURVES, "SSH")

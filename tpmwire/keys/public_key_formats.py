@@ -19,6 +19,7 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 from .jwk_ssh import build_jwk, build_ssh
+from .ml_keys import MlKey, area_of_ml_key
 from .public_keys import read_public_key
 from .spki import PublicKey, build_public_key_der, parse_public_key_der, public_key_of
 
@@ -50,6 +51,8 @@ def area_of(
     With `template`, all but the key itself is the template's: attributes, nameAlg, policy and scheme. Without it,
     the object has `attributes`. Raises EncodeError if the key's type differs from the template's.
     """
+    if isinstance(key, MlKey):
+        return area_of_ml_key(key, template, attributes)
     kind, value = key
     parms: TPMS_ECC_PARMS | TPMS_RSA_PARMS
     unique: TPMS_ECC_POINT | bytes
@@ -87,7 +90,7 @@ def parse_public(data: bytes | str, template: TPMT_PUBLIC | None = None) -> TPMT
 def to_der(public: TPMT_PUBLIC) -> bytes:
     """Returns the public key as a SubjectPublicKeyInfo in DER.
 
-    Raises EncodeError for other types than RSA and ECC.
+    Raises EncodeError for a type without a public key.
     """
     return build_public_key_der(public_key_of(public))
 
@@ -95,7 +98,7 @@ def to_der(public: TPMT_PUBLIC) -> bytes:
 def to_pem(public: TPMT_PUBLIC) -> str:
     """Returns the public key in PEM, with the label PUBLIC KEY.
 
-    Raises EncodeError for other types than RSA and ECC.
+    Raises EncodeError for a type without a public key.
     """
     body = binascii.b2a_base64(to_der(public), newline=False).decode()
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
@@ -121,8 +124,9 @@ def to_ssh(public: TPMT_PUBLIC, comment: str = "") -> str:
 def to_cryptography(public: TPMT_PUBLIC) -> "RSAPublicKey | EllipticCurvePublicKey":
     """Returns the public key as an object of the package `cryptography`.
 
-    Raises EncodeError for another type than RSA and ECC, for a curve that the package does not support, and for a
-    point that is not on its curve; ModuleNotFoundError if the package is not installed.
+    ML-DSA, ML-KEM-768 and ML-KEM-1024 keys need `cryptography` 47 or later. Raises EncodeError for a type without
+    a public key, for a curve or parameter set that the package does not support, and for a point that is not on
+    its curve; ModuleNotFoundError if the package is not installed.
     """
     from cryptography.exceptions import UnsupportedAlgorithm  # late: optional
     from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -138,8 +142,8 @@ def from_cryptography(key: Any, template: TPMT_PUBLIC | None = None) -> TPMT_PUB
 
     With `template`, such as `templates.ek_rsa()`, all but the key itself is the template's: attributes, nameAlg,
     policy and scheme. Otherwise the result is for TPM2_LoadExternal: userWithAuth, sign and decrypt, nameAlg
-    SHA-256, no scheme. Only the public part of a private key is read. Raises EncodeError for other types than RSA
-    and ECC, and for a key of another type than the template's.
+    SHA-256, no scheme. Only the public part of a private key is read. Raises EncodeError for other types than RSA,
+    ECC, ML-DSA and ML-KEM, and for a key of another type than the template's.
     """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # late: optional
 

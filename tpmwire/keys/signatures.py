@@ -14,11 +14,13 @@ from ..spec.structures import (
     TPMS_RSA_PARMS,
     TPMS_SCHEME_HASH,
     TPMS_SIGNATURE_ECC,
+    TPMS_SIGNATURE_HASH_MLDSA,
     TPMS_SIGNATURE_RSA,
     TPMT_PUBLIC,
     TPMT_SIGNATURE,
 )
 from . import der
+from .ml_keys import verify_ml_signature
 from .public_key_formats import to_cryptography
 from .spki import Natural
 
@@ -44,7 +46,9 @@ _JWS_HASHES = {"256": (TPM_ALG.SHA256, 32), "384": (TPM_ALG.SHA384, 48), "512": 
 
 
 def signature_to_der(signature: TPMT_SIGNATURE) -> bytes:
-    """Returns a signature as openssl and `cryptography` have it: an Ecdsa-Sig-Value in DER, or RSA's plain bytes.
+    """Returns a signature as openssl and `cryptography` have it: an Ecdsa-Sig-Value in DER, or plain bytes.
+
+    RSA and ML-DSA signatures are plain bytes.
 
     Raises EncodeError for an HMAC or an empty signature.
     """
@@ -53,6 +57,10 @@ def signature_to_der(signature: TPMT_SIGNATURE) -> bytes:
         return der.build_element(_NUMBERS, (value.signature_r, value.signature_s))
     if isinstance(value, TPMS_SIGNATURE_RSA):
         return value.sig
+    if isinstance(value, TPMS_SIGNATURE_HASH_MLDSA):
+        return value.signature
+    if isinstance(value, bytes):  # ML-DSA, and EdDSA since version 1.85
+        return value
     raise EncodeError(f"a signature of the scheme {signature.sig_alg.name} has no format outside TPMs")
 
 
@@ -66,6 +74,10 @@ def signature_from_der(
     """
     if scheme in (TPM_ALG.RSASSA, TPM_ALG.RSAPSS):
         return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_RSA(hash_alg, data))
+    if scheme == TPM_ALG.MLDSA:
+        return TPMT_SIGNATURE(scheme, data)
+    if scheme == TPM_ALG.HASH_MLDSA:
+        return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_HASH_MLDSA(hash_alg, data))
     numbers = der.parse_element(_NUMBERS, data)
     longest = max(map(len, numbers))
     size = next((size for size in _SIZES if size >= longest), 0)
@@ -106,20 +118,28 @@ def signature_from_jws(data: bytes, algorithm: str) -> TPMT_SIGNATURE:
 
 
 def verify_signature(
-    public: TPMT_PUBLIC, signature: TPMT_SIGNATURE, data: bytes | None = None, *, digest: bytes | None = None
+    public: TPMT_PUBLIC,
+    signature: TPMT_SIGNATURE,
+    data: bytes | None = None,
+    *,
+    digest: bytes | None = None,
+    context: bytes = b"",
 ) -> None:
     """Raises SignatureError unless `signature` is the signature of `data`, or of `digest`, by the key `public`.
 
     Give either the signed data or their digest, in the signature's hash. The schemes are RSASSA, RSAPSS with any
-    length of the salt (Part 1, §B.7), and ECDSA. A key that has a scheme and a hash must have the
-    signature's. The attributes of the key are not checked. Raises EncodeError for another scheme, and
-    ModuleNotFoundError if `cryptography` is not installed.
+    length of the salt (Part 1, §B.7), ECDSA, ML-DSA and HashML-DSA. A key that has a scheme and a hash must have
+    the signature's. `context` is the context string of ML-DSA, whose digest is Mu (64 bytes). The attributes of
+    the key are not checked. Raises EncodeError for another scheme, and ModuleNotFoundError if `cryptography` is
+    not installed.
     """
     value = signature.signature
-    if not isinstance(value, TPMS_SIGNATURE_RSA | TPMS_SIGNATURE_ECC):
-        raise EncodeError(f"{signature.sig_alg.name} signatures cannot be verified with a public key")
     if (data is None) == (digest is None):
         raise EncodeError("give either the signed data or their digest")
+    if signature.sig_alg in (TPM_ALG.MLDSA, TPM_ALG.HASH_MLDSA):
+        return verify_ml_signature(public, signature, data, digest, context)
+    if not isinstance(value, TPMS_SIGNATURE_RSA | TPMS_SIGNATURE_ECC):
+        raise EncodeError(f"{signature.sig_alg.name} signatures cannot be verified with a public key")
     hashed = hash_of(value.hash, data) if data is not None else digest or b""
     if len(hashed) != digest_size(value.hash):
         raise SignatureError(

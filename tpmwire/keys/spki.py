@@ -13,6 +13,7 @@ from ..spec.constants import TPM_ALG, TPM_ECC
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMT_PUBLIC
 from ..wires import bytes_left
 from . import der
+from .ml_keys import MlKey, area_of_ml_key, ml_key_of, ml_oid, parse_ml_key
 
 __all__ = [
     "Natural",
@@ -111,8 +112,8 @@ _EC_SPKI = der.Sequence(
 )
 _RSA_KEY = der.Sequence(("modulus", Natural(0x02)), ("publicExponent", Natural(0x02)))
 
-PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int]
-"""A curve and a point, or a modulus and an exponent."""
+PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int] | MlKey
+"""A curve and a point, a modulus and an exponent, or an ML-KEM or ML-DSA key."""
 
 
 def parse_public_key(data: bytes) -> PublicKey:
@@ -132,8 +133,10 @@ def parse_public_key_der(data: bytes) -> PublicKey:
     (oid, parameters), key = der.parse_element(_SPKI, data)
     if oid in _RSA_OIDS:
         return _rsa(key)
+    if found := parse_ml_key(oid, key):
+        return found
     if oid != _EC_OID:
-        raise DecodeError(f"unsupported algorithm {oid}; expected RSA or ECC")
+        raise DecodeError(f"unsupported algorithm {oid}; expected RSA, ECC, ML-DSA or ML-KEM")
     curve = der.parse_element(der.OBJECT_IDENTIFIER, parameters or b"")
     if curve not in _CURVES:
         raise DecodeError(f"unsupported curve {curve}; expected a NIST or Brainpool curve or SM2")
@@ -171,6 +174,8 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
 
 def build_public_key_der(key: PublicKey) -> bytes:
     """Returns a public key in DER, as a SubjectPublicKeyInfo. Raises EncodeError for a curve without an OID."""
+    if isinstance(key, MlKey):
+        return der.build_element(_SPKI, ((ml_oid(key), None), key.value))
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         curve = TPM_ECC(int(kind))
@@ -198,13 +203,16 @@ def curve_size(curve: TPM_ECC) -> int:
 
 
 def public_key_of(public: TPMT_PUBLIC) -> PublicKey:
-    """Returns the public key in a public area. Raises EncodeError for other types than RSA and ECC."""
+    """Returns the public key in a public area. Raises EncodeError for a type without a public key."""
+    if (found := ml_key_of(public)) is not None:
+        return found
     parameters, unique = public.parameters, public.unique
     if isinstance(unique, TPMS_ECC_POINT) and isinstance(parameters, TPMS_ECC_PARMS):
         return parameters.curve_id, unique
     if isinstance(unique, bytes) and isinstance(parameters, TPMS_RSA_PARMS):
         return unique, parameters.exponent or 65537
-    raise EncodeError(f"a public area of type {public.type.name} has no public key; expected RSA or ECC")
+    wanted = "expected RSA, ECC, ML-DSA or ML-KEM"
+    raise EncodeError(f"a public area of type {public.type.name} has no public key; {wanted}")
 
 
 def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:
@@ -212,6 +220,12 @@ def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:
 
     Returns None if the key's type, size, curve or exponent differs from the template's.
     """
+    if isinstance(key, MlKey):
+        try:
+            area = area_of_ml_key(key, template, template.object_attributes)
+        except EncodeError:
+            return None
+        return area if area.parameters == template.parameters else None
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         fits = isinstance(template.parameters, TPMS_ECC_PARMS) and template.parameters.curve_id == kind
