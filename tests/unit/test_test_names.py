@@ -22,6 +22,7 @@ TOPICS = {
     "commit_subject": "tools/commit_subject.py",
     "recipes": "docs/architecture.md",
     "coverage": "docs/coverage.md",
+    "examples": "examples/",
     "faults": "docs/faults.md",
     "library": "docs/library.md",
     "sdks": "docs/sdks.md",

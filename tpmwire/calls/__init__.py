@@ -15,7 +15,7 @@ authentic, and EncodeError if a name or a value is invalid.
 
 from ..state.capabilities import capabilities, commands, properties
 from .arguments import NOBODY
-from .attestations import Attested, certify, quote
+from .attestations import Attested, activate_credential, certify, quote
 from .data import decrypt, encrypt, hash, hash_with_ticket, hmac, random
 from .encryption import ecdh, ecdh_ephemeral, rsa_decrypt, rsa_encrypt
 from .objects import (
@@ -56,6 +56,7 @@ __all__ = [
     "NOBODY",
     "Attested",
     "Blob",
+    "activate_credential",
     "capabilities",
     "certify",
     "commands",

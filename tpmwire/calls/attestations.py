@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from ..sessions import Password, Use
 from ..spec.commands.attestation import Certify, Quote
+from ..spec.commands.objects import ActivateCredential
 from ..spec.constants import TPM_ALG
 from ..spec.structures import TPMT_SIG_SCHEME, TPMT_SIGNATURE
 from ..tpm import Tpm
 from .arguments import NOBODY, Item, Pcrs, pcrs_of, reach
 
-__all__ = ["Attested", "certify", "quote"]
+__all__ = ["Attested", "activate_credential", "certify", "quote"]
 
 
 class Attested(NamedTuple):
@@ -60,3 +61,22 @@ def certify(
     with reach(tpm, item, item_by) as (certified, first), reach(tpm, key, by) as (handle, second):
         response = tpm.execute(Certify(certified, handle, nonce, chosen), first, second, *companions)
     return Attested(response.certify_info, response.signature)
+
+
+def activate_credential(
+    tpm: Tpm,
+    key: Item,
+    ek: Item,
+    credential: tuple[bytes, bytes],
+    *,
+    ek_by: Password | Use = NOBODY,
+    by: Password | Use = NOBODY,
+) -> bytes:
+    """Returns the secret in a credential, which proves that this TPM has the key (Part 3, §12.5).
+
+    `credential` is the encrypted secret and its encrypted seed, as `tpmwire.attest.make_credential` returns them.
+    `ek_by` authorizes the endorsement key, usually by PolicySecret of the endorsement hierarchy.
+    """
+    with reach(tpm, key, by) as (handle, first), reach(tpm, ek, ek_by) as (decrypting, second):
+        command = ActivateCredential(handle, decrypting, *credential)
+        return tpm.execute(command, first, second).cert_info
