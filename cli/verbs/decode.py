@@ -14,6 +14,7 @@
   tpmwire decode --html recording.html capture.pcapng
   tcpdump -i lo -U -w - port 2321 | tpmwire decode -
   tpmwire decode --salt-file salt.hex --auth-file password capture.pcapng
+  tpmwire decode key.pub key.ctx quote.msg
 
 Input is text or binary, as arguments, in files, or on standard input (-). Messages are found by their tag and
 size: in hex, in dumps of xxd, hexdump and od, in arrays and strings of C, Python, Go, Rust, Java and JSON, and in
@@ -26,6 +27,9 @@ are explained while they arrive.
 Captures of other programs: strace (with -s 65536), bpftrace's %r, arrays of kernel probes (ftrace, trace-cmd,
 perf), packets that Wireshark or tshark export as JSON, PDML or text, and captures of the SPI or LPC bus as Saleae
 Logic, sigrok, PulseView, the Bus Pirate and lpc_sniffer write them.
+
+Files: the files of tpm2-tools 5 (public areas, contexts, signatures, quotes, PCR values, tickets and others), TPM
+key files, other keys and certificates in PEM or DER, and the caches of aws-tpm-process-credential.
 
 Input can contain several messages. A response is explained by the command before it; for a response
 without its command, name the command with --command. A damaged message does not hide the next one.
@@ -44,8 +48,10 @@ from tpmwire.errors import InputError
 from tpmwire.explain import Node, explain_stream
 from tpmwire.explain.readers.headers import HEADER, Exchange
 from tpmwire.explain.readers.recordings import open_recording
+from tpmwire.explain.reading import Reading
 from tpmwire.spec.constants import TPM_CC
 
+from ..inspect.file_inputs import find_recording
 from ..inspect.session_keys import SessionKeys, session_keys
 from ..inspect.source import Source, open_sources
 from ..inspect.writers import HtmlWriter, JsonLinesWriter, JsonWriter, TextWriter, Writer
@@ -170,7 +176,10 @@ def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer
 
     If `code` is given, a response without a command is a response to the command with this code.
     """
-    exchanges = open_recording(source.file, source.name, warn)
+    exchanges = find_recording(source) if code is None else open_recording(source.file, source.name, warn)
+    if isinstance(exchanges, Reading):
+        yield from exchanges.trees
+        return
     if code is None:
         exchanges = _refuse_lone(exchanges)
     yield from explain_stream(exchanges, keys.salts, keys.auths, writer.histories, writer.count, code)

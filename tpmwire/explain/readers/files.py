@@ -16,6 +16,7 @@ from ..tree import Node
 from .headers import TAGS
 from .key_files import read_der, read_key_text, read_pem
 from .own_files import read_cache, read_json
+from .packets import is_capture
 from .pcr_files import read_serialized_pcrs
 from .structures import HASH_SIZES, read_structure
 
@@ -33,9 +34,10 @@ _MODULI = {128: 1024, 256: 2048, 384: 3072, 512: 4096}
 def read_file(data: bytes) -> list[Reading]:
     """Returns what a file can be, the likeliest first; an empty list if that is not known.
 
-    Never raises an error for any data. A message (command or response) is not a file: the list is empty.
+    Never raises an error for any data. For a message (command or response) and a network capture, the list
+    is empty.
     """
-    if not data or len(data) > LARGEST_FILE or _is_message(data):
+    if not data or len(data) > LARGEST_FILE or _is_message(data) or is_capture(data[:4]):
         return []
     found: list[Reading] = []
     for read in _READERS:
