@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from .headers import LARGEST, Message, is_message
+from .lines import number_lines
+from .text import TextReader
 
 __all__ = ["LOGS", "Log", "Message", "find_log"]
 
@@ -27,14 +29,17 @@ def find_log(line: bytes) -> Log | None:
 
 
 _SWTPM = re.compile(rb"^(.*?)SWTPM_IO_(Read|Write): length (\d+)\s*$")
-_DUMP = re.compile(rb"^[0-9a-f]{4,8}: ([0-9a-f]{2,32}) ")
-_TCTI = re.compile(rb"\btcti\b|/tcti-|^\S+:tcti:")
+_ROW = re.compile(rb"(?:^|\s)((?:[0-9A-F]{2} ?){1,16})\s*$")
+_DUMP = re.compile(rb"(?:^|[\s\]:])[0-9a-f]{4,8}: ([0-9a-f]{2,32})(?:\s|$)")
+_TCTI = re.compile(rb"\btcti\b|/tcti-")
+_PARTS = re.compile(rb"read_all|register|ioctl")
+"""Headings of parts of a message, which the log repeats as a whole."""
 
 
 def _swtpm_log(lines: Iterator[bytes]) -> Iterator[Message]:
     """Yields (whether it is a command, bytes) for each message in swtpm's log.
 
-    Parses ` SWTPM_IO_Read: length 12` and the 12 bytes in the next lines, which have the same prefix.
+    Parses ` SWTPM_IO_Read: length 12` and the 12 bytes in the next lines, which have a prefix of the same kind.
     """
     for line in lines:
         found = _SWTPM.match(line.rstrip(b"\r\n"))
@@ -43,7 +48,9 @@ def _swtpm_log(lines: Iterator[bytes]) -> Iterator[Message]:
         prefix, size = found[1].rstrip(b" "), int(found[3])
         octets = b""
         while len(octets) < size <= LARGEST:
-            more = _hex(next(lines, b"end").removeprefix(prefix))
+            row = next(lines, b"end")
+            found_row = _ROW.search(row)
+            more = _hex(row.removeprefix(prefix)) or (_hex(found_row[1]) if found_row is not None else b"")
             if not more:
                 break
             octets += more
@@ -59,11 +66,11 @@ def _tcti_log(lines: Iterator[bytes]) -> Iterator[Message]:
     """
     heading, octets = b"", b""
     for line in itertools.chain(lines, [b""]):
-        dump = _DUMP.match(line)
+        dump = _DUMP.search(line)
         if dump is not None:
             octets += _hex(dump[1]) if len(octets) <= LARGEST else b""
             continue
-        if octets and is_message(octets) and _TCTI.search(heading) and b"read_all" not in heading:
+        if octets and is_message(octets) and _TCTI.search(heading) and not _PARTS.search(heading):
             yield b"eceive" not in heading, octets
         heading, octets = line, b""
 
@@ -75,8 +82,38 @@ def _hex(text: bytes) -> bytes:
         return b""
 
 
+def _dump_log(lines: Iterator[bytes]) -> Iterator[Message]:
+    """Yields (is_command, message) for each message in a log that may print a message several times.
+
+    A TPM executes one command at a time: a message that directly follows an equal one is the same message.
+    """
+    reader, last = TextReader(), b""
+
+    def read() -> Iterator[Message]:
+        for line in number_lines(lines):
+            yield from reader.read(line)
+        yield from reader.end()
+
+    for message in read():
+        if message[1] != last:
+            yield message
+        last = message[1]
+
+
+_TSS2 = re.compile(rb"\b\w+:tcti:.*\(size=")
+_ABRMD = re.compile(rb"\bTpm2(?:Command|Response)\b|tpm2-abrmd|tss2_tcti_tabrmd")
+_QEMU = re.compile(rb"tpm_(?:util|tis|crb|spapr)_show_buffer|tpm_tis: (?:To|From) TPM")
+_EDK2 = re.compile(rb"(?:PtpCrb|Tis)TpmCommand (?:Send|Receive)")
+_WOLFTPM = re.compile(rb"^(?:TPM2: Caps|(?:Command|Response)(?: size)?: \d+\s*$)")
+_IBM_TSS = re.compile(rb"TSS_(?:Socket|Dev|Skiboot)_(?:Send|Receive|Transmit)")
+
 LOGS = [
     Log("log of swtpm", re.compile(rb"SWTPM_IO_(?:Read|Write): length"), _swtpm_log),
-    Log("log of tpm2-tss", re.compile(rb"^\w+:tcti:.*\(size="), _tcti_log),
+    Log("log of tpm2-tss", _TSS2, _tcti_log),
+    Log("log of tpm2-abrmd", _ABRMD, _dump_log),
+    Log("trace of QEMU", _QEMU, _dump_log),
+    Log("debug output of EDK2", _EDK2, _dump_log),
+    Log("debug output of wolfTPM", _WOLFTPM, _dump_log),
+    Log("trace of the IBM TSS", _IBM_TSS, _dump_log),
 ]
 """The known logs. A line that matches several patterns belongs to the first."""

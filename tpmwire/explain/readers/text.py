@@ -88,6 +88,7 @@ class TextReader:
         self._noise = 0
         self._held: list[str] = []
         self._cut: Message | None = None
+        self._last = b""
 
     def read(self, line: TextLine) -> Iterator[Message]:
         """Yields the messages that a line completes."""
@@ -300,15 +301,19 @@ class TextReader:
             self._note(number, f"0x{message[6:HEADER].hex()} is neither a command code nor a response code")
         else:
             self.found += 1
+            self._last = message
             yield self._hint, message
 
     def _cut_off(self, number: int) -> Iterator[Message]:
         """Ends a message before it is complete.
 
-        It is yielded with the next one, unless that one begins with it: some logs print a header, then the whole.
+        It is yielded with the next one, unless that one or the last one begins with it: some logs print a message
+        and its parts.
         """
-        if self._form is not None and begins_message(self._octets) and is_plausible(self._octets[:HEADER]):
-            if self._cut is not None:
+        if self._form is not None and self._last.startswith(self._octets):
+            pass
+        elif self._form is not None and begins_message(self._octets) and is_plausible(self._octets[:HEADER]):
+            if self._cut is not None and not self._octets.startswith(self._cut[1]):
                 yield self._cut
             self._cut = self._hint, self._octets
             self.found += 1
