@@ -137,7 +137,7 @@ def usable_key(kind: type[K], order: Order, key: NewKey) -> K:
     A test with the returned key therefore covers password and policy.
     """
     pin, parent = order.pin, key.parent.key
-    if pin is None or parent.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
+    if pin is None or parent.public.type in (TPM_ALG.ECC, TPM_ALG.RSA, TPM_ALG.MLKEM):
         # No pin: the session with the loaded parent was already salted to the pinned key. Creating that key again
         # would need one more slot.
         pin = Pin(parent.name, parent.public, parent.handle)

@@ -43,7 +43,7 @@ def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> st
         return f"--tpm-session-encrypt-with-public={encode_public(parent.public, parent.handle)}"
     if persistent and nv.handles(tpm, SRK, SRK):
         root = read_loaded(tpm, SRK)
-        if root.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
+        if root.public.type in (TPM_ALG.ECC, TPM_ALG.RSA, TPM_ALG.MLKEM):
             return f"--tpm-session-encrypt-with-public={encode_public(root.public, SRK)}"
     if persistent and owner:
         return ""

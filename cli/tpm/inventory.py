@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from tpmwire.channel import read_loaded
 from tpmwire.errors import DecodeError, TpmError, WireError
+from tpmwire.keys.ml_keys import describe_ml_parameters
 from tpmwire.spec.codes import TPM_RC_SEQUENCE
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.commands.nv import NV_ReadPublic
@@ -140,9 +141,10 @@ def describe_public(public: "TPMT_PUBLIC") -> str:
         return f"{sym.algorithm.name}-{sym.key_bits} key"
     if isinstance(parameters, TPMS_RSA_PARMS):
         kind = f"RSA {parameters.key_bits}"
-    else:
-        assert isinstance(parameters, TPMS_ECC_PARMS)
+    elif isinstance(parameters, TPMS_ECC_PARMS):
         kind = f"ECC {TPM_ECC(parameters.curve_id).name}"
+    else:
+        kind = describe_ml_parameters(parameters)
     storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
     use = "storage key" if attributes & storage == storage else "key"
     return f"{kind} {use}"

@@ -4,11 +4,11 @@
   tpmwire name 0x81010020
   tpmwire name key.pem
 
-ek-rsa and ek-ecc are the TPM's endorsement keys, srk and srk-rsa its storage root keys, and h2 is the parent of
-key files; the TPM creates them temporarily from their standard templates. A handle can be that of a key, an NV
-index or a hierarchy. A file is a key file or a public area, as from `tpm2_readpublic -o`; its Name is computed
-without a TPM. Pin the Name of an endorsement key with --tpm-session-encrypt-with-name; `tpmwire ek` verifies it by
-the maker's certificate.
+ek-rsa, ek-ecc, ek-mlkem (ML-KEM-768) and ek-mlkem1024 are the TPM's endorsement keys, srk and srk-rsa its storage
+root keys, and h2 is the parent of key files; the TPM creates them temporarily from their standard templates. A
+handle can be that of a key, an NV index or a hierarchy. A file is a key file or a public area, as from
+`tpm2_readpublic -o`; its Name is computed without a TPM. Pin the Name of an endorsement key with
+--tpm-session-encrypt-with-name; `tpmwire ek` verifies it by the maker's certificate.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         metavar="WHAT",
-        help="object whose Name is printed: ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file",
+        help="object whose Name is printed: ek-rsa, ek-ecc, ek-mlkem, srk, srk-rsa, h2, a handle, or a file",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object with the argument and the Name")
     add_auth_options(parser, "parent", "the hierarchy's password, needed to create a key")

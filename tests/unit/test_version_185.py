@@ -11,8 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import mldsa, mlkem
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dilithium_py.ml_dsa import HASH_ML_DSA_65_WITH_SHA512, HASH_ML_DSA_87_WITH_SHA512
 
+from cli.tpm.inventory import describe_public
 from tests.unit.test_wire_recorded import leaves
-from tpmwire import Tpm, attest, calls
+from tpmwire import Tpm, attest, calls, exchange, sessions
+from tpmwire.channel import Pin, protected_sessions
+from tpmwire.crypto import salt
 from tpmwire.crypto.aes import cfb
 from tpmwire.crypto.formulas import digest_size, hmac_digest, kdfa
 from tpmwire.crypto.salt import secret_of_kem
@@ -24,7 +27,16 @@ from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.primary import create_primary
 from tpmwire.secret import Secret
 from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CLOCK_INFO, TPMS_QUOTE_INFO
-from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_GENERATED_VALUE, TPM_MLDSA, TPM_MLKEM, TPM_RH, TPM_ST
+from tpmwire.spec.constants import (
+    TPM_ALG,
+    TPM_CC,
+    TPM_GENERATED_VALUE,
+    TPM_MLDSA,
+    TPM_MLKEM,
+    TPM_RH,
+    TPM_SE,
+    TPM_ST,
+)
 from tpmwire.spec.structures import TPMS_SIGNATURE_HASH_MLDSA, TPMT_PUBLIC, TPMT_SIGNATURE
 from tpmwire.transport import Transport
 from tpmwire.wire import parse_command, parse_response
@@ -129,6 +141,31 @@ def test_calls_send_the_recorded_commands() -> None:
                 signed = calls.sign_digest(tpm, key, digest, context=b"context")
                 assert calls.verify_digest(tpm, key.public, digest, signed, context=b"context")
             tpm.flush(key.handle)
+
+
+def test_session_salted_to_an_mlkem_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library opens the recorded session: it sends the same HMACs, and accepts the TPM's."""
+    note = "MLKEM_512 endorsement"
+    ((start, _, facts),) = of(TPM_CC.StartAuthSession, note)
+    nonces = [start.nonce_caller]
+    for line, (sent, _) in zip(LINES, PAIRS, strict=True):
+        if note in line["note"]:
+            nonces += [auth.nonce for auth in parse_command(sent).authorizations if auth.nonce]
+    monkeypatch.setattr(sessions, "random_bytes", lambda count: nonces.pop(0))
+    monkeypatch.setattr(exchange, "random_bytes", lambda count: nonces.pop(0))
+    sealed = Secret(facts["salt"]), start.encrypted_salt
+    monkeypatch.setattr(salt, "seal_secret", lambda public: sealed)
+    with Tpm(Replay()) as tpm:
+        endorsement = create_primary(tpm, TPM_RH.ENDORSEMENT, templates.ek_mlkem(TPM_MLKEM.MLKEM_512))
+        pin = Pin(endorsement.name, endorsement.public, endorsement.handle)
+        (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=pin)
+        key = create_primary(tpm, TPM_RH.OWNER, templates.decryption("mlkem512"), session.use(encrypt=True))
+        found = calls.encapsulate(tpm, key, session.use(encrypt=True))
+        ((_, _, expected),) = of(TPM_CC.Encapsulate, note)
+        assert found.secret == expected["secret"]
+        assert calls.decapsulate(tpm, key, found.ciphertext) == found.secret
+        for handle in (key.handle, session.handle, endorsement.handle):
+            tpm.flush(handle)
 
 
 def created(name: str) -> TPMT_PUBLIC:
@@ -275,3 +312,16 @@ def test_quote_of_an_mldsa_key() -> None:
     forged = TPMT_SIGNATURE(TPM_ALG.MLDSA, bytes(3309))
     with pytest.raises(AttestationError):
         attest.verify(message, forged, public, nonce=b"nonce", pcrs="sha256:7", values=values)
+
+
+@pytest.mark.parametrize(
+    ("public", "text"),
+    [
+        (templates.storage("mlkem768"), "ML-KEM-768 storage key"),
+        (templates.decryption("mlkem1024"), "ML-KEM-1024 key"),
+        (templates.signing("mldsa44"), "ML-DSA-44 key"),
+        (templates.signing("hashmldsa87:sha512"), "HashML-DSA-87 with SHA512 key"),
+    ],
+)
+def test_described_in_lists(public: TPMT_PUBLIC, text: str) -> None:
+    assert describe_public(public) == text

@@ -20,7 +20,15 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
-__all__ = ["MlKey", "area_of_ml_key", "ml_key_of", "ml_oid", "parse_ml_key", "verify_ml_signature"]
+__all__ = [
+    "MlKey",
+    "area_of_ml_key",
+    "describe_ml_parameters",
+    "ml_key_of",
+    "ml_oid",
+    "parse_ml_key",
+    "verify_ml_signature",
+]
 
 _NIST = "2.16.840.1.101.3.4."
 _SETS: dict[str, tuple[TPM_ALG, int, Any]] = {
@@ -73,6 +81,14 @@ def ml_key_of(public: TPMT_PUBLIC) -> MlKey | None:
     kinds = {TPM_ALG.MLKEM: TPM_ALG.MLKEM, TPM_ALG.MLDSA: TPM_ALG.MLDSA, TPM_ALG.HASH_MLDSA: TPM_ALG.MLDSA}
     kind, unique = kinds.get(public.type), public.unique
     return MlKey(kind, unique) if kind is not None and isinstance(unique, bytes) else None
+
+
+def describe_ml_parameters(parameters: Any) -> str:
+    """Returns the parameter set as text: "ML-KEM-768", "ML-DSA-65", "HashML-DSA-65 with SHA256"."""
+    size = getattr(parameters.parameter_set, "name", "?").rpartition("_")[2]
+    if isinstance(parameters, TPMS_HASH_MLDSA_PARMS):
+        return f"HashML-DSA-{size} with {parameters.hash_alg.name}"
+    return f"ML-{'KEM' if isinstance(parameters, TPMS_MLKEM_PARMS) else 'DSA'}-{size}"
 
 
 def area_of_ml_key(key: MlKey, template: TPMT_PUBLIC | None, attributes: TPMA_OBJECT) -> TPMT_PUBLIC:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import DecodeError, KeyFileError, PolicyError
+from ..keys.ml_keys import MlKey
 from ..keys.spki import PublicKey, parse_public_key_der
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import (
@@ -52,6 +53,8 @@ def public_area(key: Any) -> TPMT_PUBLIC:
 
 
 def _area(key: PublicKey) -> TPMT_PUBLIC:
+    if isinstance(key, MlKey):
+        raise PolicyError(f"unsupported {key.kind.name} key; expected RSA, or ECC on P-256, P-384 or P-521")
     kind, value = key
     if not isinstance(value, TPMS_ECC_POINT) and isinstance(kind, bytes) and len(kind) not in (256, 384, 512):
         raise PolicyError(f"unsupported RSA key of {8 * len(kind)} bits; expected 2048, 3072 or 4096")

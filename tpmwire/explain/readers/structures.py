@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ...crypto.formulas import name_of
 from ...errors import DecodeError, EncodeError
+from ...keys.ml_keys import describe_ml_parameters, ml_key_of
 from ...keys.tools_files import (
     IESYS_RESOURCE,
     MAGIC,
@@ -154,6 +155,8 @@ def object_kind(public: TPMT_PUBLIC) -> str:
         kind = f"RSA {public.parameters.key_bits}"
     if isinstance(public.parameters, TPMS_ECC_PARMS):
         kind = f"ECC {public.parameters.curve_id.name.replace('_', ' ')}"
+    if ml_key_of(public) is not None:
+        kind = describe_ml_parameters(public.parameters)
     if restricted:
         return f"{kind} {'storage key' if decrypt else 'attestation key' if sign else 'key'}"
     use = {(True, True): "signing and decryption", (True, False): "signing", (False, True): "decryption"}
