@@ -23,6 +23,7 @@ _shtab_tpmwire_commands() {
     duplicate:'copy a duplicable key to another TPM'
     ek:'verify the endorsement key by its certificate and print the Name to pin'
     enroll:'move a profile'"'"'s access key from ~/.aws/credentials into the TPM'
+    eventlog:'explain event logs of the firmware and of IMA, and compare them with PCR values'
     evict:'remove a persistent key from the TPM'
     exec:'run a program with temporary credentials in its environment'
     explain:'explain anything: a code, a handle, attributes, a name, bytes, a file, a log'
@@ -430,6 +431,7 @@ _shtab_tpmwire_checkquote_options=(
   "--message=[TPMS_ATTEST, as \`tpm2_quote -m\` writes it]:FILE:_files"
   "--signature=[TPMT_SIGNATURE, as \`tpm2_quote -s\` writes it]:FILE:_files"
   "--values=[PCR values to compare with the quote]:FILE:_files"
+  "*--event-log=[event log that must lead to the quoted values]:FILE:_files"
   "--json[print one JSON object with what the quote proves]"
   ":JSON of \`tpmwire quote\` or of go-attestation:"
 )
@@ -658,6 +660,19 @@ _shtab_tpmwire_enroll_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_enroll_defaults_added=0
+
+_shtab_tpmwire_eventlog_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--expect=[compare with the PCR values of the TPM]:WHAT:"
+  "--pcrs[print the PCR values only]"
+  "--json[print one JSON object with events and PCR values]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "(*)::event log:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_eventlog_defaults_added=0
 
 _shtab_tpmwire_evict_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1528,6 +1543,7 @@ _shtab_tpmwire() {
         duplicate) _arguments -C -s $_shtab_tpmwire_duplicate_options ;;
         ek) _arguments -C -s $_shtab_tpmwire_ek_options ;;
         enroll) _arguments -C -s $_shtab_tpmwire_enroll_options ;;
+        eventlog) _arguments -C -s $_shtab_tpmwire_eventlog_options ;;
         evict) _arguments -C -s $_shtab_tpmwire_evict_options ;;
         exec) _arguments -C -s $_shtab_tpmwire_exec_options ;;
         explain) _arguments -C -s $_shtab_tpmwire_explain_options ;;

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from tpmwire.errors import KeyFileError
-from tpmwire.keys.context_file import MAGIC, parse_context_file
+from tpmwire.keys.context_file import parse_context_file
 from tpmwire.keys.keyfile import parse
+from tpmwire.keys.tools_files import MAGIC
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.spec.commands.context import ContextLoad
 from tpmwire.spec.structures import TPMS_CONTEXT

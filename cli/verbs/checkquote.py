@@ -3,7 +3,7 @@
   tpmwire checkquote quote.json --public ak.pub --pcrs sha256:0,7 \\
       --nonce 6ccd...
   tpmwire checkquote quote.json --certificate ak-cert.pem --ca ca.pem \\
-      --pcrs sha256:0,7 --nonce 6ccd...
+      --pcrs sha256:0,7 --nonce 6ccd... --event-log binary_bios_measurements
   tpmwire checkquote --message quote.msg --signature quote.sig \\
       --values quote.pcrs --public ak.pub --pcrs sha256:0,7=3d45... \\
       --nonce 6ccd...
@@ -44,6 +44,7 @@ class Settings(VerifierSettings):
     message: str | None
     signature: str | None
     values: str | None
+    event_log: list[str]
     json: bool
 
 
@@ -64,6 +65,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="PCR values to compare with the quote: a file of `tpm2_quote -o`, `tpm2_pcrread` or `tpmwire pcr`",
     )
+    parser.add_argument(
+        "--event-log",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="event log that must lead to the quoted values; repeatable: the firmware's log, then IMA's",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object with what the quote proves")
 
 
@@ -76,17 +84,26 @@ def run(args: Settings) -> int:
         raise UsageError(str(error)) from error
     bundle = _read_bundle(args, pcrs)
     key = trusted_key(args, bundle.public)
-    given: dict[str, Any] = {"nonce": nonce, "pcrs": pcrs, "expected": expected}
+    logs = [read_small(path, BUNDLE_LIMIT) for path in args.event_log]
+    if not logs and bundle.event_log is not None:
+        logs = [bundle.event_log]
+    given: dict[str, Any] = {"nonce": nonce, "pcrs": pcrs, "expected": expected, "event_logs": logs}
     if len(bundle.quotes) == 1:
         found = verify_quote(*bundle.quotes[0], key, values=bundle.values or None, **given)
         _print([found], args.json)
         return 0
-    _print(_verify_each(bundle, key, pcrs, nonce, expected), args.json)
+    _print(_verify_each(bundle, key, **given), args.json)
     return 0
 
 
 def _verify_each(
-    bundle: QuoteBundle, key: Any, pcrs: tuple[TPMS_PCR_SELECTION, ...], nonce: bytes, expected: PcrValues
+    bundle: QuoteBundle,
+    key: Any,
+    *,
+    pcrs: tuple[TPMS_PCR_SELECTION, ...],
+    nonce: bytes,
+    expected: PcrValues,
+    event_logs: list[bytes],
 ) -> list[VerifiedQuote]:
     """Verifies one quote for each bank, in the order of the banks, as go-attestation makes them."""
     if len(bundle.quotes) != len(pcrs):
@@ -100,7 +117,15 @@ def _verify_each(
         for number, quote in enumerate(left):
             try:
                 mine = {place: value for place, value in expected.items() if place[0] == bank.hash}
-                one = verify_quote(*quote, key, nonce=nonce, pcrs=(bank,), values=bundle.values, expected=mine)
+                one = verify_quote(
+                    *quote,
+                    key,
+                    nonce=nonce,
+                    pcrs=(bank,),
+                    values=bundle.values,
+                    expected=mine,
+                    event_logs=event_logs,
+                )
             except AttestationError as error:
                 if error.check != "PCR selection" or number == len(left) - 1:
                     raise
@@ -140,6 +165,7 @@ def _print(found: list[VerifiedQuote], as_json: bool) -> None:
         "signer": statement.qualified_signer.hex(),
         "name": None if first.key.name is None else first.key.name.hex(),
         "attributes_checked": first.key.has_attributes,
+        "event_logs": [{"form": log.form, "events": len(log.events)} for log in first.logs],
         "clock": clock.clock,
         "reset_count": clock.reset_count,
         "restart_count": clock.restart_count,
@@ -163,6 +189,8 @@ def _print_text(facts: dict[str, Any], values: PcrValues, clock: int) -> None:
     print(f"valid quote of {facts['selection']}")
     for (bank, number), value in values.items():
         print(f"{bank_name(bank)}:{number:<2}  {value.hex()}")
+    for log in facts["event_logs"]:
+        print(f"the event log ({log['form']}, {log['events']} events) leads to these values")
     rows = {
         "digest": facts["digest"],
         "nonce": facts["nonce"] or "(empty)",

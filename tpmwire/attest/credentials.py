@@ -13,7 +13,7 @@ from ..crypto.aes import cfb
 from ..crypto.formulas import digest_size, hmac_digest, kdfa
 from ..crypto.salt import seal_secret
 from ..errors import EncodeError, KeyFileError
-from ..keys.context_file import MAGIC
+from ..keys.tools_files import MAGIC
 from ..policy import strict_json
 from ..secret import Secret
 from ..spec.constants import TPM_ALG, TPMA_OBJECT

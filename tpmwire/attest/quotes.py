@@ -1,15 +1,17 @@
 """Verifies quotes: signed statements of PCR values (TPM2_Quote; Part 3, §18.4)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..crypto.formulas import digest
-from ..errors import AttestationError
+from ..crypto.formulas import digest, digest_size
+from ..errors import AttestationError, DecodeError
 from ..policy.pcr_selection import bank_name, format_pcrs, parse_pcrs, pcrs_in
 from ..spec.attestation import TPMS_ATTEST, TPMS_QUOTE_INFO
 from ..spec.constants import TPM_ALG, TPM_ST
 from ..spec.structures import TPMS_PCR_SELECTION, TPMT_SIGNATURE
 from .attestation_key import AttestationKey
+from .event_log import differences, first_value, parse_event_log, replay
+from .events import EventLog
 from .statement import verify_statement
 
 __all__ = ["PcrValues", "VerifiedQuote", "verify_quote"]
@@ -23,7 +25,8 @@ class VerifiedQuote(NamedTuple):
 
     `statement` has the TPM's clock, its counts of resets and restarts, and its firmware version. `selection` are
     the quoted PCRs and `digest` their digest. `values` are the PCR values that give this digest; empty if none
-    were given. `key` is the attestation key; `key.has_attributes` is False if its attributes are unknown.
+    were given. `key` is the attestation key; `key.has_attributes` is False if its attributes are unknown. `logs`
+    are the event logs that lead to the values.
     """
 
     statement: TPMS_ATTEST
@@ -31,6 +34,7 @@ class VerifiedQuote(NamedTuple):
     digest: bytes
     values: PcrValues
     key: AttestationKey
+    logs: tuple[EventLog, ...] = ()
 
 
 def verify_quote(
@@ -42,6 +46,7 @@ def verify_quote(
     pcrs: str | tuple[TPMS_PCR_SELECTION, ...],
     values: PcrValues | None = None,
     expected: PcrValues | None = None,
+    event_logs: Sequence[EventLog | bytes] = (),
     signer: bytes | None = None,
 ) -> VerifiedQuote:
     """Verifies a quote on the host.
@@ -52,6 +57,7 @@ def verify_quote(
     - `pcrs`: the exact selection, such as `sha256:0,7`.
     - `values`: the PCR values that the quoting machine reports; their digest must be the quoted one.
     - `expected`: the values that the machine should have, for some or all quoted PCRs.
+    - `event_logs`: logs that must lead to the quoted values, such as the firmware's and IMA's, in this order.
     - `signer`: the key's Qualified Name, if known.
 
     Raises AttestationError with the name of the failed check, KeyFileError if `key` is not readable, PolicyError
@@ -66,12 +72,35 @@ def verify_quote(
     info = statement.attested
     assert isinstance(info, TPMS_QUOTE_INFO)  # by the type
     _check_selection(info.pcr_select, selection)
+    logs = tuple(log if isinstance(log, EventLog) else _read_log(log) for log in event_logs)
+    if values is None and logs:
+        values = _logged_values(logs, info.pcr_select)
     if values is None and expected is not None and set(pcrs_in(selection)) <= set(expected):
         values = expected
     found = {} if values is None else _check_digest(info, values, hash_alg)
     if expected is not None:
         _check_expected(found, expected, selection)
-    return VerifiedQuote(statement, info.pcr_select, info.pcr_digest, found, signing)
+    if logs and (wrong := differences(logs, found)):
+        raise AttestationError("event log", str(wrong[0]))
+    return VerifiedQuote(statement, info.pcr_select, info.pcr_digest, found, signing, logs)
+
+
+def _read_log(data: bytes) -> EventLog:
+    try:
+        return parse_event_log(data)
+    except DecodeError as error:
+        raise AttestationError("event log", f"not a valid event log: {error}") from error
+
+
+def _logged_values(
+    logs: tuple[EventLog, ...], selection: tuple[TPMS_PCR_SELECTION, ...]
+) -> dict[tuple[TPM_ALG, int], bytes]:
+    """Returns the values that the logs lead to; a PCR without events has its first value."""
+    replayed = replay(logs, [one.hash for one in selection])
+    return {
+        (bank, pcr): replayed.get((bank, pcr), first_value(pcr, digest_size(bank)))
+        for bank, pcr in pcrs_in(selection)
+    }
 
 
 def _check_selection(quoted: tuple[TPMS_PCR_SELECTION, ...], wanted: tuple[TPMS_PCR_SELECTION, ...]) -> None:

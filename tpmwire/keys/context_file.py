@@ -2,11 +2,9 @@
 
 from ..errors import KeyFileError
 from ..spec.structures import TPMS_CONTEXT
+from .tools_files import MAGIC
 
-__all__ = ["MAGIC", "parse_context_file"]
-
-MAGIC = b"\xba\xdc\xc0\xde"
-"""The first bytes of the binary files of tpm2-tools that have a header; the version follows in 4 bytes."""
+__all__ = ["parse_context_file"]
 
 
 def parse_context_file(data: bytes) -> TPMS_CONTEXT:
