@@ -6,11 +6,10 @@ from pathlib import Path
 
 import tpmwire
 from sigv4 import GetSessionToken, HttpClient, Signer, StsClient, resolve
-from tpmwire import HmacKey
-from tpmwire.keys import keyfile
+from tpmwire import HmacKey, KeyFile
 
 access_key_id, path, region = sys.argv[1:4]  # the file that `tpmwire import --out` wrote
-key = HmacKey(file=keyfile.parse(Path(path).read_bytes()))
+key = HmacKey(file=KeyFile.parse(Path(path).read_bytes()))
 
 
 def hmac(message: bytes) -> bytes:

@@ -115,6 +115,8 @@ def test_a_restricted_key_signs_messages(tpm: tpmwire.Tpm, message: bytes) -> No
     key = calls.create_primary(tpm, templates.attestation("ecc384"))
     signature = calls.sign_message(tpm, key, message)
     ecc_key(key.public, ec.SECP384R1()).verify(ecdsa_der(signature), message, ec.ECDSA(hashes.SHA384()))
+    assert calls.verify_message(tpm, key, message, signature)
+    assert not calls.verify_message(tpm, key.public, message + b"x", signature)
     with pytest.raises(TpmError):
         calls.sign(tpm, key, hashlib.sha384(message).digest())
     with pytest.raises(TpmError):

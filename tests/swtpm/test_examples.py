@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.support.programs import ROOT, left_behind
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire.keys import keyfile
+from tpmwire import KeyFile
 
 FOLDER = ROOT / "examples"
 HEX = r"(?:[0-9a-f]{2})+"
@@ -115,7 +115,7 @@ def test_an_imported_key(example: Example, tmp_path: Path) -> None:
         key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     )
     assert example("import_openssl_key", tmp_path / "key.pem", tmp_path / "tpm.pem") == ""
-    imported = keyfile.parse((tmp_path / "tpm.pem").read_bytes())
+    imported = KeyFile.parse((tmp_path / "tpm.pem").read_bytes())
     assert imported.public.unique.x == key.public_key().public_numbers().x.to_bytes(32, "big")
 
 

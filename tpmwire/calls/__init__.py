@@ -35,7 +35,7 @@ from .objects import (
 )
 from .pcrs import pcr_event, pcr_extend, pcr_policy, pcr_read, pcr_reset
 from .policies import satisfy_policy
-from .signatures import sign, sign_message, verify
+from .signatures import sign, sign_message, verify, verify_message
 from .storage import (
     nv_certify,
     nv_define,
@@ -113,5 +113,6 @@ __all__ = [
     "unseal",
     "verify",
     "verify_digest",
+    "verify_message",
     "verify_sequence",
 ]

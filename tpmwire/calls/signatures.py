@@ -21,7 +21,7 @@ from .arguments import NOBODY, Item, public_of, reach
 from .data import hash_with_ticket
 from .objects import load_external
 
-__all__ = ["Scheme", "scheme_for", "sign", "sign_message", "verify"]
+__all__ = ["Scheme", "scheme_for", "sign", "sign_message", "verify", "verify_message"]
 
 Scheme = TPMT_SIG_SCHEME | str | None
 """A signing scheme, its name such as `rsapss` or `ecdsa-sha384`, or None for the key's scheme."""
@@ -87,6 +87,17 @@ def verify(tpm: Tpm, key: Item | TPMT_PUBLIC, digest: bytes, signature: TPMT_SIG
             return False
         raise
     return True
+
+
+def verify_message(tpm: Tpm, key: Item | TPMT_PUBLIC, message: bytes, signature: TPMT_SIGNATURE) -> bool:
+    """Returns whether a signature of a message of any length is valid for a key; the TPM hashes the message.
+
+    Raises EncodeError for a signature without a hash.
+    """
+    hash_alg = getattr(signature.signature, "hash", None)
+    if hash_alg is None:
+        raise EncodeError(f"a signature of the scheme {signature.sig_alg.name} does not state its hash")
+    return verify(tpm, key, hash_with_ticket(tpm, message, hash_alg, TPM_RH.NULL)[0], signature)
 
 
 def scheme_for(tpm: Tpm, key: Item, digest: bytes, scheme: Scheme) -> TPMT_SIG_SCHEME:

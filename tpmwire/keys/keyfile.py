@@ -30,17 +30,7 @@ from ..spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLI
 from ..wires import Fixed, wire_of
 from . import der
 
-__all__ = [
-    "IMPORTABLE",
-    "LOADABLE",
-    "MAX_SIZE",
-    "SEALED",
-    "AuthPolicy",
-    "KeyFile",
-    "Step",
-    "parse",
-    "parse_der",
-]
+__all__ = ["IMPORTABLE", "LOADABLE", "MAX_SIZE", "SEALED", "AuthPolicy", "KeyFile", "Step", "parse", "parse_der"]
 
 LOADABLE = "2.23.133.10.1.3"
 """The type of a key for TPM2_Load."""
@@ -158,6 +148,11 @@ class KeyFile:
         _check_codes(policy, auth_policy)
         object.__setattr__(self, "public", _public(pubkey))
         _check_private(privkey)
+
+    @staticmethod
+    def parse(text: bytes | str) -> "KeyFile":
+        """Parses the content of a key file, in PEM or DER. Raises KeyFileError."""
+        return parse(text)
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:

@@ -237,7 +237,8 @@ class TemplateName(NamedTuple):
 def parse_name(name: str) -> TemplateName:
     """Splits a template's name into its parts. Raises EncodeError for an unknown type or size."""
     parts = [part.strip().lower() for part in name.split(":")]
-    match = re.fullmatch(r"(rsa|ecc|aes|camellia|sm4|hmac|xor|keyedhash|mlkem|mldsa|hashmldsa)(\w*)", parts[0])
+    head = re.sub("[-_]", "", parts[0]) if "ml" in parts[0] else parts[0]  # also ML-DSA-65
+    match = re.fullmatch(r"(rsa|ecc|aes|camellia|sm4|hmac|xor|keyedhash|mlkem|mldsa|hashmldsa)(\w*)", head)
     if match is None or len(parts) > 3 or "" in parts:
         raise _invalid(name)
     kind, size = match.groups()
@@ -335,7 +336,7 @@ def decryption(algorithm: str = "rsa2048", *, policy: "Policy | bytes" = b"") ->
 
     Without a scheme in the name, each decryption may have any padding. Raises EncodeError.
     """
-    symmetric = algorithm.startswith(("aes", "camellia", "sm4"))  # such a key needs both attributes
+    symmetric = parse_name(algorithm).kind in _CIPHERS  # such a key needs both attributes
     return _build_for(algorithm, policy, _NONE if symmetric else TPMA_OBJECT.SIGN_ENCRYPT, _NONE)
 
 
@@ -351,5 +352,7 @@ def _build_for(algorithm: str, policy: "Policy | bytes", remove: TPMA_OBJECT, ad
     """Returns a template with the default attributes of tpm2_create, without `remove` and with `add`."""
     digest = policy if isinstance(policy, bytes) else policy.digest()
     name = parse_name(algorithm)
+    if not name.purpose & ~remove:
+        raise EncodeError(f"a key {algorithm!r} cannot {'sign' if remove == TPMA_OBJECT.DECRYPT else 'decrypt'}")
     attributes = name.default_attributes(primary=False, with_data=False, policy=digest) & ~remove | add
     return (name.with_signing_scheme() if add else name).build(attributes, digest)
