@@ -256,6 +256,16 @@ def _numbers(name: str, kind: Any) -> Table:
             (f"bit {bit.bit_length() - 1}", f"0x{bit:0{digits}x}", words, meaning(name, words))
             for bit, words in bits
         ]
+        rows += [
+            (
+                f"bits {field.bit_length() - 1}:{(field & -field).bit_length() - 1}",
+                f"0x{field:0{digits}x}",
+                label,
+                text,
+            )
+            for label, field in kind.numbers().items()
+            for text in [meaning(name, label)]
+        ]
         return Table(name, _purpose(kind), section(Number(4, kind)), [*_use(name), ("bits", rows)])
     rows = [(f"0x{int(member):0{digits}x}", constant_name(member), *_means(name, member)) for member in kind]
     parts: list[tuple[str, Sequence[Sequence[str]]]] = [*_use(name), ("values", rows)]

@@ -84,6 +84,12 @@ def _bits(kind: Any, value: int) -> list[str]:
         value &= ~0xF0
     set_bits = [bit for bit in range(value.bit_length()) if value >> bit & 1]
     lines = []
+    for label, field in kind.numbers().items():
+        low = (field & -field).bit_length() - 1
+        text = meaning(kind.__name__, label)
+        shown = f"{label} = {(value & field) >> low}" + f": {text}" * bool(text)
+        lines += wrap_line(f"  bits {field.bit_length() - 1}:{low}  {shown}", 12)
+        set_bits = [bit for bit in set_bits if not field >> bit & 1]
     for bit in set_bits:
         flag = names.get(1 << bit)
         text = meaning(kind.__name__, flag) if flag else ""

@@ -44,6 +44,11 @@ class Attributes(IntFlag, boundary=KEEP):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.described()})"
 
+    @classmethod
+    def numbers(cls) -> dict[str, int]:
+        """Returns the bits of each member that has several bits, and therefore is a number."""
+        return {name: int(bits) for name, bits in cls.__members__.items() if int(bits).bit_count() > 1}
+
     def described(self) -> str:
         """Returns the names of the set bits in the standard's spelling, joined by `|`; unnamed bits as hex."""
         return _describe_bits(type(self), int(self))
@@ -52,9 +57,8 @@ class Attributes(IntFlag, boundary=KEEP):
 @lru_cache(1024)
 def _describe_bits(kind: type[Attributes], value: int) -> str:
     names, rest = [], value
-    for name, field in kind.__members__.items():
-        bits = int(field)
-        if bits & (bits - 1) and value & bits:  # a field of several bits is a number
+    for name, bits in kind.numbers().items():
+        if value & bits:
             names.append(f"{_spell_name(name)}={(value & bits) // (bits & -bits)}")
             rest &= ~bits
     for flag in kind:
