@@ -28,6 +28,7 @@ GROUPS = {
         "totp": "store the secret of an MFA device (TOTP) in the TPM and print its codes",
         "show": "show every field of a key file",
         "name": "print the Name of a key",
+        "convert": "convert public keys and signatures between TPM structures, PEM, DER, JWK and SSH",
         "policy": "show a key's policy, compute a policy digest, or approve new PCR values",
         "persist": "load a key file and make its key persistent",
         "evict": "remove a persistent key from the TPM",

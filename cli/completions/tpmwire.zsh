@@ -17,6 +17,7 @@ _shtab_tpmwire_commands() {
     checkquote:'verify a quote, without a TPM'
     completion:'print the completion script of bash, zsh or fish'
     console:'sign a browser in to the AWS console'
+    convert:'convert public keys and signatures between TPM structures, PEM, DER, JWK and SSH'
     curl:'send a signed request to any AWS service'
     decode:'explain the bytes of TPM commands and responses'
     doctor:'check the TPM, the AWS profiles that use it, and this machine'
@@ -501,6 +502,24 @@ _shtab_tpmwire_console_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_console_defaults_added=0
+
+_shtab_tpmwire_convert_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--to=[format to write]:FORMAT:(pem der jwk ssh tpm2b-public tpmt-public tss2 tpm2b-private tpmt-signature jws)"
+  "--out=[file to write]:FILE:_files"
+  "--force[replace an existing file]"
+  "--template=[attributes and scheme of a public area, such as ecc\:ecdsa-sha256, rsa2048, ek-rsa, ek-ecc or srk]:NAME:"
+  "--comment=[comment of an SSH public key]:TEXT:"
+  "--scheme=[scheme of a signature that does not state it]:scheme:(ecdsa rsassa rsapss)"
+  "--hash=[hash of a signature that does not state it]:NAME:"
+  "--private=[private area]:FILE:_files"
+  "--seed=[encrypted seed of a duplicate, for an importable key file]:FILE:_files"
+  "--parent=[parent in a TPM key file]:HANDLE:"
+  ":file with the key or signature, or - for standard input:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_convert_defaults_added=0
 
 _shtab_tpmwire_curl_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1537,6 +1556,7 @@ _shtab_tpmwire() {
         checkquote) _arguments -C -s $_shtab_tpmwire_checkquote_options ;;
         completion) _arguments -C -s $_shtab_tpmwire_completion_options ;;
         console) _arguments -C -s $_shtab_tpmwire_console_options ;;
+        convert) _arguments -C -s $_shtab_tpmwire_convert_options ;;
         curl) _arguments -C -s $_shtab_tpmwire_curl_options ;;
         decode) _arguments -C -s $_shtab_tpmwire_decode_options ;;
         doctor) _arguments -C -s $_shtab_tpmwire_doctor_options ;;

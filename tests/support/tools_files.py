@@ -71,6 +71,7 @@ policypcr -S trial.ctx -l sha256:0,7 -L pcr.policy
 flushcontext trial.ctx
 startauthsession -S hmac.session --hmac-session
 flushcontext -l
+flushcontext -s
 startauthsession -S dup2.session
 policycommandcode -S dup2.session -L dup.policy TPM2_CC_Duplicate
 flushcontext dup2.session
@@ -100,6 +101,8 @@ encodeobject -C primary.ctx -u key.pub -r key.priv -o key.tss2
 getrandom 32 --cphash random.cphash -o random
 loadexternal -C o -u rsa.pub -c external.ctx -n external.name
 flushcontext -t
+flushcontext -l
+flushcontext -s
 """
 
 
