@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 import tpmwire
+from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm
-from tpmwire import calls, templates
+from tpmwire import calls, protected_sessions, templates
 from tpmwire.errors import EncodeError, TpmError
-from tpmwire.spec.constants import TPM_ALG
+from tpmwire.spec.constants import TPM_ALG, TPM_SE
 from tpmwire.spec.structures import (
     TPMS_ECC_POINT,
     TPMS_SCHEME_HASH,
@@ -61,6 +62,7 @@ def rsa_bytes(signature: TPMT_SIGNATURE) -> bytes:
 def test_a_hash_of_any_length(tpm: tpmwire.Tpm, length: int) -> None:
     data = bytes(n % 251 for n in range(length))
     assert calls.hash(tpm, data) == hashlib.sha256(data).digest()
+    assert calls.hash(tpm, data, "sha384") == hashlib.sha384(data).digest()
     assert calls.hash(tpm, data, TPM_ALG.SHA512) == hashlib.sha512(data).digest()
 
 
@@ -71,6 +73,22 @@ def test_an_hmac_of_any_length(tpm: tpmwire.Tpm) -> None:
     for length in LENGTHS:
         data = bytes(n % 251 for n in range(length))
         assert calls.hmac(tpm, key, data) == hmac.digest(b"k" * 48, data, "sha384")
+
+
+@pytest.mark.parametrize("length", [10, 3000])
+def test_an_hmac_stays_encrypted(shared_swtpm: Swtpm, length: int) -> None:
+    expected = hmac.digest(b"k" * 32, bytes(length), "sha256")
+    with Interposer(shared_swtpm.path) as bus, tpmwire.Tpm.open(bus.path, timeout=60) as tpm:
+        parent = calls.create_primary(tpm)
+        key = calls.load(tpm, parent, calls.create(tpm, parent, "hmac", data=b"k" * 32))
+        (session,) = protected_sessions(tpm, [TPM_SE.HMAC])
+        assert calls.hmac(tpm, key, bytes(length), by=session.use(encrypt=True)) == expected
+        assert calls.hmac(tpm, key, bytes(length), companions=[session.use(encrypt=True)]) == expected
+        both = session.use(encrypt=True, decrypt=True)
+        assert calls.hmac(tpm, key, bytes(length), companions=[both]) == expected
+        assert expected not in bus.octets
+        assert calls.hmac(tpm, key, bytes(length)) == expected
+        assert expected in bus.octets
 
 
 def test_a_cipher_of_any_length(tpm: tpmwire.Tpm) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from ..errors import DecodeError
+from ..keys.template_names import parse_hash
+from ..secret import EMPTY_AUTH
 from ..sessions import Password, Use
 from ..spec.commands.random import GetRandom
 from ..spec.commands.sequences import HashSequenceStart, HMAC_Start, SequenceComplete, SequenceUpdate
 from ..spec.commands.symmetric import HMAC, EncryptDecrypt2, Hash
-from ..spec.constants import TPM_ALG, TPM_RH
+from ..spec.constants import TPM_ALG, TPM_RH, TPMA_SESSION
 from ..spec.structures import TPMT_TK_HASHCHECK
 from ..tpm import Tpm
 from .arguments import NOBODY, Item, reach
@@ -16,6 +18,8 @@ __all__ = ["decrypt", "encrypt", "hash", "hash_with_ticket", "hmac", "random"]
 
 PIECE = 1024
 """Bytes for one command, which every TPM accepts (TPM_PT_INPUT_BUFFER is at least 1024)."""
+
+_ONLY_RESPONSE = TPMA_SESSION.ENCRYPT | TPMA_SESSION.CONTINUE_SESSION
 
 
 def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
@@ -35,22 +39,26 @@ def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
     return found[:count]
 
 
-def hash(tpm: Tpm, data: bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-    """Returns the digest of data of any length, computed by the TPM (Part 3, §15.4 and §17.4)."""
+def hash(tpm: Tpm, data: bytes, alg: TPM_ALG | str = TPM_ALG.SHA256) -> bytes:
+    """Returns the digest of data of any length, computed by the TPM (Part 3, §15.4 and §17.4).
+
+    `alg` may be a name such as `sha384`. Raises EncodeError for an unknown name.
+    """
     return hash_with_ticket(tpm, data, alg, TPM_RH.NULL)[0]
 
 
 def hash_with_ticket(
-    tpm: Tpm, data: bytes, alg: TPM_ALG = TPM_ALG.SHA256, hierarchy: int = TPM_RH.OWNER
+    tpm: Tpm, data: bytes, alg: TPM_ALG | str = TPM_ALG.SHA256, hierarchy: int = TPM_RH.OWNER
 ) -> tuple[bytes, TPMT_TK_HASHCHECK]:
     """Returns the digest of `data`, and the TPM's proof that it computed the digest.
 
     A restricted key of the same hierarchy signs only digests with such a proof (Part 3, §15.4, §17.4).
     """
+    hash_alg = parse_hash(alg) if isinstance(alg, str) else alg
     if len(data) <= PIECE:
-        response = tpm.execute(Hash(data, alg, hierarchy))
+        response = tpm.execute(Hash(data, hash_alg, hierarchy))
         return response.out_hash, response.validation
-    sequence = tpm.execute(HashSequenceStart(b"", alg)).sequence_handle
+    sequence = tpm.execute(HashSequenceStart(b"", hash_alg)).sequence_handle
     return _complete(tpm, sequence, data, hierarchy)
 
 
@@ -64,17 +72,49 @@ def hmac(
     with reach(tpm, key, by) as (handle, authorization):
         if len(data) <= PIECE:
             return tpm.execute(HMAC(handle, data), authorization, *companions).out_hmac
-        sequence = tpm.execute(HMAC_Start(handle), authorization, *companions).sequence_handle
-        return _complete(tpm, sequence, data, TPM_RH.NULL)[0]
+        protection = [use for use in (authorization, *companions) if isinstance(use, Use) and _protects(use)]
+        first = (_without_encryption(authorization), *_without_response(companions))
+        sequence = tpm.execute(HMAC_Start(handle), *first).sequence_handle
+        return _complete(tpm, sequence, data, TPM_RH.NULL, protection)[0]
 
 
-def _complete(tpm: Tpm, sequence: int, data: bytes, hierarchy: int) -> tuple[bytes, TPMT_TK_HASHCHECK]:
-    """Adds all data to a sequence, and returns its result and ticket. Flushes the sequence after an error."""
+def _protects(use: Use) -> bool:
+    return bool(use.attributes & (TPMA_SESSION.ENCRYPT | TPMA_SESSION.DECRYPT | TPMA_SESSION.AUDIT))
+
+
+def _without_encryption(use: Password | Use) -> Password | Use:
+    """Returns a use of the same session for a command whose response has nothing to encrypt.
+
+    A session that protects the later commands of the sequence stays open.
+    """
+    if isinstance(use, Password) or not _protects(use):
+        return use
+    kept = TPMA_SESSION(use.attributes & ~TPMA_SESSION.ENCRYPT | TPMA_SESSION.CONTINUE_SESSION)
+    return Use(use.session, use.auth, kept)
+
+
+def _without_response(companions: Sequence[Use]) -> list[Password | Use]:
+    """Returns the companion sessions of a command whose response has nothing to encrypt."""
+    # A companion session without a purpose is refused.
+    return [_without_encryption(use) for use in companions if use.attributes & ~_ONLY_RESPONSE]
+
+
+def _complete(
+    tpm: Tpm, sequence: int, data: bytes, hierarchy: int, protection: Sequence[Use] = ()
+) -> tuple[bytes, TPMT_TK_HASHCHECK]:
+    """Adds all data to a sequence, and returns its result and ticket. Flushes the sequence after an error.
+
+    The sessions in `protection` encrypt or audit each command.
+    """
+    tpm.trust_name(sequence, b"")  # a sequence has no public area, so its Name is empty (Part 1, §16)
+    companions = [Use(use.session, EMPTY_AUTH, use.attributes) for use in protection]
+    updates = _without_response(companions)
     try:
         last = (len(data) - 1) // PIECE * PIECE
         for start in range(0, last, PIECE):
-            tpm.execute(SequenceUpdate(sequence, data[start : start + PIECE]))
-        response = tpm.execute(SequenceComplete(sequence, data[last:], hierarchy))
+            tpm.execute(SequenceUpdate(sequence, data[start : start + PIECE]), NOBODY, *updates)
+        command = SequenceComplete(sequence, data[last:], hierarchy)
+        response = tpm.execute(command, NOBODY, *companions)
     except BaseException:
         tpm.flush(sequence)
         raise
@@ -93,7 +133,8 @@ def encrypt(
 ) -> bytes:
     """Encrypts data of any length with a symmetric key (TPM2_EncryptDecrypt2; Part 3, §15.3).
 
-    `mode` is needed if the key has none. CBC and ECB need whole blocks. There is no integrity check.
+    `mode` is needed if the key has none. CBC and ECB need whole blocks. There is no integrity check. A policy
+    session authorizes only the first 1,024 bytes.
     """
     return _cipher(tpm, key, data, iv, mode, False, by, companions)
 
