@@ -7,6 +7,7 @@ DEMO := $(VENV)/.demo
 BASIC := $(VENV)/.basic
 SETUP := $(VENV)/.ready
 BUILD := .venv-build
+SITE := .venv-site
 
 # Debian packages, as PROGRAM:PACKAGE or FILE:PACKAGE, in groups with a title for the user. For the demo:
 DEMO_PACKAGES := 'a software TPM:' swtpm:swtpm
@@ -35,7 +36,7 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 TESTED = $(PY) -c 'import platform; print("== tested on Python", platform.python_version())'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-quick test-oldest test-device test-deb fuzz bench demo tour zipapp deb release clean
+.PHONY: help setup lint test test-quick test-oldest test-device test-deb fuzz bench demo tour site zipapp deb release clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -57,7 +58,7 @@ $(BASIC): $(DEMO)
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-$(SETUP): $(BASIC) tests/js/package-lock.json
+$(SETUP): $(BASIC) $(SITE)/.ready tests/js/package-lock.json
 	@.ci/packages $(PYTHON) $(TEST_PACKAGES)
 	@echo "setup: npm packages for the tests with JavaScript: tests/js/package.json"
 	@npm ci --prefix tests/js --loglevel=error --no-audit --no-fund --ignore-scripts
@@ -117,6 +118,18 @@ demo: $(DEMO) ## use the aws command with a key in a software TPM, step by step
 
 tour: $(SETUP) ## generate docs/tour/ from its recorded run (tools/tour.py --record records a new one)
 	$(PY) tools/tour.py
+
+$(SITE)/.ready: Makefile
+	@.ci/packages $(PYTHON)
+	@test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	@echo "setup: Python packages that build the site: mkdocs-material, mkdocstrings"
+	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check 'mkdocs>=1.6,<2' 'mkdocs-material>=9.5' \
+		'mkdocstrings[python]>=0.26' 'ruff>=0.6'
+	@touch $@
+
+site: $(SITE)/.ready ## build the documentation and the API reference in build/site
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/python -m mkdocs build --quiet
+	@echo "site: open build/site/index.html"
 
 $(BUILD)/.ready: pyproject.toml
 	@.ci/packages $(PYTHON)

@@ -1,8 +1,15 @@
 """Signs AWS requests with Signature Version 4, and calls STS and IAM; the signing key is an HMAC function.
 
-signer = sigv4.Signer("AKIA...", sigv4.hmac_from_secret(secret))
-sts = sigv4.StsClient(signer, sigv4.resolve("eu-central-1"), sigv4.HttpClient(timeout=2))
-print(sts.call(sigv4.GetCallerIdentity()).arn)
+>>> import sigv4
+>>> hmac = sigv4.hmac_from_secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+>>> signer = sigv4.Signer("AKIAIOSFODNN7EXAMPLE", hmac)
+>>> request = sigv4.Request("GET", "https://dynamodb.eu-central-1.amazonaws.com/")
+>>> signed = signer.sign(request, "eu-central-1", "dynamodb", 1764547200.0)
+>>> dict(signed.headers)["X-Amz-Date"]
+'20251201T000000Z'
+>>> sts = sigv4.StsClient(signer, sigv4.resolve("eu-central-1"), sigv4.HttpClient(timeout=2))
+
+`sts.call(sigv4.GetCallerIdentity()).arn` then asks STS.
 
 The names of `__all__`, `sigv4.boto` and `sigv4.boto_v4a` are public. Other modules may change in any version.
 """

@@ -1,10 +1,13 @@
 """TPM 2.0 in pure Python, independent of AWS: commands, responses, sessions, policies and key files.
 
-with tpmwire.Tpm.open() as tpm:
-    print(tpmwire.calls.random(tpm, 8).hex())
-    print(tpm.execute(tpmwire.commands.GetRandom(8)).random_bytes.hex())
-
-print(tpmwire.parse_command(bytes.fromhex("80010000000c0000017b0008")))
+>>> import tpmwire
+>>> with tpmwire.Tpm.open() as tpm:
+...     by_call = tpmwire.calls.random(tpm, 8)
+...     by_command = tpm.execute(tpmwire.commands.GetRandom(8)).random_bytes
+>>> len(by_call), len(by_command)
+(8, 8)
+>>> tpmwire.parse_command(bytes.fromhex("80010000000c0000017b0008")).command
+GetRandom(bytes_requested=8)
 
 The names in `__all__` of this module, of `tpmwire.bridges`, `tpmwire.calls` and `tpmwire.explain` are public.
 So are the standard's names in `tpmwire.commands`, `tpmwire.spec.constants` and `tpmwire.spec.structures`. Other

@@ -2,7 +2,11 @@
 
 
 class Secret:
-    """The bytes of a password, a key or a salt. Only `reveal()` returns the bytes."""
+    """The bytes of a password, a key or a salt. Only `reveal()` returns the bytes.
+
+    >>> Secret(b"password")
+    <secret>
+    """
 
     __slots__ = ("_value",)
 

@@ -15,6 +15,8 @@ TOPICS = {
     "cli": "all verbs and options together",
     "completions": "tools/completions.py",
     "demo": "tools/demo.py",
+    "docstring_examples": "examples in docstrings",
+    "site": "mkdocs.yml, tools/site*.py",
     "manpages": "tools/manpages.py",
     "readme": "README.md",
     "warnings": "warnings of every program",

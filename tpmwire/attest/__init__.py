@@ -1,7 +1,12 @@
 """Attestation: verifies what a TPM states about itself, on a host that needs no TPM.
 
-quote = tpmwire.calls.quote(tpm, key, "sha256:0,7", nonce)
-tpmwire.attest.verify(*quote, key.public, nonce=nonce, pcrs="sha256:0,7", values=values)
+>>> from tpmwire import Tpm, attest, calls, templates
+>>> nonce = b"random bytes of the verifier"
+>>> with Tpm.open() as tpm:
+...     key = calls.create_primary(tpm, templates.attestation("ecc"))
+...     values = calls.pcr_read(tpm, "sha256:0,7")
+...     quote = calls.quote(tpm, key, "sha256:0,7", nonce)
+>>> verified = attest.verify(*quote, key.public, nonce=nonce, pcrs="sha256:0,7", values=values)
 """
 
 from ..errors import AttestationError

@@ -1,9 +1,11 @@
 """Common TPM commands as functions that take and return plain Python values.
 
-with Tpm.open() as tpm:
-    parent = calls.create_primary(tpm)
-    key = calls.load(tpm, parent, calls.create(tpm, parent, "ecc:ecdsa-sha256"))
-    signature = calls.sign_message(tpm, key, b"a message of any length")
+>>> from tpmwire import Tpm, bridges, calls
+>>> with Tpm.open() as tpm:
+...     parent = calls.create_primary(tpm)
+...     key = calls.load(tpm, parent, calls.create(tpm, parent, "ecc:ecdsa-sha256"))
+...     signature = calls.sign_message(tpm, key, b"a message of any length")
+>>> bridges.verify_signature(key.public, signature, b"a message of any length")
 
 Each function needs an open `Tpm`. A key, a parent or a sealed object is a handle, a `Loaded`, or a key file
 (`KeyFile`), which is loaded for the call. `by` is the authorization of a command that needs one: a `Password`

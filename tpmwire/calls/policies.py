@@ -28,8 +28,13 @@ def satisfy_policy(
 ) -> Iterator[Use]:
     """Yields an authorization for one command: a policy session in which this policy is satisfied.
 
-        with calls.satisfy_policy(tpm, policy) as by:
-            calls.unseal(tpm, parent, blob, by=by)
+    >>> from tpmwire import Policy, PolicyAuthValue, Tpm, calls
+    >>> policy = Policy(PolicyAuthValue())
+    >>> with Tpm.open() as tpm:
+    ...     parent = calls.create_primary(tpm)
+    ...     blob = calls.seal(tpm, parent, b"data", auth=b"password", policy=policy)
+    ...     with calls.satisfy_policy(tpm, policy, auth=b"password") as by:
+    ...         unsealed = calls.unseal(tpm, parent, blob, by=by)
 
     The session is flushed at the end. `policy` is a Policy, or its statements. `auth` is the object's authValue if
     the policy requires it. `alg` is the object's nameAlg. `authorizations` authorize entities of PolicySecret and

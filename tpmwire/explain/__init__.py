@@ -1,7 +1,9 @@
 """Commands and responses explained, byte by byte: as a tree, as text, as JSON.
 
-tree = explain_command(bytes.fromhex("80010000000c0000017b0010"))
-print(as_text(tree))
+>>> from tpmwire import explain
+>>> tree = explain.explain_command(bytes.fromhex("80010000000c0000017b0010"))
+>>> print(explain.as_text(tree).splitlines()[-1])
+000a  00 10                       bytesRequested: 16  [UINT16]
 """
 
 from .message import explain_command, explain_response

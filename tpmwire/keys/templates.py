@@ -1,7 +1,10 @@
 """Templates of well-known primary keys, of the keys that tpmwire creates, and of any key by its name or purpose.
 
-    templates.signing("ecc384")                               # by purpose
-    templates.parse_template("rsa2048:rsapss-sha256:null")    # by the name that tpm2-tools uses
+>>> from tpmwire import templates
+>>> templates.signing("ecc384").type  # by purpose
+TPM_ALG.ECC
+>>> templates.parse_template("rsa2048:rsapss-sha256:null").type  # by the name that tpm2-tools uses
+TPM_ALG.RSA
 
 A primary key is derived from its hierarchy's seed and its template. Exactly the same bytes give the same key. The
 templates are functions, so that a run creates only the templates that it needs.

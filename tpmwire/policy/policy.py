@@ -25,6 +25,12 @@ __all__ = ["Policy"]
 class Policy:
     """Statements that must all hold, in order. Immutable, compared by value.
 
+    >>> from tpmwire import Policy, PolicyAuthValue
+    >>> print(Policy(PolicyAuthValue()))
+    PolicyAuthValue: the key's password
+    >>> Policy(PolicyAuthValue()).digest().hex()
+    '8fcd2169ab92694e0c633f1ab772842b8241bbc20288981fc7ac1eddc1fddb0e'
+
     A `PolicyOR` comes after the statements of the branch that is used.
     """
 

@@ -1,0 +1,38 @@
+"""Hooks of mkdocs (mkdocs.yml): add the pages that are not in docs/, and correct links.
+
+In the sources, links to other files are those that GitHub shows. On the site, a link to a file that is not a page
+becomes text.
+"""
+
+from typing import Any
+
+from mkdocs.structure.files import File, Files  # type: ignore[import-not-found]
+
+from tools.site_pages import CSS, ROOT, TOP, api_pages, correct_links, examples_page
+
+
+def on_config(config: Any) -> Any:
+    """Adds the pages of the API reference to the navigation."""
+    for group in config["nav"]:
+        for entry in next(iter(group.values())):
+            if isinstance(entry, dict) and "API reference" in entry:
+                entry["API reference"] = [{title: uri} for uri, (title, _) in api_pages().items()]
+    return config
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Adds the pages that are not in docs/."""
+    for source, uri in TOP.items():
+        files.append(File.generated(config, uri, abs_src_path=str(ROOT / source)))
+    pages = {uri: text for uri, (_, text) in api_pages().items()}
+    for uri, text in {**pages, "examples.md": examples_page(), "site.css": CSS}.items():
+        files.append(File.generated(config, uri, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Returns the page's text with links between pages of the site."""
+    uri = page.file.src_uri
+    source = next((path for path, target in TOP.items() if target == uri), f"docs/{uri}")
+    generated = uri.startswith("api/") or uri == "examples.md"
+    return markdown if generated else correct_links(markdown, source)
