@@ -10,8 +10,10 @@ from typing import Self, TextIO
 from urllib.parse import quote
 
 from tpmwire.explain import Node, as_json
+from tpmwire.explain.annotations import UNKNOWN_KEY
 from tpmwire.explain.html import html_page, html_section, html_sessions
 from tpmwire.explain.session_history import SessionHistory
+from tpmwire.explain.show import hide_secrets
 
 from ..terminal.files import check_regular, write_whole
 from ..terminal.messages import advice, note
@@ -70,7 +72,7 @@ class TextWriter(Writer):
         if self.count:
             print()
         self._show(tree)
-        self._key_missing |= any(node.name == "sessionKey" and not node.octets for node in tree.beside)
+        self._key_missing |= any(node.text == UNKNOWN_KEY for node in tree.beside)
 
     def finish(self) -> None:
         """Prints a hint if the key of a session is not known."""
@@ -108,10 +110,14 @@ class JsonLinesWriter(Writer):
 
 
 class HtmlWriter(Writer):
-    """Writes an HTML page; divides more than `PAGE` messages into several pages, which the first page lists."""
+    """Writes an HTML page; divides more than `PAGE` messages into several pages, which the first page lists.
 
-    def __init__(self, path: str, title: str) -> None:
+    The page includes secrets if `secrets` is True.
+    """
+
+    def __init__(self, path: str, title: str, *, secrets: bool = True) -> None:
         super().__init__()
+        self._secrets = secrets
         check_regular(path)
         self._path, self._title = path, title
         self.histories = []
@@ -122,7 +128,8 @@ class HtmlWriter(Writer):
         """Adds the tree of a message to the current page."""
         if len(self._sections) == PAGE:
             self._write_part()
-        self._sections.append(html_section(tree, self.count))
+        shown = tree if self._secrets else hide_secrets(tree, "not shown")
+        self._sections.append(html_section(shown, self.count))
 
     def finish(self) -> None:
         """Writes the last page and the first page."""

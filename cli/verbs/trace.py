@@ -3,12 +3,16 @@
   tpmwire trace -- tpm2_getrandom --hex 8
   tpmwire trace --tpm-path /dev/tpmrm0 --out talk.txt \\
       -- tpm2_createprimary -c primary.ctx
-  tpmwire trace -- tpmwire list
+  tpmwire trace --format pcap --out talk.pcap -- tpmwire list
+  tpmwire trace --html talk.html -- tpm2_pcrread
   tpmwire trace -- aws sts get-caller-identity --profile tpm
 
 The program connects to a relay instead of the TPM: TPMWIRE_TPM_PATH (tpmwire) and TPM2TOOLS_TCTI (tpm2-tools) name
-its socket. A run with --tpm-path, also in a profile, is not traced. Passwords and other secret fields are hidden;
---secrets shows them. The exit code is that of the program, or 128+N if signal N ended it.
+its socket. A run with --tpm-path, also in a profile, is not traced. The exit code is that of the program, or 128+N
+if signal N ended it.
+
+Passwords and other secret fields are hidden: a capture (pcap) has zeros in their place. --secrets shows them.
+Wireshark and `tpmwire decode` read the capture; decode reads the other formats too.
 """
 
 import argparse
@@ -17,19 +21,23 @@ import os
 import selectors
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from typing import TextIO
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, TextIO
 
 from tpmwire.errors import TransportError
-from tpmwire.explain import explain_command, explain_response
+from tpmwire.explain import explain_command, explain_response, explain_stream
+from tpmwire.explain.pcap import PcapBuilder
+from tpmwire.explain.show import blank_secrets
 from tpmwire.transport import Transport
 from tpmwire.wire import HEADER_SIZE
 
-from ..inspect.writers import JsonLinesWriter
+from ..inspect.writers import HtmlWriter, JsonLinesWriter
 from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Program, TpmSettings, add_tpm_options
@@ -50,6 +58,7 @@ class Settings(ColorSettings, TpmSettings):
 
     out: str | None
     format: str
+    html: str | None
     secrets: bool
     program: list[str]
 
@@ -60,11 +69,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="file to write the explanations to (default: standard error)"
     )
-    parser.add_argument(
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument(
         "--format",
-        choices=("text", "jsonl"),
+        choices=("text", "jsonl", "pcap"),
         default="text",
-        help="explanations as text, or as JSON Lines with one tree per line (default: text)",
+        help="explanations as text, or as JSON Lines with one tree per line; pcap: a network capture, which needs "
+        "--out (default: text)",
+    )
+    output.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write an HTML page that highlights each field's bytes when the program has ended, instead of text",
     )
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
     add_color_option(parser)
@@ -77,31 +93,47 @@ def run(args: Settings) -> int:
     """Runs the program with a relay to the TPM; returns the program's exit code."""
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"cannot find the program {args.program[0]!r}; check its name and PATH")
+    if args.html and args.out:
+        raise UsageError("--html and --out exclude each other; --html FILE writes to FILE")
+    if args.format == "pcap" and not args.out:
+        raise UsageError("--format pcap needs --out FILE")
     # A Unix socket's path has at most 107 bytes, so the socket is in a temporary directory with a short name.
-    with tempfile.TemporaryDirectory(prefix="tpmwire-") as place:
-        path = os.path.join(place, "tpm")
-        out = open(args.out, "w", encoding="utf-8") if args.out else sys.stderr  # noqa: SIM115
-        try:
-            return _run(args, path, out)
-        finally:
-            if args.out and out:
-                with contextlib.suppress(OSError):  # the failed write has already been reported
-                    out.close()
+    with tempfile.TemporaryDirectory(prefix="tpmwire-") as place, _open_output(args) as seen:
+        return _run(args, os.path.join(place, "tpm"), seen)
 
 
-def _run(args: Settings, path: str, out: TextIO | None) -> int:
+def _run(args: Settings, path: str, seen: Callable[[bytes, bytes], None]) -> int:
     def open_tpm() -> "Transport":
         return connect(args.tpm_path, args.timeout)
 
     # Opens the TPM once, so that its errors are reported before the program runs.
     open_tpm().close()
-    with Relay(path, open_tpm, _explainer(args, out)) as relay:
+    with Relay(path, open_tpm, seen) as relay:
         tcti = f"swtpm:path={path}"
         traced = f"{tcti} {lasting_path(args.tpm_path) or ''}"
         environment = {**os.environ, "TPM2TOOLS_TCTI": tcti, "TPMWIRE_TPM_PATH": tcti, TRACED: traced}
         with running(args.program, env=environment) as child:
             relay.serve(child)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+
+@contextlib.contextmanager
+def _open_output(args: Settings) -> Iterator[Callable[[bytes, bytes], None]]:
+    """Yields a function that writes a command and its response to the output. Raises OSError."""
+    if args.html:
+        with _html_page(args.html, args.program[0], secrets=args.secrets) as seen:
+            yield seen
+        return
+    binary = args.format == "pcap"
+    out: Any = sys.stderr
+    if args.out:
+        out = open(args.out, "wb" if binary else "w", encoding=None if binary else "utf-8")  # noqa: SIM115
+    try:
+        yield _capture_writer(out, secrets=args.secrets) if binary else _explainer(args, out)
+    finally:
+        if args.out:
+            with contextlib.suppress(OSError):  # the failed write has already been reported
+                out.close()
 
 
 def _explainer(args: Settings, out: TextIO | None) -> Callable[[bytes, bytes], None]:
@@ -118,6 +150,47 @@ def _explainer(args: Settings, out: TextIO | None) -> Callable[[bytes, bytes], N
             print(end="" if as_lines else "\n", file=out, flush=True)
 
     return explain
+
+
+def _capture_writer(out: BinaryIO, *, secrets: bool) -> Callable[[bytes, bytes], None]:
+    """Returns a function that writes a command and its response to a network capture."""
+    builder = PcapBuilder()
+    out.write(builder.begin(time.time()))
+
+    def write(command: bytes, response: bytes) -> None:
+        if not secrets:
+            command, response = (
+                blank_secrets(explain_command(command)),
+                blank_secrets(explain_response(response, command)),
+            )
+        out.write(builder.exchange(command, response, time.time()))
+        out.flush()
+
+    return write
+
+
+@contextlib.contextmanager
+def _html_page(path: str, title: str, *, secrets: bool) -> Iterator[Callable[[bytes, bytes], None]]:
+    """Yields a function that stores a command and its response for the page, which is written at the end."""
+    writer = HtmlWriter(path, os.path.basename(title), secrets=secrets)
+    # The messages may contain passwords. The file has no name, and others cannot open it.
+    with tempfile.TemporaryFile() as stored:
+
+        def store(command: bytes, response: bytes) -> None:
+            stored.write(struct.pack(">II", len(command), len(response)) + command + response)
+
+        def exchanges() -> Iterator[tuple[bytes, bytes]]:
+            stored.seek(0)
+            while sizes := stored.read(8):
+                command, response = struct.unpack(">II", sizes)
+                yield stored.read(command), stored.read(response)
+
+        try:
+            yield store
+        finally:  # also after Ctrl-C
+            with writer:
+                for tree in explain_stream(exchanges(), (), (), writer.histories):
+                    writer.add(tree)
 
 
 class Relay:

@@ -2,15 +2,21 @@
 
 import contextlib
 import io
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.inspect.writers import JsonWriter
 from tests.unit.test_captures import bus_pirate, logic_1, logic_2, pulseview, transfer
 from tpmwire.errors import InputError
+from tpmwire.explain import Node, as_json, as_text, explain_command, explain_response
+from tpmwire.explain.pcap import PcapBuilder
 from tpmwire.explain.readers.recordings import open_recording
+from tpmwire.explain.show import blank_secrets
 from tpmwire.spec.constants import TPM_CC
 
 Exchanges = list[tuple[bytes, bytes]]
@@ -121,7 +127,32 @@ def lpc(talk: Exchanges) -> str:
     return "\n".join(lines)
 
 
-FORMS: dict[str, Callable[[Exchanges], str]] = {
+def trees(talk: Exchanges) -> list[Node]:
+    return [tree for c, r in talk for tree in (explain_command(c), explain_response(r, c))]
+
+
+def json_lines(talk: Exchanges, *, secrets: bool = True) -> str:
+    return "\n".join(json.dumps(as_json(tree, secrets=secrets)) for tree in trees(talk))
+
+
+def json_list(talk: Exchanges, *, secrets: bool = True) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), JsonWriter(secrets=secrets) as writer:
+        for tree in trees(talk):
+            writer.add(tree)
+    return out.getvalue()
+
+
+def text(talk: Exchanges, *, secrets: bool = True) -> str:
+    return "\n\n".join(as_text(tree, secrets=secrets) for tree in trees(talk))
+
+
+def pcap(talk: Exchanges) -> bytes:
+    builder = PcapBuilder()
+    return builder.begin(1.5) + b"".join(builder.exchange(*pair, 1e9 + n) for n, pair in enumerate(talk))
+
+
+FORMS: dict[str, Callable[[Exchanges], str | bytes]] = {
     "strace": strace(octal),
     "strace -xx": strace(hexed),
     "bpftrace": bpftrace,
@@ -133,6 +164,10 @@ FORMS: dict[str, Callable[[Exchanges], str]] = {
     "Bus Pirate": spi(bus_pirate),
     "PulseView": spi(pulseview),
     "lpc_sniffer": lpc,
+    "JSON Lines of tpmwire": json_lines,
+    "JSON of tpmwire": json_list,
+    "text of tpmwire": text,
+    "pcap of tpmwire": pcap,
 }
 
 
@@ -145,9 +180,24 @@ def test_messages_are_read_back(form: str, talk: Exchanges) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @given(talk=talks, changes=st.lists(st.tuples(st.integers(0, 1 << 30), st.binary(max_size=4)), max_size=8))
 def test_damaged_text_is_survived(form: str, talk: Exchanges, changes: list[tuple[int, bytes]]) -> None:
-    text = FORMS[form](talk).encode()
+    printed = FORMS[form](talk)
+    data = printed.encode() if isinstance(printed, str) else printed
     for place, octets in changes:
-        at = place % (len(text) + 1)
-        text = text[:at] + octets + text[at + place % 5 :]
+        at = place % (len(data) + 1)
+        data = data[:at] + octets + data[at + place % 5 :]
     with contextlib.suppress(InputError):
-        assert all(len(command) >= 10 for command, _ in read(text))
+        assert all(len(command) >= 10 for command, _ in read(data))
+
+
+RECORDED = [json.loads(line) for line in Path("fixtures/captures/tpm2-tools.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("form", [json_lines, json_list, text])
+def test_hidden_secrets_are_zeros(form: Callable[..., str]) -> None:
+    talk = [(bytes.fromhex(pair["command"]), bytes.fromhex(pair["response"])) for pair in RECORDED]
+    assert read(form(talk)) == talk
+    blank = [(blank_secrets(explain_command(c)), blank_secrets(explain_response(r, c))) for c, r in talk]
+    assert blank != talk
+    assert b"secret" in b"".join(command for command, _ in talk)
+    assert b"secret" not in b"".join(command for command, _ in blank)
+    assert read(form(talk, secrets=False)) == blank

@@ -12,7 +12,10 @@ from .traced_session import TracedSession, Verdict
 from .tree import Node
 from .walk import Walk
 
-__all__ = ["attach_digest", "attach_key", "attach_plain", "attach_verdict"]
+__all__ = ["UNKNOWN_KEY", "attach_digest", "attach_key", "attach_plain", "attach_verdict"]
+
+UNKNOWN_KEY = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); the salt is not known'
+"""Meaning of a session key that cannot be computed."""
 
 
 def attach_plain(
@@ -59,7 +62,7 @@ def attach_key(tree: Node | None, session: TracedSession) -> None:
     node = Node("sessionKey", len(tree.octets), type="", text="")
     node.spec, node.secret = "Part 1 §19.6.8", True
     if not session.keys:
-        node.text = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); the salt is not known'
+        node.text = UNKNOWN_KEY
     elif len(session.keys) == 1:
         node.octets = session.keys[0].session_key.reveal()
         node.text = session.keys[0].formula

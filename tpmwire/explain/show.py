@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from .tree import Node
 
-__all__ = ["Line", "as_json", "as_text", "lines"]
+__all__ = ["Line", "as_json", "as_text", "blank_secrets", "hide_secrets", "lines"]
 
 FIRST, NEXT = 8, 16
 """Bytes on the first line of a field, and on each following line."""
@@ -50,7 +50,7 @@ class Line(NamedTuple):
 def lines(node: Node, *, secrets: bool = True, hidden: str = "not shown") -> Iterator[Line]:
     """Yields the lines of `as_text` split into their parts, for coloured output."""
     found: list[Line] = []
-    _collect(node if secrets else _hide_secrets(node, hidden), 0, True, found)
+    _collect(node if secrets else hide_secrets(node, hidden), 0, True, found)
     yield from found
     if node.error:
         yield Line("", error=node.error)
@@ -85,12 +85,27 @@ def _collect(node: Node, depth: int, crossed: bool, found: list[Line]) -> None:
             found.append(Line("", error=value.error))
 
 
-def _hide_secrets(node: Node, hidden: str) -> Node:
-    """Returns a copy of the tree in which secret fields have no bytes and no meaning."""
+def blank_secrets(tree: Node) -> bytes:
+    """Returns the message of a tree, with zeros in place of the secret fields. Sizes are unchanged."""
+    message = bytearray(tree.octets)
+
+    def blank(node: Node, secret: bool) -> None:
+        secret = secret or node.secret
+        for child in node.children:
+            blank(child, secret)
+        if secret and not node.children and node.name != "size":
+            message[node.offset : node.offset + node.size] = bytes(node.size)
+
+    blank(tree, False)
+    return bytes(message)
+
+
+def hide_secrets(node: Node, hidden: str) -> Node:
+    """Returns a copy of the tree in which secret fields have no bytes, and the text `hidden` as meaning."""
     shown = Node(node.name, node.offset, node.octets, node.type, node.text)
     shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
-    shown.children = [] if node.secret else [_hide_secrets(child, hidden) for child in node.children]
-    shown.beside = [] if node.secret else [_hide_secrets(value, hidden) for value in node.beside]
+    shown.children = [] if node.secret else [hide_secrets(child, hidden) for child in node.children]
+    shown.beside = [] if node.secret else [hide_secrets(value, hidden) for value in node.beside]
     if node.secret:
         shown.octets = b""
         shown.text = f"{node.size} bytes, {hidden}" if node.size else node.text

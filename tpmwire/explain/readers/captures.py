@@ -2,6 +2,7 @@
 
 from . import bus_captures as bus
 from . import kernel_traces as kernel
+from .explanations import EXPLANATIONS, TREES, read_explanations, read_trees
 from .logs import Log
 from .strace import STRACE, read_strace
 from .wireshark import PACKET_DUMP, PACKET_FIELDS, read_packet_dump, read_packet_fields
@@ -9,6 +10,8 @@ from .wireshark import PACKET_DUMP, PACKET_FIELDS, read_packet_dump, read_packet
 __all__ = ["CAPTURES", "find_capture"]
 
 CAPTURES = [
+    Log("explanations in JSON", TREES, read_trees),
+    Log("explanations in text", EXPLANATIONS, read_explanations),
     Log("output of strace", STRACE, read_strace),
     Log("packets in JSON or PDML", PACKET_FIELDS, read_packet_fields),
     Log("packets in text", PACKET_DUMP, read_packet_dump),
