@@ -27,6 +27,7 @@ TEST_PACKAGES += 'completion in a third shell:' zsh:zsh
 TEST_PACKAGES += 'the AWS SDK for JavaScript:' node:nodejs npm:npm
 # No service has to run.
 TEST_PACKAGES += 'checks and starts of units:' systemd-analyze:systemd curl:curl
+TEST_PACKAGES += 'captures that Wireshark reads:' tshark:tshark
 # For Debian's own Python, which tests/differential also uses.
 TEST_PACKAGES += 'comparison of parsers:' /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 

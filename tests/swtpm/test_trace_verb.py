@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,3 +144,52 @@ def test_trace_colors_its_own_stream(tool: Tool, swtpm: Swtpm, tmp_path: Path) -
     assert tool(*words, "--format=jsonl", "--", "tpm2_getrandom", "--hex", "8").code == 0
     trees = [json.loads(line) for line in out.read_text().splitlines()]
     assert "TPM2_GetRandom" in [tree["name"] for tree in trees]
+
+
+SCRIPT = "tpm2_createprimary -Q -p sesame -c p.ctx && tpm2_readpublic -Q -c p.ctx && tpm2_flushcontext -t"
+
+
+def decoded(tool: Tool, path: Path) -> list[dict[str, Any]]:
+    ran = tool("decode", "--format", "jsonl", path)
+    assert ran.code == 0, ran.err
+    return [json.loads(line) for line in ran.out.splitlines()]
+
+
+@pytest.mark.parametrize("secrets", [False, True])
+@pytest.mark.parametrize("form", ["text", "jsonl", "pcap"])
+def test_decode_reads_each_format(
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, form: str, secrets: bool
+) -> None:
+    out = tmp_path / "talk"
+    words = ["trace", "--tpm-path", shared_swtpm.path, "--format", form, "--out", out, *["--secrets"] * secrets]
+    ran = tool(*words, "--", "sh", "-c", f"cd {tmp_path} && {SCRIPT}")
+    assert (ran.code, ran.err) == (0, "")
+    trees = decoded(tool, out)
+    names = [tree["name"] for tree in trees if tree["type"] == "command"]
+    assert {"TPM2_CreatePrimary", "TPM2_ReadPublic", "TPM2_FlushContext"} <= set(names)
+    assert len(trees) == 2 * len(names)
+    assert not any("error" in tree for tree in trees)
+    password = b"sesame".hex()
+    assert any(password in tree["octets"] for tree in trees) == secrets
+    assert (b"sesame" in out.read_bytes() or password in out.read_text("latin-1").replace(" ", "")) == secrets
+
+
+@pytest.mark.parametrize("secrets", [False, True])
+def test_a_page_of_the_traced_program(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, secrets: bool) -> None:
+    page = tmp_path / "talk.html"
+    words = ["trace", "--tpm-path", shared_swtpm.path, "--html", page, *["--secrets"] * secrets]
+    ran = tool(*words, "--", "sh", "-c", f"cd {tmp_path} && {SCRIPT}; exit 5")
+    assert (ran.code, ran.err) == (5, "")
+    text = page.read_text()
+    assert text.count("<section") >= 6
+    assert "TPM2_CreatePrimary" in text
+    assert (b"sesame".hex(" ") in text) == secrets
+    assert ("not shown" in text) != secrets
+
+
+def test_outputs_that_exclude_each_other(tool: Tool, tmp_path: Path) -> None:
+    ran = tool("trace", "--html", tmp_path / "a", "--out", tmp_path / "b", "--", "true")
+    assert (ran.code, ran.err) == (2, "tpmwire: --html and --out exclude each other; --html FILE writes to FILE\n")
+    ran = tool("trace", "--format", "pcap", "--", "true")
+    assert (ran.code, ran.err) == (2, "tpmwire: --format pcap needs --out FILE\n")
+    assert list(tmp_path.iterdir()) == []

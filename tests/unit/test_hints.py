@@ -17,10 +17,13 @@ from tpmwire.spec.response_codes import TPM_RC
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]+")
 COMMAND = re.compile(r"(?<![\w./-])(?:tpmwire [a-z][a-z-]*|aws-tpm-process-credential)(?![\w-])[^`;,()]*")
-OTHERS = re.compile(r"gcloud: use --format=json|git config --global|\$ aws .*")
+OTHERS = re.compile(
+    r"gcloud: use --format=json|git config --global|\$ aws .*|--flags startup-clear|\btpm2_\w+ [^;`]*"
+    r"|tools write it with --cphash, --rphash"
+)
 """Options of other programs."""
 
-PAGES = ("html.py", "diagram.py", "plain_messages.py")
+PAGES = ("html.py", "diagram.py")
 """Modules whose strings have CSS variables, which look like options."""
 
 

@@ -123,7 +123,7 @@ def _read_policy(data: bytes) -> Iterator[Reading]:
         root.children = [Node(type(each).__name__, 0, b"", "", str(each)) for each in policy.statements]
     digest: Callable[[], bytes] = policy.digest
     root.beside.append(Node("policyDigest", 0, digest(), "TPM2B_DIGEST", "of SHA-256, for authPolicy"))
-    yield Reading("a policy in JSON, for `tpmwire policy` and --policy-file", [root])
+    yield Reading("a policy in JSON, as `tpmwire policy` writes it", [root])
 
 
 declare(globals())

@@ -61,7 +61,7 @@ def _can_begin_message(head: bytearray) -> bool:
     size = int.from_bytes(head[2:6], "big")
     if not HEADER <= size <= LARGEST or (head[0] == 0 and size != HEADER):
         return False
-    return len(head) <= 6 or head[6] == 0 or (head[6] == 0x20 and head[7] == 0)
+    return len(head) <= 6 or head[6] == 0 or (head[6] == 0x20 and not any(head[7:8]))
 
 
 class Conversations:
