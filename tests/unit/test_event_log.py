@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.event_logs import RECORDED, agile_log, recorded, recorded_values, sha1_log
+from tests.support.verbs import Tool
 from tpmwire.attest.event_data import explain_event, is_proven
 from tpmwire.attest.event_log import differences, first_value, parse_event_log, replay
 from tpmwire.attest.ima_log import boot_aggregate, explain_ima
@@ -200,3 +201,11 @@ def test_damaged_logs_are_refused_or_explained(name: str) -> None:
             is_proven(event)
         replay([log])
     assert refused > 0
+
+
+def test_decode_and_explain_say_what_it_is(tool: Tool) -> None:
+    for name in ("ovmf.bin", "ovmf-ima.bin", "ovmf-ima.txt"):
+        decoded, explained = tool("decode", recorded(name)), tool("explain", recorded(name))
+        assert (decoded.code, explained.code) == (0, 0)
+        assert "event log, event 1: " in decoded.out
+        assert " an event log of " in explained.out.splitlines()[0]

@@ -33,10 +33,9 @@ def parse_event_log(data: bytes) -> EventLog:
     """
     if looks_like_ima(data):
         return parse_ima_log(data)
-    if int.from_bytes(data[:4], "little") >= 24 or int.from_bytes(data[4:8], "little") not in EVENT_TYPES:
+    kind = int.from_bytes(data[4:8], "little")
+    if int.from_bytes(data[:4], "little") >= 24 or not kind or kind not in EVENT_TYPES:
         raise DecodeError("not an event log: neither a TCG log nor a list of IMA", 0, len(data))
-    if not data.strip(b"\0"):
-        raise DecodeError("not an event log: only zeros", 0, len(data))
     first, end = _parse_sha1_event(data, 0, 1)
     if first.kind != EV_NO_ACTION or not first.data.startswith(_SPEC_ID):
         return _finish("SHA-1", _parse_all(data, 0, {}), {TPM_ALG.SHA1: 20})

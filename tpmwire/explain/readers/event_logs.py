@@ -33,7 +33,7 @@ def read_event_log(data: bytes) -> list[Reading]:
 
 def _event_tree(log: EventLog, event: Event, data: bytes) -> Node:
     octets = data[event.offset : event.offset + event.size]
-    root = Node(f"event {event.number}", event.offset, octets, event.name, _meaning(event))
+    root = Node(f"event log, event {event.number}", event.offset, octets, event.name, _meaning(event))
     if log.form == "IMA":
         root.text = _details(event)
     else:

@@ -1,10 +1,10 @@
-"""Says what a file is: structures of TPMs, files of tpm2-tools, keys, certificates, files of tpmwire.
+"""Says what a file is: structures, files of tpm2-tools, keys, certificates, event logs, files of tpmwire.
 
 for reading in read_file(data):
     print(reading.kind)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from ...errors import TpmwireError
@@ -13,6 +13,7 @@ from ...keys.tools_files import MAGIC
 from ...spec.constants import TPM_ALG
 from ..reading import Reading
 from ..tree import Node
+from .event_logs import read_event_log
 from .headers import TAGS
 from .key_files import read_der, read_key_text, read_pem
 from .own_files import read_cache, read_json
@@ -101,7 +102,8 @@ def _plain(kind: str, text: str, data: bytes) -> Reading:
     return Reading(kind, [Node("bytes", 0, data, "", text)])
 
 
-_READERS: tuple[Callable[[bytes], Iterator[Reading]], ...] = (
+_READERS: tuple[Callable[[bytes], Iterable[Reading]], ...] = (
+    read_event_log,
     read_pem,
     read_cache,
     read_json,
