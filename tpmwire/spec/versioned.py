@@ -1,6 +1,7 @@
 """Values whose layout differs between versions of the standard."""
 
 import io
+from functools import cached_property
 from typing import IO, Any
 
 from ..wires import Empty, Wire, wire_of
@@ -18,9 +19,18 @@ class Versioned(Wire):
     def __init__(self, marks: frozenset[int], older: Any, newer: Any) -> None:
         super().__init__()
         self.marks = marks
-        self.older = wire_of(older)
-        self.newer = wire_of(newer)
-        self.least = min(self.older.least, self.newer.least)
+        self._declared = older, newer
+
+    # At first use, because a credential run needs neither of them.
+    @cached_property
+    def older(self) -> Any:
+        """The construct of the older layout."""
+        return wire_of(self._declared[0])
+
+    @cached_property
+    def newer(self) -> Any:
+        """The construct of the newer layout."""
+        return wire_of(self._declared[1])
 
     def member(self, stream: IO[bytes]) -> Any:
         """Returns the construct for the next value in the stream, without moving the stream."""
