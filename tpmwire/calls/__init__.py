@@ -51,6 +51,7 @@ from .storage import (
     nv_write,
     nv_write_lock,
 )
+from .tools import build_tools_pair, load_context_file, parse_tools_pair, save_context_file
 from .transfer import duplicate, import_private, import_wrapped, private_key
 from .version_185 import decapsulate, encapsulate, sign_digest, sign_sequence, verify_digest, verify_sequence
 
@@ -59,6 +60,7 @@ __all__ = [
     "Attested",
     "Blob",
     "activate_credential",
+    "build_tools_pair",
     "capabilities",
     "certify",
     "commands",
@@ -79,6 +81,7 @@ __all__ = [
     "import_wrapped",
     "load",
     "load_context",
+    "load_context_file",
     "load_external",
     "load_file",
     "nv_certify",
@@ -92,6 +95,7 @@ __all__ = [
     "nv_undefine",
     "nv_write",
     "nv_write_lock",
+    "parse_tools_pair",
     "pcr_event",
     "pcr_extend",
     "pcr_policy",
@@ -107,6 +111,7 @@ __all__ = [
     "rsa_encrypt",
     "satisfy_policy",
     "save_context",
+    "save_context_file",
     "seal",
     "sign",
     "sign_digest",

@@ -1,10 +1,10 @@
 """Context files of tpm2-tools (`-c key.ctx`): a saved context with a header."""
 
 from ..errors import KeyFileError
-from ..spec.structures import TPMS_CONTEXT
-from .tools_files import MAGIC
+from ..spec.structures import TPMS_CONTEXT, TPMT_PUBLIC
+from .tools_files import IESYS_CONTEXT_DATA, IESYS_METADATA, IESYS_RESOURCE, MAGIC, ObjectContextFile
 
-__all__ = ["parse_context_file"]
+__all__ = ["build_context_file", "parse_context_file"]
 
 
 def parse_context_file(data: bytes) -> TPMS_CONTEXT:
@@ -20,3 +20,10 @@ def parse_context_file(data: bytes) -> TPMS_CONTEXT:
     blob = data[26:]
     inner = blob[6 : 6 + int.from_bytes(blob[4:6], "big")] if blob.startswith(bytes(4)) else blob
     return TPMS_CONTEXT(sequence, handle, hierarchy, inner)
+
+
+def build_context_file(context: TPMS_CONTEXT, name: bytes, public: TPMT_PUBLIC) -> bytes:
+    """Returns a context file of an object with this Name and public area, for tools with libtss2-esys."""
+    resource = IESYS_RESOURCE(context.saved_handle, name, 1, public)
+    blob = IESYS_CONTEXT_DATA(0, context.context_blob, IESYS_METADATA(0, resource))
+    return ObjectContextFile(MAGIC, 1, context.hierarchy, context.saved_handle, context.sequence, blob).build()

@@ -1,0 +1,41 @@
+"""Files of tpm2-tools, read and written as bytes: pairs of tpm2_create, and contexts."""
+
+from typing import Any
+
+from ..errors import DecodeError, KeyFileError
+from ..keys.context_file import build_context_file, parse_context_file
+from ..primary import Loaded, read_loaded
+from ..spec.structures import TPM2B_PRIVATE, TPM2B_PUBLIC
+from ..tpm import Tpm
+from .objects import Blob, load_context, save_context
+
+__all__ = ["build_tools_pair", "load_context_file", "parse_tools_pair", "save_context_file"]
+
+_PRIVATE: Any = TPM2B_PRIVATE
+
+
+def parse_tools_pair(public: bytes, private: bytes) -> Blob:
+    """Returns the object in the files that `tpm2_create -u PUBLIC -r PRIVATE` wrote. Raises KeyFileError."""
+    try:
+        return Blob(TPM2B_PUBLIC.parse(public), _PRIVATE.parse(private))
+    except DecodeError as error:
+        raise KeyFileError(f"not a pair of TPM2B_PUBLIC and TPM2B_PRIVATE: {error}") from error
+
+
+def build_tools_pair(blob: Blob) -> tuple[bytes, bytes]:
+    """Returns the contents of the files for `tpm2_load -u PUBLIC -r PRIVATE`."""
+    return TPM2B_PUBLIC.build(blob.public), _PRIVATE.build(blob.private)
+
+
+def load_context_file(tpm: Tpm, data: bytes) -> Loaded:
+    """Loads the object of a context file of tpm2-tools (`-c key.ctx`). Raises KeyFileError."""
+    return load_context(tpm, parse_context_file(data))
+
+
+def save_context_file(tpm: Tpm, item: int | Loaded) -> bytes:
+    """Returns a context file of an object, which tpm2-tools load with `-c FILE`. The object stays loaded.
+
+    After the next reset of the TPM, the context cannot be loaded.
+    """
+    loaded = item if isinstance(item, Loaded) else read_loaded(tpm, item)
+    return build_context_file(save_context(tpm, loaded), loaded.name, loaded.public)
