@@ -14,28 +14,16 @@ that declaring a hundred structures costs only a few milliseconds.
 
 import io
 from collections.abc import Iterator
-from typing import (
-    IO,
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    ClassVar,
-    Generic,
-    Self,
-    TypeVar,
-    dataclass_transform,
-    get_args,
-    get_origin,
-    overload,
-)
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Self, dataclass_transform, get_args, get_origin
 
 from .constructs import construct
 from .errors import DecodeError, EncodeError
 from .wires import Declaration, Wire, nothing_left, size_of_next, wire_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from inspect import Signature  # for type checkers only
+
+    from .spec.descriptors import Buffer, ListOf, OneOf
 
     class _Construct:
         """A stand-in, for type checkers, for the base class of constructs.
@@ -43,33 +31,15 @@ if TYPE_CHECKING:
         construct has no types. With construct's own base class, a type checker would accept any attribute.
         """
 
-    M = TypeVar("M")
-
-    class OneOf(Generic[M]):
-        """A field with one of several types, such as a union. Its value is checked when a record is created.
-
-        Reading returns Any: the selector decides which member the field has, and a type checker cannot know it.
-        """
-
-        @overload
-        def __get__(self, instance: None, owner: Any) -> Self: ...
-        @overload
-        def __get__(self, instance: object, owner: Any) -> Any: ...
-        def __get__(self, instance: Any, owner: Any) -> Any: ...
-        def __set__(self, instance: object, value: M) -> None: ...
-
-    class ListOf(Generic[M]):
-        """A field whose value is a tuple, created from any sequence."""
-
-        @overload
-        def __get__(self, instance: None, owner: Any) -> Self: ...
-        @overload
-        def __get__(self, instance: object, owner: Any) -> tuple[M, ...]: ...
-        def __get__(self, instance: Any, owner: Any) -> Any: ...
-        def __set__(self, instance: object, value: Sequence[M]) -> None: ...
+        def parse_stream(cls, stream: IO[bytes], **contextkw: Any) -> Any: ...
+        def build_stream(cls, obj: Any, stream: IO[bytes], **contextkw: Any) -> Any: ...
+        def sizeof(cls, **contextkw: Any) -> int: ...
+        def __rtruediv__(cls, name: str) -> Any: ...
 
 else:
     _Construct = construct.Construct
+
+    Buffer = bytes
 
     class OneOf:
         def __class_getitem__(cls, item: Any) -> Any:
@@ -83,13 +53,18 @@ else:
 ABSENT: Any = None
 """None as the default of a `OneOf` field."""
 
+NO_BYTES: Any = b""
+"""Empty bytes as the default of a `Buffer` field."""
+
 NO_ITEMS: Any = ()
 """An empty tuple as the default of a `ListOf` field."""
 
 __all__ = [
     "ABSENT",
+    "NO_BYTES",
     "NO_ITEMS",
     "SECRET",
+    "Buffer",
     "Declared",
     "ListOf",
     "OneOf",

@@ -14,6 +14,7 @@ from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm
 from tpmwire import calls, protected_sessions, templates
 from tpmwire.errors import EncodeError, TpmError
+from tpmwire.keys.bridges import signature_from_der
 from tpmwire.spec.constants import TPM_ALG, TPM_SE
 from tpmwire.spec.structures import (
     TPMS_ECC_POINT,
@@ -126,6 +127,16 @@ def test_rsa_signatures_of_both_schemes(tpm: tpmwire.Tpm) -> None:
         public.verify(rsa_bytes(calls.sign(tpm, key, digest, scheme)), digest, pss, prehashed)
     with pytest.raises(EncodeError, match="unknown signing scheme 'pss'"):
         calls.sign(tpm, key, digest, "pss")
+
+
+def test_the_tpm_verifies_signatures_of_software_keys(tpm: tpmwire.Tpm) -> None:
+    ecc, other = ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)
+    made = signature_from_der(ecc.sign(b"data", ec.ECDSA(hashes.SHA256())))
+    assert calls.verify_message(tpm, calls.load_external(tpm, ecc.public_key()), b"data", made)
+    plain = other.sign(b"data", padding.PKCS1v15(), hashes.SHA256())
+    made = signature_from_der(plain, TPM_ALG.RSASSA)
+    assert calls.verify_message(tpm, calls.load_external(tpm, other.public_key()), b"data", made)
+    assert not calls.verify_message(tpm, calls.load_external(tpm, other.public_key()), b"other", made)
 
 
 @pytest.mark.parametrize("message", [b"short", bytes(3000)])

@@ -11,7 +11,16 @@ PROGRAM = """
 import tpmwire
 from tpmwire import TPM_ALG, calls, commands
 from tpmwire.spec.attestation import TPMS_ATTEST
-from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_HA
+from tpmwire.spec.structures import (
+    TPM2B_ECC_POINT,
+    TPM2B_PRIVATE,
+    TPM2B_PUBLIC,
+    TPML_PCR_SELECTION,
+    TPMS_ECC_POINT,
+    TPMS_PCR_SELECTION,
+    TPMT_HA,
+    TPMT_PUBLIC,
+)
 
 with tpmwire.Tpm.open() as tpm:
     key = calls.create_primary(tpm)
@@ -26,7 +35,13 @@ with tpmwire.Tpm.open() as tpm:
     tpm.execute(commands.PCR_Extend(16, [digest]))
     tpm.execute(commands.PolicyOR(0x03000000, (b"", b"")))
     count: int = len(tpm.execute(commands.PCR_Read(pcrs)).pcr_values)
+    private: bytes = TPM2B_PRIVATE.parse(TPM2B_PRIVATE.build(b"private"))
+    selection: tuple[TPMS_PCR_SELECTION, ...] = TPML_PCR_SELECTION.parse(TPML_PCR_SELECTION.build([]))
+    public: TPMT_PUBLIC = TPM2B_PUBLIC.parse(TPM2B_PUBLIC.build(key.public))
+    shared = TPM2B_ECC_POINT.parse(b"").x
+    size: int = TPMT_HA.sizeof()
     TPMT_HA(TPM_ALG.SHA256, "x")  # wrong
+    TPM2B_PRIVATE.build("x")  # wrong
     tpm.execute(commands.PCR_Extend(16, [8]))  # wrong
     tpm.execute(commands.PolicyOR(0x03000000, b"digest"))  # wrong
     digest.digest = b""  # wrong

@@ -1,11 +1,12 @@
 """Objects: created, loaded, sealed, made persistent, saved as contexts."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..crypto.formulas import name_of
 from ..errors import KeyFileError, SessionError
 from ..keys.keyfile import KeyFile, parse
+from ..keys.public_key_formats import from_cryptography
 from ..keys.templates import parse_template, sealed, srk_ecc
 from ..policy.policy import Policy
 from ..primary import Loaded, read_loaded
@@ -20,6 +21,10 @@ from ..tpm import Tpm
 from ..use.key import Key
 from ..use.run import Run
 from .arguments import NOBODY, Item, digest_of, flush_run, handle_of, reach, secret_of
+
+if TYPE_CHECKING:  # an optional package for everything else
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 __all__ = [
     "Blob",
@@ -122,13 +127,18 @@ def load_file(
 
 
 def load_external(
-    tpm: Tpm, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE | None = None, hierarchy: int = TPM_RH.NULL
+    tpm: Tpm,
+    public: "TPMT_PUBLIC | RSAPublicKey | EllipticCurvePublicKey",
+    sensitive: TPMT_SENSITIVE | None = None,
+    hierarchy: int = TPM_RH.NULL,
 ) -> Loaded:
     """Loads a public key, or a key pair in cleartext, which no parent protects (Part 3, §12.3).
 
-    Tickets for a public key are valid in `hierarchy`. A key pair needs the null hierarchy. Raises SessionError if
-    the TPM returns a different Name.
+    `public` may be a public key of the package `cryptography`. Tickets for a public key are valid in `hierarchy`.
+    A key pair needs the null hierarchy. Raises SessionError if the TPM returns a different Name.
     """
+    if not isinstance(public, TPMT_PUBLIC):
+        public = from_cryptography(public)
     response = tpm.execute(LoadExternal(sensitive, public, hierarchy))
     return _verify_loaded(tpm, response.object_handle, response.name, public)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ..crypto.formulas import digest, name_of
 from ..errors import PolicyError
+from ..record import NO_BYTES
 from ..spec.command import Command
 from ..spec.commands import policies
 from ..spec.commands.objects import LoadExternal
@@ -30,7 +31,7 @@ class _Approved(Statement):
     """Base class of PolicySigned and PolicyAuthorize: a signing key, a policyRef and the key's signature."""
 
     key_sign: Annotated[TPM2B_PUBLIC, Json("key")]
-    policy_ref: TPM2B_NONCE = b""
+    policy_ref: TPM2B_NONCE = NO_BYTES
     signature: TPMT_SIGNATURE = UNSIGNED
 
     def command(self, session: int) -> Command:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Protocol, Self
 
 from ..crypto.formulas import digest, digest_size
 from ..errors import DecodeError, PolicyError
-from ..record import Record
+from ..record import NO_BYTES, Record
 from ..spec.command import Command
 from ..spec.commands import policies
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH
@@ -160,7 +160,7 @@ class PolicySecret(
 
     object_hint: Annotated[TPM_HANDLE, Json("handle", default=0)]
     object_name: Annotated[TPM2B_NAME, Json("name", default=b"")]
-    policy_ref: TPM2B_NONCE = b""
+    policy_ref: TPM2B_NONCE = NO_BYTES
     short_forms = ("hierarchy",)
 
     @property

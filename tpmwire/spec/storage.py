@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ..record import OneOf, Record, declare
+from ..record import Buffer, OneOf, Record, declare
 from ..wires import Number, Sized, SizedRecord, select
 from .constants import TPM_HT
 from .properties import TPMA_NV, TPMA_NV_EXP
@@ -10,7 +10,7 @@ from .structures import TPM2B_DIGEST, TPMI_ALG_HASH, TPMI_RH_NV_INDEX, UINT16, U
 
 TPMA_NV_BITS = Annotated[TPMA_NV, Number(4, TPMA_NV)]
 TPMA_NV_EXP_BITS = Annotated[TPMA_NV_EXP, Number(8, TPMA_NV_EXP)]
-TPM2B_MAX_NV_BUFFER = Annotated[bytes, Sized()]
+TPM2B_MAX_NV_BUFFER = Annotated[Buffer, Sized()]
 
 
 class TPMS_NV_PUBLIC(Record):

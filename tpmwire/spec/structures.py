@@ -7,7 +7,7 @@ only some commands need.
 
 from typing import Annotated
 
-from ..record import ABSENT, SECRET, ListOf, OneOf, Record, declare
+from ..record import ABSENT, NO_BYTES, SECRET, Buffer, ListOf, OneOf, Record, declare
 from ..wires import EMPTY, Counted, Fixed, Number, Sized, SizedRecord, YesNo, select
 from .constants import (
     TPM_ALG,
@@ -127,18 +127,18 @@ class TPMT_HA(Record):
 
 
 # §10.4: sized buffers
-TPM2B_DIGEST = Annotated[bytes, Sized(MAX_DIGEST)]
-TPM2B_DATA = Annotated[bytes, Sized(MAX_DIGEST + 2)]
-TPM2B_NONCE = Annotated[bytes, Sized(MAX_DIGEST)]
-TPM2B_AUTH = Annotated[bytes, Sized(MAX_DIGEST), SECRET]
-TPM2B_OPERAND = Annotated[bytes, Sized(MAX_DIGEST)]
-TPM2B_EVENT = Annotated[bytes, Sized(1024)]
-TPM2B_MAX_BUFFER = Annotated[bytes, Sized()]
-TPM2B_TIMEOUT = Annotated[bytes, Sized(8)]
-TPM2B_IV = Annotated[bytes, Sized(16)]
-TPM2B_SHARED_SECRET = Annotated[bytes, Sized(MAX_DIGEST), SECRET]
-TPM2B_KEM_CIPHERTEXT = Annotated[bytes, Sized(MAX_KEM_CIPHERTEXT)]
-TPM2B_NAME = Annotated[bytes, Sized(MAX_DIGEST + 2)]
+TPM2B_DIGEST = Annotated[Buffer, Sized(MAX_DIGEST)]
+TPM2B_DATA = Annotated[Buffer, Sized(MAX_DIGEST + 2)]
+TPM2B_NONCE = Annotated[Buffer, Sized(MAX_DIGEST)]
+TPM2B_AUTH = Annotated[Buffer, Sized(MAX_DIGEST), SECRET]
+TPM2B_OPERAND = Annotated[Buffer, Sized(MAX_DIGEST)]
+TPM2B_EVENT = Annotated[Buffer, Sized(1024)]
+TPM2B_MAX_BUFFER = Annotated[Buffer, Sized()]
+TPM2B_TIMEOUT = Annotated[Buffer, Sized(8)]
+TPM2B_IV = Annotated[Buffer, Sized(16)]
+TPM2B_SHARED_SECRET = Annotated[Buffer, Sized(MAX_DIGEST), SECRET]
+TPM2B_KEM_CIPHERTEXT = Annotated[Buffer, Sized(MAX_KEM_CIPHERTEXT)]
+TPM2B_NAME = Annotated[Buffer, Sized(MAX_DIGEST + 2)]
 
 
 # §10.6: PCR
@@ -181,7 +181,7 @@ class TPMT_TK_VERIFIED(Record):
     tag: TPM_ST_ID
     hierarchy: TPMI_RH_HIERARCHY
     metadata: Annotated[OneOf[TPM_ALG | None], select("tag", TPMU_TK_VERIFIED_META)] = ABSENT
-    hmac: TPM2B_DIGEST = b""
+    hmac: TPM2B_DIGEST = NO_BYTES
 
     @property
     def digest(self) -> bytes:
@@ -249,7 +249,7 @@ class TPMT_SYM_DEF_OBJECT(Record):
     mode: Annotated[OneOf[TPM_ALG | None], select("algorithm", TPMU_SYM_MODE)] = ABSENT
 
 
-TPM2B_SYM_KEY = Annotated[bytes, Sized(32), SECRET]
+TPM2B_SYM_KEY = Annotated[Buffer, Sized(32), SECRET]
 
 
 class TPMS_SYMCIPHER_PARMS(Record):
@@ -258,7 +258,7 @@ class TPMS_SYMCIPHER_PARMS(Record):
     sym: TPMT_SYM_DEF_OBJECT
 
 
-TPM2B_LABEL = Annotated[bytes, Sized(32)]
+TPM2B_LABEL = Annotated[Buffer, Sized(32)]
 
 
 class TPMS_DERIVE(Record):
@@ -269,7 +269,7 @@ class TPMS_DERIVE(Record):
 
 
 TPM2B_DERIVE = Annotated[TPMS_DERIVE, SizedRecord(TPMS_DERIVE)]
-TPM2B_SENSITIVE_DATA = Annotated[bytes, Sized(MAX_SYM_DATA), SECRET]
+TPM2B_SENSITIVE_DATA = Annotated[Buffer, Sized(MAX_SYM_DATA), SECRET]
 
 
 class TPMS_SENSITIVE_CREATE(Record):
@@ -401,9 +401,9 @@ class TPMT_RSA_DECRYPT(Record):
     details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
 
 
-TPM2B_PUBLIC_KEY_RSA = Annotated[bytes, Sized(MAX_RSA_KEY_BYTES)]
-TPM2B_PRIVATE_KEY_RSA = Annotated[bytes, Sized(MAX_RSA_KEY_BYTES * 5 // 2), SECRET]
-TPM2B_ECC_PARAMETER = Annotated[bytes, Sized(MAX_ECC_KEY_BYTES)]
+TPM2B_PUBLIC_KEY_RSA = Annotated[Buffer, Sized(MAX_RSA_KEY_BYTES)]
+TPM2B_PRIVATE_KEY_RSA = Annotated[Buffer, Sized(MAX_RSA_KEY_BYTES * 5 // 2), SECRET]
+TPM2B_ECC_PARAMETER = Annotated[Buffer, Sized(MAX_ECC_KEY_BYTES)]
 
 
 class TPMS_ECC_POINT(Record):
@@ -440,10 +440,10 @@ class TPMS_ALGORITHM_DETAIL_ECC(Record):
 
 
 # §11.2.6 and §11.2.7: ML-KEM and ML-DSA. Private keys are the seeds of FIPS 203 (d and z) and FIPS 204.
-TPM2B_PUBLIC_KEY_MLKEM = Annotated[bytes, Sized(MAX_MLKEM_PUBLIC)]
-TPM2B_PRIVATE_KEY_MLKEM = Annotated[bytes, Sized(64), SECRET]
-TPM2B_PUBLIC_KEY_MLDSA = Annotated[bytes, Sized(MAX_MLDSA_PUBLIC)]
-TPM2B_PRIVATE_KEY_MLDSA = Annotated[bytes, Sized(32), SECRET]
+TPM2B_PUBLIC_KEY_MLKEM = Annotated[Buffer, Sized(MAX_MLKEM_PUBLIC)]
+TPM2B_PRIVATE_KEY_MLKEM = Annotated[Buffer, Sized(64), SECRET]
+TPM2B_PUBLIC_KEY_MLDSA = Annotated[Buffer, Sized(MAX_MLDSA_PUBLIC)]
+TPM2B_PRIVATE_KEY_MLDSA = Annotated[Buffer, Sized(32), SECRET]
 
 
 # §11.3: signatures
@@ -462,8 +462,8 @@ class TPMS_SIGNATURE_ECC(Record):
     signature_s: TPM2B_ECC_PARAMETER
 
 
-TPM2B_SIGNATURE_EDDSA = Annotated[bytes, Sized(MAX_EDDSA_SIGNATURE)]
-TPM2B_SIGNATURE_MLDSA = Annotated[bytes, Sized(MAX_MLDSA_SIGNATURE)]
+TPM2B_SIGNATURE_EDDSA = Annotated[Buffer, Sized(MAX_EDDSA_SIGNATURE)]
+TPM2B_SIGNATURE_MLDSA = Annotated[Buffer, Sized(MAX_MLDSA_SIGNATURE)]
 
 
 class TPMS_SIGNATURE_HASH_MLDSA(Record):
@@ -501,11 +501,11 @@ class TPMT_SIGNATURE(Record):
 
 
 # §11.3.8 and §11.3.9: the context string of a signature, and the part of it that verification needs first
-TPM2B_SIGNATURE_CTX = Annotated[bytes, Sized()]
-TPM2B_SIGNATURE_HINT = Annotated[bytes, Sized()]
+TPM2B_SIGNATURE_CTX = Annotated[Buffer, Sized()]
+TPM2B_SIGNATURE_HINT = Annotated[Buffer, Sized()]
 
 # §11.4: key exchange. The size depends on the decryption key, so this is a byte string.
-TPM2B_ENCRYPTED_SECRET = Annotated[bytes, Sized(MAX_KEM_CIPHERTEXT)]
+TPM2B_ENCRYPTED_SECRET = Annotated[Buffer, Sized(MAX_KEM_CIPHERTEXT)]
 
 # §12.2: public area
 TPMU_PUBLIC_ID_TYPE = bytes | TPMS_ECC_POINT
@@ -605,7 +605,7 @@ class TPMT_PUBLIC(Record):
 
 TPM2B_PUBLIC = Annotated[TPMT_PUBLIC, SizedRecord(TPMT_PUBLIC)]
 TPM2B_PUBLIC_OPTIONAL = Annotated[OneOf[TPMT_PUBLIC | None], SizedRecord(TPMT_PUBLIC, optional=True)]
-TPM2B_TEMPLATE = Annotated[bytes, Sized()]
+TPM2B_TEMPLATE = Annotated[Buffer, Sized()]
 
 # §12.3: private area
 TPMU_SENSITIVE_COMPOSITE = {
@@ -629,7 +629,7 @@ class TPMT_SENSITIVE(Record):
 
 
 TPM2B_SENSITIVE = Annotated[OneOf[TPMT_SENSITIVE | None], SizedRecord(TPMT_SENSITIVE, optional=True)]
-TPM2B_PRIVATE = Annotated[bytes, Sized(2048)]
+TPM2B_PRIVATE = Annotated[Buffer, Sized(2048)]
 
 
 # §12.4: credentials
@@ -640,15 +640,15 @@ class TPMS_ID_OBJECT(Record):
     enc_identity: TPM2B_DIGEST
 
 
-TPM2B_ID_OBJECT = Annotated[bytes, Sized(2 * (MAX_DIGEST + 2))]
+TPM2B_ID_OBJECT = Annotated[Buffer, Sized(2 * (MAX_DIGEST + 2))]
 
 
-TPM2B_ATTEST = Annotated[bytes, Sized()]
+TPM2B_ATTEST = Annotated[Buffer, Sized()]
 """The signed bytes of an attestation; `attestation.TPMS_ATTEST.parse` reads them."""
 
 
 # §14: contexts
-TPM2B_CONTEXT_DATA = Annotated[bytes, Sized(8192)]
+TPM2B_CONTEXT_DATA = Annotated[Buffer, Sized(8192)]
 
 
 class TPMS_CONTEXT(Record):
@@ -681,9 +681,9 @@ class TPMS_AUTH_COMMAND(Record):
     """One authorization in a command (§10.13.2)."""
 
     session_handle: TPMI_SH_AUTH_SESSION = TPM_RH.PW
-    nonce: TPM2B_NONCE = b""
+    nonce: TPM2B_NONCE = NO_BYTES
     session_attributes: TPMA_SESSION_BITS = TPMA_SESSION(0)
-    hmac: TPM2B_AUTH = b""
+    hmac: TPM2B_AUTH = NO_BYTES
 
 
 class TPMS_AUTH_RESPONSE(Record):

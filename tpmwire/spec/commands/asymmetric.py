@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ...record import SECRET, Record, declare
+from ...record import NO_BYTES, SECRET, Buffer, Record, declare
 from ...wires import Sized
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC
@@ -23,7 +23,7 @@ from ..structures import (
     UINT16,
 )
 
-MESSAGE = Annotated[bytes, Sized(512), SECRET]
+MESSAGE = Annotated[Buffer, Sized(512), SECRET]
 """TPM2B_PUBLIC_KEY_RSA with a plaintext."""
 
 
@@ -33,7 +33,7 @@ class RSA_Encrypt(Command, code=TPM_CC.RSA_Encrypt, spec="Part 3 §14.2"):
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     message: MESSAGE
     in_scheme: TPMT_RSA_DECRYPT
-    label: TPM2B_DATA = b""
+    label: TPM2B_DATA = NO_BYTES
 
     class Response(Record):
         out_data: TPM2B_PUBLIC_KEY_RSA
@@ -45,7 +45,7 @@ class RSA_Decrypt(Command, code=TPM_CC.RSA_Decrypt, spec="Part 3 §14.3"):
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     cipher_text: TPM2B_PUBLIC_KEY_RSA
     in_scheme: TPMT_RSA_DECRYPT
-    label: TPM2B_DATA = b""
+    label: TPM2B_DATA = NO_BYTES
 
     class Response(Record):
         message: MESSAGE

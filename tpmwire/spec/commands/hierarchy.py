@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ...record import NO_ITEMS, Record
+from ...record import NO_BYTES, NO_ITEMS, Record
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC, TPM_RH
 from ..structures import (
@@ -33,7 +33,7 @@ class CreatePrimary(Command, code=TPM_CC.CreatePrimary, spec="Part 3 §24.1"):
     primary_handle: Annotated[TPMI_RH_HIERARCHY, USER]
     in_sensitive: TPM2B_SENSITIVE_CREATE
     in_public: TPM2B_PUBLIC
-    outside_info: TPM2B_DATA = b""
+    outside_info: TPM2B_DATA = NO_BYTES
     creation_pcr: TPML_PCR_SELECTION = NO_ITEMS
 
     class Response(Record):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ...record import NO_ITEMS, SECRET, Record
+from ...record import NO_BYTES, NO_ITEMS, SECRET, Record
 from ...wires import Sized
 from ..command import ADMIN, HANDLE, USER, Command
 from ..constants import TPM_CC, TPM_RH
@@ -36,7 +36,7 @@ class Create(Command, code=TPM_CC.Create, spec="Part 3 §12.1"):
     parent_handle: Annotated[TPMI_DH_OBJECT, USER]
     in_sensitive: TPM2B_SENSITIVE_CREATE
     in_public: TPM2B_PUBLIC
-    outside_info: TPM2B_DATA = b""
+    outside_info: TPM2B_DATA = NO_BYTES
     creation_pcr: TPML_PCR_SELECTION = NO_ITEMS
 
     class Response(Record):

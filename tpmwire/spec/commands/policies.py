@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ...record import Record, declare
+from ...record import NO_BYTES, Record, declare
 from ...wires import Number
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC
@@ -41,9 +41,9 @@ class PolicySecret(Command, code=TPM_CC.PolicySecret, spec="Part 3 §23.4"):
 
     auth_handle: Annotated[TPMI_DH_ENTITY, USER]
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
-    nonce_tpm: TPM2B_NONCE = b""
-    cp_hash_a: TPM2B_DIGEST = b""
-    policy_ref: TPM2B_NONCE = b""
+    nonce_tpm: TPM2B_NONCE = NO_BYTES
+    cp_hash_a: TPM2B_DIGEST = NO_BYTES
+    policy_ref: TPM2B_NONCE = NO_BYTES
     expiration: EXPIRATION = 0
 
     class Response(Record):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ...record import SECRET, Record
+from ...record import NO_BYTES, SECRET, Record
 from ...wires import Sized
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_ALG, TPM_CC, TPM_RH
@@ -26,7 +26,7 @@ class HMAC_Start(Command, code=TPM_CC.HMAC_Start, spec="Part 3 §17.2"):
     """Starts an HMAC sequence, for TPMs without TPM2_HMAC and for long data."""
 
     handle: Annotated[TPMI_DH_OBJECT, USER]
-    auth: TPM2B_AUTH = b""
+    auth: TPM2B_AUTH = NO_BYTES
     hash_alg: TPMI_ALG_HASH = TPM_ALG.NULL
 
     class Response(Record):
@@ -81,9 +81,9 @@ class VerifySequenceStart(Command, code=TPM_CC.VerifySequenceStart, spec="Part 3
     """Starts the verification of a message's signature. `hint` is the R of an EdDSA signature, else empty."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
-    auth: TPM2B_AUTH = b""
-    hint: TPM2B_SIGNATURE_HINT = b""
-    context: TPM2B_SIGNATURE_CTX = b""
+    auth: TPM2B_AUTH = NO_BYTES
+    hint: TPM2B_SIGNATURE_HINT = NO_BYTES
+    context: TPM2B_SIGNATURE_CTX = NO_BYTES
 
     class Response(Record):
         sequence_handle: Annotated[TPM_HANDLE, HANDLE]
@@ -93,8 +93,8 @@ class SignSequenceStart(Command, code=TPM_CC.SignSequenceStart, spec="Part 3 §1
     """Starts a signature of a message. `context` is the context string of ML-DSA, else empty."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
-    auth: TPM2B_AUTH = b""
-    context: TPM2B_SIGNATURE_CTX = b""
+    auth: TPM2B_AUTH = NO_BYTES
+    context: TPM2B_SIGNATURE_CTX = NO_BYTES
 
     class Response(Record):
         sequence_handle: Annotated[TPM_HANDLE, HANDLE]

@@ -1,0 +1,57 @@
+"""The types of fields as a type checker sees them. Programs do not load this module.
+
+At runtime, `Buffer` is bytes, `ListOf[X]` a tuple and `OneOf[X]` is X (see `record`). For a type checker they are
+descriptors, so that a field accepts other types than it returns, and named types have `parse` and `build`.
+"""
+
+from collections.abc import Sequence
+from typing import IO, Any, Generic, Self, TypeVar, overload
+
+__all__ = ["Buffer", "ListOf", "OneOf"]
+
+M = TypeVar("M")
+G = TypeVar("G")
+
+
+class _Field(Generic[M, G]):
+    """A field that accepts M and returns G."""
+
+    @overload
+    def __get__(self, instance: None, owner: Any) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: Any) -> G: ...
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        """Returns the field's value."""
+
+    def __set__(self, instance: object, value: M) -> None:
+        """Declares the type that a record's constructor accepts. Records are immutable."""
+
+    @classmethod
+    def parse(cls, data: bytes, **contextkw: Any) -> G:
+        """Parses `data`, which must be exactly one value. Raises DecodeError."""
+        raise NotImplementedError
+
+    @classmethod
+    def parse_stream(cls, stream: IO[bytes], **contextkw: Any) -> G:
+        """Parses the next value in a stream. Raises DecodeError."""
+        raise NotImplementedError
+
+    @classmethod
+    def build(cls, obj: M, **contextkw: Any) -> bytes:
+        """Returns the bytes of a value. Raises EncodeError."""
+        raise NotImplementedError
+
+
+class Buffer(_Field[bytes, bytes]):
+    """The bytes of a TPM2B_…, without their size."""
+
+
+class ListOf(_Field[Sequence[M], tuple[M, ...]], Generic[M]):
+    """A TPML_…: a tuple, created from any sequence."""
+
+
+class OneOf(_Field[M, Any], Generic[M]):
+    """A union, or a structure that may be absent. Its value is checked when a record is created.
+
+    Reading returns Any: the selector decides which member the field has, and a type checker cannot know it.
+    """
