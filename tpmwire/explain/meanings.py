@@ -18,6 +18,7 @@ from ..spec.properties import (
     TPM_NT,
     TPM_PS,
     TPM_PT,
+    TPM_PUB_KEY,
     TPMA_CC,
     TPMA_MEMORY,
     TPMA_ML_PARAMETER_SET,
@@ -188,6 +189,7 @@ def _describe_property(values: dict[str, Any], value: int) -> str:
         TPM_CAP.PP_COMMANDS: command_name,
         TPM_CAP.AUDIT_COMMANDS: command_name,
         TPM_CAP.TPM_PROPERTIES: lambda v: f"TPM_PT_{TPM_PT(v).name}",
+        TPM_CAP.PUB_KEYS: lambda v: constant_name(TPM_PUB_KEY(v)) if TPM_PUB_KEY(v).known else f"0x{v:x}",
         TPM_CAP.ECC_CURVES: lambda v: f"TPM_ECC_{TPM_ECC(v).name}",
     }
     say = kinds.get(values["capability"])

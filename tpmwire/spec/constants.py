@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         TPM_PS,
         TPM_PT,
         TPM_PT_PCR,
+        TPM_PUB_KEY,
         TPMA_ALGORITHM,
         TPMA_CC,
         TPMA_MEMORY,
@@ -58,6 +59,7 @@ __all__ = [
     "TPM_PS",
     "TPM_PT",
     "TPM_PT_PCR",
+    "TPM_PUB_KEY",
     "TPM_RH",
     "TPM_SE",
     "TPM_ST",
@@ -362,7 +364,9 @@ class TPM_HT(OpenEnum):
     PCR = 0x00
     NV_INDEX = 0x01
     HMAC_SESSION = 0x02
+    LOADED_SESSION = 0x02
     POLICY_SESSION = 0x03
+    SAVED_SESSION = 0x03
     EXTERNAL_NV = 0x11
     PERMANENT_NV = 0x12
     PERMANENT = 0x40

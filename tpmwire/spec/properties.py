@@ -21,6 +21,7 @@ __all__ = [
     "TPM_PS",
     "TPM_PT",
     "TPM_PT_PCR",
+    "TPM_PUB_KEY",
 ]
 
 
@@ -167,6 +168,12 @@ class TPM_PT_PCR(OpenEnum):
     DRTM_RESET = 0x12
     POLICY = 0x13
     AUTH = 0x14
+
+
+class TPM_PUB_KEY(OpenEnum):
+    """Public keys that TPM_CAP_PUB_KEYS returns (Part 2, §6.12)."""
+
+    TPM_SPDM_00 = 0x00000000
 
 
 class TPM_PS(OpenEnum):

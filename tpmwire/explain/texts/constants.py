@@ -225,6 +225,8 @@ TPM_PT_PCR: Properties of PCRs. Each is a bit map of the PCRs that have it.
  DRTM_RESET: a dynamic launch (DRTM) resets it.
  POLICY: a policy may control its changes.
  AUTH: an authValue may control its changes.
+TPM_PUB_KEY: Public keys that a TPM returns without a handle (TPM_CAP_PUB_KEYS).
+ TPM_SPDM_00: the key that identifies the TPM in SPDM sessions.
 TPM_PS: The kind of platform that a TPM's platform specification is for.
  MAIN: no platform specification.
  PC: PC Client: PCs, laptops and most servers.
