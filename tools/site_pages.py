@@ -99,8 +99,8 @@ def api_pages() -> Mapping[str, tuple[str, str]]:
         modules = [name for name in MODULES if name.startswith(f"{package}.")]
         text = [f"# {package}", f"::: {package}\n    options: {{members: false, show_root_heading: false}}"]
         text.append("\n".join(f"- [`{name}`]({name}.md): {MODULES[name]}" for name in modules))
-        links = [f"- [`{name}`][{place}.{name}]" for name, place in names.items() if place in MODULES]
-        text.append("\n".join(links))
+        links = [f"[`{name}`][{place}.{name}]" for name, place in names.items() if place in MODULES]
+        text += [f"Names of the standard: {', '.join(links)}."] if links else []
         own = [name for name, place in names.items() if place not in MODULES]
         text += [f"::: {package}.{name}" for name in sorted(own, key=str.lower)]
         pages[f"api/{package}.md"] = package, "\n\n".join(text)
