@@ -43,6 +43,8 @@ GROUPS = {
         "ak": "create an attestation key, which signs only statements of the TPM",
         "quote": "print PCR values, signed by an attestation key",
         "checkquote": "verify a quote, without a TPM",
+        "certify": "certify, with an attestation key, that the TPM has an object or an NV index",
+        "checkcertify": "verify a statement of certify, without a TPM",
         "eventlog": "explain event logs of the firmware and of IMA, and compare them with PCR values",
         "makecredential": "encrypt a secret for one TPM and one key in it, without a TPM",
         "activatecredential": "decrypt a credential in the TPM",

@@ -70,8 +70,8 @@ function _shtab_tpmwire_using
   test "$_shtab_tpmwire_cmdpath" = "$argv"
 end
 
-set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote eventlog makecredential activatecredential exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush explain decode trace spec send completion
-set -g _shtab_tpmwire_opts_with_value --address --algorithm --as --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --ca --ca-bundle --cache-key --cert --certificate --cluster-id --cluster-name --color --command --comment --credential-file --credentials-profile --data --destination --digits --discard --duplicable-to --duplicable-to-key --duration --ek --endorsement-auth --endorsement-auth-file --endpoint-url --event-log --expect --expires --external-id --federation-name --fleet --for --format --from-profile --hash --header --host --hostname --html --inner-key-file --issuer --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --message --mfa-process --mfa-serial --mfa-totp --name --nonce --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --policy --policy-arn --policy-file --port --private --profile --program --public --region --region-set --request --root-of --salt --salt-file --scheme --scope --secret-file --seed --service --session --session-duration --shard --signature --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --subject-mode --tag --task-policy-arn --template --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --upload-file --username --values --write-profile -H -T -X -d -o
+set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush explain decode trace spec send completion
+set -g _shtab_tpmwire_opts_with_value --address --algorithm --as --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --by --ca --ca-bundle --cache-key --cert --certificate --cluster-id --cluster-name --color --command --comment --contents --credential-file --credentials-profile --data --destination --digits --discard --duplicable-to --duplicable-to-key --duration --ek --endorsement-auth --endorsement-auth-file --endpoint-url --event-log --expect --expires --external-id --federation-name --fleet --for --format --from-profile --hash --header --host --hostname --html --inner-key-file --issuer --item --item-auth-file --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --message --mfa-process --mfa-serial --mfa-totp --name --nonce --offset --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --policy --policy-arn --policy-file --port --private --profile --program --public --region --region-set --request --root-of --salt --salt-file --scheme --scope --secret-file --seed --service --session --session-duration --shard --signature --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --subject-mode --tag --task-policy-arn --template --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --upload-file --username --values --write-profile -H -T -X -d -o
 
 complete -c tpmwire -e
 complete -c tpmwire -f
@@ -374,6 +374,35 @@ complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l signature -xka "(_tp
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l values -xka "(_tpmwire_files '')" -d 'PCR values to compare with the quote'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l event-log -xka "(_tpmwire_files '')" -d 'event log that must lead to the quoted values'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l json -d 'print one JSON object with what the quote proves'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a certify -d 'certify, with an attestation key, that the TPM has an object or an NV index'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l by -x -d 'attestation key'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l nonce -x -d 'the verifier'"'"'s random number'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l item-auth-file -xka "(_tpmwire_files '')" -d 'file with the password of ITEM'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l message -xka "(_tpmwire_files '')" -d 'write the signed TPMS_ATTEST to FILE'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l signature -xka "(_tpmwire_files '')" -d 'write the TPMT_SIGNATURE to FILE'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l force -d 'replace existing files'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l key-auth-file -xka "(_tpmwire_files '')" -d 'file with the attestation key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l key-auth-prompt -d 'ask on the terminal for the attestation key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l key-auth -x -d 'the attestation key'"'"'s password, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l parent-auth-file -xka "(_tpmwire_files '')" -d 'file with the password of the parent of the key files, or of its hierarchy'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l parent-auth-prompt -d 'ask on the terminal for the password of the parent of the key files, or of its hierarchy'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l parent-auth -x -d 'the password of the parent of the key files, or of its hierarchy, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a checkcertify -d 'verify a statement of certify, without a TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l public -xka "(_tpmwire_files '')" -d 'public key of the attestation key'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l certificate -xka "(_tpmwire_files '')" -d 'certificate of the attestation key'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l ca -xka "(_tpmwire_files '')" -d 'CA certificates that the certificate must lead to'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l name -x -d 'Name of the attestation key, in hex'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l nonce -x -d 'expected nonce'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l item -x -d object
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l contents -x -d 'expected contents of the NV index'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l offset -x -d 'offset of the contents'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l message -xka "(_tpmwire_files '')" -d 'TPMS_ATTEST, as `tpm2_certify -o` writes it'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l signature -xka "(_tpmwire_files '')" -d 'TPMT_SIGNATURE, as `tpm2_certify -s` writes it'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l json -d 'print one JSON object with what the statement proves'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a eventlog -d 'explain event logs of the firmware and of IMA, and compare them with PCR values'
 complete -c tpmwire -n '_shtab_tpmwire_using eventlog' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using eventlog' -l expect -x -d 'compare with the PCR values of the TPM'

@@ -14,6 +14,8 @@ _shtab_tpmwire_commands() {
     ak:'create an attestation key, which signs only statements of the TPM'
     aws:'query STS: caller identity, key owner, decoded authorization errors, tokens'
     cache:'list the cached credentials, or remove them'
+    certify:'certify, with an attestation key, that the TPM has an object or an NV index'
+    checkcertify:'verify a statement of certify, without a TPM'
     checkquote:'verify a quote, without a TPM'
     completion:'print the completion script of bash, zsh or fish'
     console:'sign a browser in to the AWS console'
@@ -420,6 +422,47 @@ _shtab_tpmwire_cache_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_cache_defaults_added=0
+
+_shtab_tpmwire_certify_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--by=[attestation key]:KEY:"
+  "--nonce=[the verifier\'s random number]:BYTES:"
+  "--item-auth-file=[file with the password of ITEM]:FILE:_files"
+  "--message=[write the signed TPMS_ATTEST to FILE]:FILE:_files"
+  "--signature=[write the TPMT_SIGNATURE to FILE]:FILE:_files"
+  "--force[replace existing files]"
+  "--key-auth-file=[file with the attestation key\'s password]:FILE:_files"
+  "--key-auth-prompt[ask on the terminal for the attestation key\'s password]"
+  "--key-auth=[the attestation key\'s password, visible to other users in the process list]:PASSWORD:"
+  "--parent-auth-file=[file with the password of the parent of the key files, or of its hierarchy]:FILE:_files"
+  "--parent-auth-prompt[ask on the terminal for the password of the parent of the key files, or of its hierarchy]"
+  "--parent-auth=[the password of the parent of the key files, or of its hierarchy, visible to other users in the process list]:PASSWORD:"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  ":object:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_certify_defaults_added=0
+
+_shtab_tpmwire_checkcertify_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--public=[public key of the attestation key]:FILE:_files"
+  "--certificate=[certificate of the attestation key]:FILE:_files"
+  "--ca=[CA certificates that the certificate must lead to]:FILE:_files"
+  "--name=[Name of the attestation key, in hex]:NAME:"
+  "--nonce=[expected nonce]:BYTES:"
+  "--item=[object]:WHAT:"
+  "--contents=[expected contents of the NV index]:BYTES:"
+  "--offset=[offset of the contents]:N:"
+  "--message=[TPMS_ATTEST, as \`tpm2_certify -o\` writes it]:FILE:_files"
+  "--signature=[TPMT_SIGNATURE, as \`tpm2_certify -s\` writes it]:FILE:_files"
+  "--json[print one JSON object with what the statement proves]"
+  ":JSON of \`tpmwire certify\`:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_checkcertify_defaults_added=0
 
 _shtab_tpmwire_checkquote_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1554,6 +1597,8 @@ _shtab_tpmwire() {
         ak) _arguments -C -s $_shtab_tpmwire_ak_options ;;
         aws) _shtab_tpmwire_aws ;;
         cache) _arguments -C -s $_shtab_tpmwire_cache_options ;;
+        certify) _arguments -C -s $_shtab_tpmwire_certify_options ;;
+        checkcertify) _arguments -C -s $_shtab_tpmwire_checkcertify_options ;;
         checkquote) _arguments -C -s $_shtab_tpmwire_checkquote_options ;;
         completion) _arguments -C -s $_shtab_tpmwire_completion_options ;;
         console) _arguments -C -s $_shtab_tpmwire_console_options ;;

@@ -11,6 +11,7 @@
 
 from ..errors import AttestationError
 from .attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
+from .certifications import verify_certified, verify_creation, verify_nv, verify_time
 from .credentials import Credential, make_credential
 from .quotes import PcrValues, VerifiedQuote
 from .quotes import verify_quote as verify
@@ -28,4 +29,8 @@ __all__ = [
     "qualified_name",
     "read_attestation_key",
     "verify",
+    "verify_certified",
+    "verify_creation",
+    "verify_nv",
+    "verify_time",
 ]

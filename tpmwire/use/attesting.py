@@ -1,6 +1,7 @@
 """Uses attestation keys in the TPM: quotes, certified objects, and activated credentials."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from ..attest.credentials import Credential
@@ -12,10 +13,13 @@ from ..record import Record
 from ..secret import Secret
 from ..sessions import Password, Use
 from ..spec.command import Answered
-from ..spec.commands.attestation import Quote
+from ..spec.commands.attestation import Certify, Quote
+from ..spec.commands.nv import NV_Certify, NV_ReadPublic
 from ..spec.commands.objects import ActivateCredential
 from ..spec.constants import TPM_ALG
+from ..spec.storage import TPMS_NV_PUBLIC
 from ..spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC, TPMT_SIG_SCHEME
+from ..state.nv import most_at_once
 from ..tpm import Tpm
 from .key import Key, explain_missing_key, verify_refused_pin
 from .run import Run
@@ -45,6 +49,35 @@ class AttestingKey(Key):
         response, public = self.execute(tpm, lambda handle: Quote(handle, nonce, scheme, pcrs))
         return Attested(response.quoted, response.signature), public
 
+    def certify(
+        self, tpm: Tpm, item: int, nonce: bytes, item_by: Password | Use, scheme: TPMT_SIG_SCHEME = OWN_SCHEME
+    ) -> tuple[Attested, TPMT_PUBLIC]:
+        """Returns a statement about the object at the handle `item` (Part 3, §18.2), and the key's public area.
+
+        `item_by` authorizes the object. Raises the errors of `quote`.
+        """
+        response, public = self.execute(
+            tpm, lambda handle: Certify(item, handle, nonce, scheme), before=(item_by,)
+        )
+        return Attested(response.certify_info, response.signature), public
+
+    def certify_nv(
+        self, tpm: Tpm, index: int, nonce: bytes, index_by: Password | Use, scheme: TPMT_SIG_SCHEME = OWN_SCHEME
+    ) -> tuple[Attested, TPMT_PUBLIC, TPMS_NV_PUBLIC]:
+        """Returns a statement about the contents of an NV index (Part 3, §31.16).
+
+        The result has the statement, the key's public area and the public area of the index. `index_by` authorizes
+        the index. Raises the errors of `quote`.
+        """
+        area = tpm.execute(NV_ReadPublic(index)).nv_public
+        size = min(area.data_size, most_at_once(tpm))
+        response, public = self.execute(
+            tpm,
+            lambda handle: NV_Certify(handle, index, index, nonce, scheme, size, 0),
+            after=(index_by,),
+        )
+        return Attested(response.certify_info, response.signature), public, area
+
     def activate(self, tpm: Tpm, credential: Credential, ek: Loaded, ek_by: Password | Use) -> Secret:
         """Returns the secret in a credential for this key (Part 3, §12.5).
 
@@ -57,6 +90,17 @@ class AttestingKey(Key):
             after=(ek_by,),
         )
         return Secret(response.cert_info)
+
+    @contextlib.contextmanager
+    def loaded(self, tpm: Tpm) -> Iterator[int]:
+        """Yields the handle of the key, loaded without being used; flushes what it opened."""
+        run = Run(self, tpm)
+        with explain_missing_key(self):
+            handle = run.reach()
+        flush_run(tpm, run, keep=handle)  # a TPM may have only three object slots
+        yield handle
+        if handle in run.opened:
+            tpm.flush(handle)
 
     def execute(
         self,

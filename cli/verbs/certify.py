@@ -1,0 +1,112 @@
+"""Certifies an object or an NV index: a statement, signed by an attestation key, that the TPM has it.
+
+  tpmwire certify key.pem --by ak.pem --nonce 6ccd... > certified.json
+  tpmwire certify 0x01800001 --by 0x81010003 --nonce 6ccd...
+
+ITEM is a persistent handle, a key file, a context file of tpm2-tools, or the handle of an NV index. For an object,
+the statement has its Name, which is the hash of its public area, and its Qualified Name, which shows its parents.
+For an NV index, it has the Name and the contents. `tpmwire checkcertify` verifies the statement without a TPM.
+
+The output is one JSON object. --message and --signature write the files of `tpm2_certify -o -s`.
+"""
+
+import argparse
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tpmwire.calls import Attested
+from tpmwire.crypto.formulas import name_of
+from tpmwire.primary import read_loaded
+from tpmwire.secret import Secret
+from tpmwire.sessions import Password
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.tpm import Tpm
+from tpmwire.use.attesting import AttestingKey
+
+from ..terminal.files import write_whole
+from ..terminal.messages import UsageError
+from ..terminal.options import TpmSettings, add_tpm_options, auth_from
+from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
+from ..tpm.open import open_tpm
+from ..tpm.options import KeySettings, ParentSettings, add_auth_options
+from ..tpm.passwords import key_auth, parent_auth
+from ..tpm.statement_options import bytes_from
+
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(KeySettings, ParentSettings, TpmSettings):
+    """The verb's options."""
+
+    item: str
+    by: str
+    nonce: str
+    item_auth_file: str | None
+    message: str | None
+    signature: str | None
+    force: bool
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("item", metavar="ITEM", help=f"object: {KEY_FORMS}; or an NV index such as 0x01800001")
+    parser.add_argument("--by", metavar="KEY", required=True, help=f"attestation key: {KEY_FORMS}")
+    parser.add_argument(
+        "--nonce", metavar="BYTES", required=True, help="the verifier's random number: hex, text:WORDS or @FILE"
+    )
+    parser.add_argument("--item-auth-file", metavar="FILE", help="file with the password of ITEM (default: none)")
+    parser.add_argument("--message", metavar="FILE", help="write the signed TPMS_ATTEST to FILE")
+    parser.add_argument("--signature", metavar="FILE", help="write the TPMT_SIGNATURE to FILE")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    add_auth_options(parser, "key", "the attestation key's password")
+    add_auth_options(parser, "parent", "the password of the parent of the key files, or of its hierarchy")
+    add_tpm_options(parser, "60s")
+
+
+def run(args: Settings) -> int:
+    """Certifies the object or NV index, and prints or writes the statement."""
+    item, key, nonce = NamedKey(args.item), NamedKey(args.by), bytes_from(args.nonce, "--nonce")
+    if bool(args.message) != bool(args.signature) or (args.message and args.message == args.signature):
+        raise UsageError("--message and --signature belong together, with different files; give both")
+    item_auth = auth_from(None, args.item_auth_file)
+    passwords = key_auth(args), parent_auth(args)
+    with open_tpm(args) as tpm:
+        made, document = _certify(tpm, item, key, nonce, item_auth, *passwords)
+    if args.message and args.signature:
+        write_whole(args.message, made.message, force=args.force)
+        write_whole(args.signature, made.signature.build(), force=args.force)
+    else:
+        print(json.dumps(document, indent=2))
+    return 0
+
+
+def _certify(
+    tpm: Tpm, item: NamedKey, named: NamedKey, nonce: bytes, item_auth: Secret, auth: Secret, parent: Secret
+) -> tuple[Attested, dict[str, Any]]:
+    """Returns the statement, and the document that describes it."""
+    if item.handle is not None and item.handle >> 24 == 0x01:
+        with use_key(tpm, named, AttestingKey, auth, parent) as key:
+            made, public, area = key.certify_nv(tpm, item.handle, nonce, Password(item_auth))
+        return made, _document(made, public, {"nv_public": area.build().hex()})
+    with _load_item(tpm, item, parent) as handle, use_key(tpm, named, AttestingKey, auth, parent) as key:
+        about = read_loaded(tpm, handle).public
+        made, public = key.certify(tpm, handle, nonce, Password(item_auth))
+    return made, _document(made, public, {"item": about.build().hex(), "name": name_of(about).hex()})
+
+
+@contextlib.contextmanager
+def _load_item(tpm: Tpm, item: NamedKey, parent: Secret) -> Iterator[int]:
+    """Yields the handle of the object, which is loaded from its file if necessary."""
+    with use_key(tpm, item, AttestingKey, parent_auth=parent) as key, key.loaded(tpm) as handle:
+        yield handle
+
+
+def _document(made: Attested, public: TPMT_PUBLIC, about: dict[str, str]) -> dict[str, str]:
+    return {
+        "message": made.message.hex(),
+        "signature": made.signature.build().hex(),
+        "public": public.build().hex(),
+        **about,
+    }

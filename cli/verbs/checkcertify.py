@@ -1,0 +1,134 @@
+"""Verifies a statement of `tpmwire certify` or tpm2_certify. No TPM is needed.
+
+  tpmwire checkcertify certified.json --public ak.pub --item key.pub \\
+      --nonce 6ccd...
+  tpmwire checkcertify --message certify.msg --signature certify.sig \\
+      --public ak.pub --item key.pub --nonce 6ccd...
+  tpmwire checkcertify certified.json --public ak.pub --item 0x01800001 \\
+      --contents 0102 --nonce 6ccd...
+
+The verifier must know the attestation key, the nonce, and the object: by its public area or by its Name in hex. An
+NV index is given by its handle or by its Name, with the expected contents.
+"""
+
+import argparse
+import json
+import os
+
+from tpmwire.attest.certifications import verify_certified, verify_nv
+from tpmwire.crypto.formulas import name_of, nv_name_of
+from tpmwire.errors import AttestationError, DecodeError
+from tpmwire.keys.public_keys import read_public_key
+from tpmwire.policy import strict_json
+from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CERTIFY_INFO
+from tpmwire.spec.storage import TPMS_NV_PUBLIC
+
+from ..terminal.files import read_small
+from ..terminal.messages import UsageError, warn
+from ..tpm.key_argument import parse_handle
+from ..tpm.statement_options import VerifierSettings, add_verifier_options, bytes_from, trusted_key
+
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(VerifierSettings):
+    """The verb's options."""
+
+    statement: str | None
+    message: str | None
+    signature: str | None
+    item: str
+    contents: str | None
+    offset: int
+    json: bool
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("statement", nargs="?", metavar="STATEMENT", help="JSON of `tpmwire certify`")
+    add_verifier_options(parser)
+    parser.add_argument(
+        "--item",
+        metavar="WHAT",
+        required=True,
+        help="object: file with its public area, its Name in hex, or the handle of an NV index",
+    )
+    parser.add_argument(
+        "--contents", metavar="BYTES", help="expected contents of the NV index: hex, text:WORDS or @FILE"
+    )
+    parser.add_argument("--offset", type=int, default=0, metavar="N", help="offset of the contents (default: 0)")
+    parser.add_argument("--message", metavar="FILE", help="TPMS_ATTEST, as `tpm2_certify -o` writes it")
+    parser.add_argument("--signature", metavar="FILE", help="TPMT_SIGNATURE, as `tpm2_certify -s` writes it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object with what the statement proves")
+
+
+def run(args: Settings) -> int:
+    """Verifies the statement and prints what it proves."""
+    nonce = bytes_from(args.nonce, "--nonce")
+    message, signature, index = _read(args)
+    key = trusted_key(args)
+    if args.contents is None:
+        found = verify_certified(message, signature, key, nonce=nonce, item=_name(args.item))
+    else:
+        contents, about = bytes_from(args.contents, "--contents"), _index_name(args.item, index)
+        found = verify_nv(message, signature, key, nonce=nonce, index=about, contents=contents, offset=args.offset)
+    _print(found, args.json)
+    if not key.has_attributes:
+        warn("the key's attributes are unknown: if the key can sign other data, the statement may be forged")
+    return 0
+
+
+def _read(args: Settings) -> tuple[bytes, bytes, TPMS_NV_PUBLIC | None]:
+    """Returns message, signature, and the public area of an NV index, if the JSON has one."""
+    if bool(args.message) != bool(args.signature) or bool(args.statement) == bool(args.message):
+        raise UsageError("no statement; give STATEMENT in JSON, or --message FILE and --signature FILE")
+    if args.message and args.signature:
+        return read_small(args.message), read_small(args.signature), None
+    try:
+        document = strict_json.loads(read_small(args.statement or ""))
+        index = document.get("nv_public")
+        area = TPMS_NV_PUBLIC.parse(bytes.fromhex(index)) if index else None
+        return bytes.fromhex(document["message"]), bytes.fromhex(document["signature"]), area
+    except (ValueError, KeyError, TypeError, AttributeError, DecodeError) as error:
+        raise AttestationError("format", f"not a statement in JSON ({error})") from error
+
+
+def _index_name(text: str, area: TPMS_NV_PUBLIC | None) -> bytes:
+    """Returns the Name of an NV index: in hex, or of the area in the JSON if that is the area of the handle."""
+    handle = parse_handle(text)
+    if handle is None or handle >> 24 != 0x01:
+        return _name(text)
+    if area is None:
+        raise UsageError("the public area of the index is unknown; give its Name with --item")
+    if area.nv_index != handle:
+        raise AttestationError("Name", f"the statement is about the NV index 0x{area.nv_index:08x}, not {text}")
+    return nv_name_of(area)
+
+
+def _name(text: str) -> bytes:
+    """Returns the Name of the object: in hex, or of the public area in a file."""
+    if not os.path.exists(text):
+        return bytes_from(text, "--item")
+    data = read_small(text)
+    found = read_public_key(data).public
+    if found is None:
+        raise UsageError(f"{text} has a public key without a public area, so its Name is unknown")
+    return name_of(found)
+
+
+def _print(found: TPMS_ATTEST, as_json: bool) -> None:
+    info = found.attested
+    names = (
+        {"name": info.name, "qualified_name": info.qualified_name} if isinstance(info, TPMS_CERTIFY_INFO) else {}
+    )
+    facts = {
+        "type": found.type.name,
+        **{name: value.hex() for name, value in names.items()},
+        "nonce": found.extra_data.hex(),
+        "signer": found.qualified_signer.hex(),
+    }
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        print("valid statement: " + ("the object is in the TPM" if names else "the NV index has these contents"))
+        print("\n".join(f"{name.replace('_', ' ') + ':':16}{value}" for name, value in facts.items()))

@@ -1,0 +1,136 @@
+"""Verifies statements about objects, their creation, NV indices and the TPM's time (Part 3, §18 and §31.16)."""
+
+from typing import Any
+
+from ..crypto.formulas import digest, name_of, nv_name_of
+from ..errors import AttestationError
+from ..spec.attestation import (
+    TPMS_ATTEST,
+    TPMS_CERTIFY_INFO,
+    TPMS_CREATION_INFO,
+    TPMS_NV_CERTIFY_INFO,
+    TPMS_NV_DIGEST_CERTIFY_INFO,
+    TPMS_TIME_ATTEST_INFO,
+)
+from ..spec.constants import TPM_ST
+from ..spec.storage import TPMS_NV_PUBLIC
+from ..spec.structures import TPMS_CREATION_DATA, TPMT_PUBLIC, TPMT_SIGNATURE
+from .statement import parse_statement, verify_statement
+
+__all__ = ["verify_certified", "verify_creation", "verify_nv", "verify_time"]
+
+
+def verify_certified(
+    message: bytes,
+    signature: TPMT_SIGNATURE | bytes,
+    key: Any,
+    *,
+    nonce: bytes,
+    item: TPMT_PUBLIC | bytes,
+    item_qualified_name: bytes | None = None,
+    signer: bytes | None = None,
+) -> TPMS_ATTEST:
+    """Verifies a statement of TPM2_Certify: the object `item` is loaded in the TPM. Returns the statement.
+
+    `item` is the object's public area or Name. `item_qualified_name` shows the object's parents, see
+    `qualified_name`. The other arguments and the errors are those of `verify`. A caller that trusts the object has
+    to check its attributes.
+    """
+    statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_CERTIFY, nonce=nonce, signer=signer)
+    info = statement.attested
+    assert isinstance(info, TPMS_CERTIFY_INFO)  # by the type
+    _check_name(info.name, item)
+    if item_qualified_name is not None and info.qualified_name != item_qualified_name:
+        raise AttestationError(
+            "Qualified Name",
+            f"expected {item_qualified_name.hex()}, got {info.qualified_name.hex()}: the object is under another "
+            "parent or hierarchy",
+        )
+    return statement
+
+
+def verify_creation(
+    message: bytes,
+    signature: TPMT_SIGNATURE | bytes,
+    key: Any,
+    *,
+    nonce: bytes,
+    item: TPMT_PUBLIC,
+    creation: TPMS_CREATION_DATA | bytes,
+    signer: bytes | None = None,
+) -> TPMS_ATTEST:
+    """Verifies a statement of TPM2_CertifyCreation: the TPM created `item` as `creation` says.
+
+    `creation` is the creation data, or the bytes of a TPMS_CREATION_DATA. The other arguments and the errors are
+    those of `verify`. Returns the statement.
+    """
+    statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_CREATION, nonce=nonce, signer=signer)
+    info = statement.attested
+    assert isinstance(info, TPMS_CREATION_INFO)  # by the type
+    _check_name(info.object_name, item)
+    data = creation if isinstance(creation, bytes) else creation.build()
+    if digest(item.name_alg, data) != info.creation_hash:
+        raise AttestationError("creation data", "not the certified data: changed, or of another object")
+    return statement
+
+
+def verify_nv(
+    message: bytes,
+    signature: TPMT_SIGNATURE | bytes,
+    key: Any,
+    *,
+    nonce: bytes,
+    index: TPMS_NV_PUBLIC | bytes,
+    contents: bytes,
+    offset: int = 0,
+    signer: bytes | None = None,
+) -> TPMS_ATTEST:
+    """Verifies a statement of TPM2_NV_Certify: the NV index has `contents` at `offset`.
+
+    `index` is the public area or the Name of the index; the Name changes when the index is first written. If the
+    statement has a digest of the whole index, `contents` are the whole index. The other arguments and the errors
+    are those of `verify`. Returns the statement.
+    """
+    whole = message[:4] == b"\xff\x54\x43\x47" and parse_statement(message).type == TPM_ST.ATTEST_NV_DIGEST
+    kind = TPM_ST.ATTEST_NV_DIGEST if whole else TPM_ST.ATTEST_NV
+    statement, _, hash_alg = verify_statement(message, signature, key, kind, nonce=nonce, signer=signer)
+    info = statement.attested
+    assert isinstance(info, (TPMS_NV_CERTIFY_INFO, TPMS_NV_DIGEST_CERTIFY_INFO))  # by the type
+    _check_name(info.index_name, index)
+    if isinstance(info, TPMS_NV_DIGEST_CERTIFY_INFO):
+        if offset or digest(hash_alg, contents) != info.nv_digest:
+            raise AttestationError("NV contents", "their digest is not the certified one")
+    elif info.offset != offset or info.nv_contents != contents:
+        raise AttestationError(
+            "NV contents",
+            f"expected {contents.hex()} at offset {offset}, got {info.nv_contents.hex()} at offset {info.offset}",
+        )
+    return statement
+
+
+def verify_time(
+    message: bytes,
+    signature: TPMT_SIGNATURE | bytes,
+    key: Any,
+    *,
+    nonce: bytes,
+    signer: bytes | None = None,
+) -> TPMS_TIME_ATTEST_INFO:
+    """Verifies a statement of TPM2_GetTime, and returns the TPM's time, clock and firmware version.
+
+    The arguments and the errors are those of `verify`. A TPM obfuscates the counts of resets, unless the key is in
+    the endorsement or platform hierarchy.
+    """
+    statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_TIME, nonce=nonce, signer=signer)
+    info = statement.attested
+    assert isinstance(info, TPMS_TIME_ATTEST_INFO)  # by the type
+    return info
+
+
+def _check_name(got: bytes, item: TPMT_PUBLIC | TPMS_NV_PUBLIC | bytes) -> None:
+    if isinstance(item, TPMT_PUBLIC):
+        expected = name_of(item)
+    else:
+        expected = nv_name_of(item) if isinstance(item, TPMS_NV_PUBLIC) else item
+    if got != expected:
+        raise AttestationError("Name", f"expected {expected.hex()}, got {got.hex()}: about another object")
