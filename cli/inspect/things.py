@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -60,13 +61,24 @@ def explain_thing(thing: str, kind: str | None) -> Iterator[Explained]:
     if kind is not None:
         yield _explain_as(thing, kind)
     elif thing == "-" or os.path.lexists(thing):
-        if os.path.isdir(thing):
-            raise UsageError(f"{thing} is a directory; give a file in it")
+        _check_readable(thing)
         yield from map(_explain_source, open_sources([thing]))
     elif not _is_message(thing) and (found := read_words(thing)):
         yield Explained(thing, found)
     else:
         yield _explain_source(Source(_shorten(thing), io.BytesIO(thing.encode(errors="replace"))))
+
+
+def _check_readable(path: str) -> None:
+    """Raises UsageError for a directory, and for a device, whose bytes may have no end."""
+    if path == "-" or not os.path.exists(path):
+        return
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"{path} is a directory; give a file in it")
+    terminal = os.path.realpath(path).startswith(("/dev/pts/", "/dev/tty", "/dev/null"))
+    if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not terminal):
+        raise UsageError(f"{path} is a device; give a file, or look inside a TPM with `tpmwire info`")
 
 
 def _explain_as(thing: str, kind: str) -> Explained:
