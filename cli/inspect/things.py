@@ -11,7 +11,7 @@ from tpmwire.errors import DecodeError
 from tpmwire.explain import Node, explain_stream
 from tpmwire.explain.lookup import find_name, has_octets, similar_names
 from tpmwire.explain.readers.data import read_data
-from tpmwire.explain.readers.numbers import KINDS, Interpretation
+from tpmwire.explain.readers.numbers import KINDS, Interpretation, parse_numbers
 from tpmwire.explain.readers.recordings import UnknownInputError, detect_recording
 from tpmwire.explain.readers.words import read_as, read_words
 from tpmwire.explain.value import explain_octets
@@ -98,6 +98,7 @@ def _explain_as(thing: str, kind: str) -> Explained:
 def _bytes_of(thing: str) -> bytes:
     """Returns the bytes of a file, of standard input, or of an argument in hex."""
     file = thing == "-" or os.path.exists(thing)
+    _check_readable(thing)
     data = b"".join(source.file.read() for source in open_sources([thing])) if file else thing.encode()
     try:
         return bytes.fromhex(re.sub(r"0x|[\s:,]", "", data.decode("ascii")))
@@ -133,9 +134,19 @@ def _is_message(text: str) -> bool:
 
 
 def _refusal(name: str, text: str) -> str:
-    near = similar_names(text.strip()) if 3 < len(text.strip()) < 60 else []
-    meant = f"; did you mean {' or '.join(near)}?" if near else f"; {ACCEPTED}"
-    return f"{name} is not recognized{meant}"
+    """Returns the error for an input that is not understood. `text` is the input, if it is short."""
+    word = text.strip()
+    if numbers := parse_numbers(word):
+        return (
+            f"{name} is a number, but not a response code, handle, attribute word or constant; "
+            f"choose a type, as in --as TPMA_OBJECT 0x{numbers[0]:x}"
+        )
+    if re.search(r"/|\.\w{1,5}$", word) and name.startswith(("'", '"')):
+        return f"{name} is not an existing file; {ACCEPTED}"
+    near = similar_names(word) if re.fullmatch(r"[A-Za-z][\w|]{3,40}", word) else []
+    if near:
+        return f"{name} is not recognized; did you mean {' or '.join(near)}?"
+    return f"{name} is not recognized; {ACCEPTED}"
 
 
 def _shorten(text: str) -> str:

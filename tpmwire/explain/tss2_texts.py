@@ -261,7 +261,9 @@ _ERROR = re.compile(r"(error|warn)\s*\(2\.0\)\s*:?\s*(?:vendor specific error: 0
 def _tpm_codes(rest: str) -> list[int]:
     """Returns the codes for the part of a text after the layer's prefix `tpm:` or `rmt:`."""
     if place := _PLACE.match(rest):
-        number = 0 if place[2] == "unk" else int(place[2]) & 0xF
+        number = 0 if place[2] == "unk" else int(place[2])
+        if number > (15 if place[1] == "parameter" else 7):
+            return []
         kind = {"session": 0x880, "handle": 0x080, "parameter": 0x0C0}[place[1]]
         codes = [kind | number << 8 | code for code in _match(place[3], _texts(_FORMAT_ONE))]
         unknown = re.match(r"unknown error num: 0x([0-9a-f]{1,2})\b", place[3])

@@ -13,7 +13,7 @@ from ..table import declarations
 from ..value import explain_value
 from ..windows_codes import windows_code
 
-__all__ = ["KINDS", "Interpretation", "as_type", "number_kinds", "parse_numbers"]
+__all__ = ["KINDS", "Interpretation", "as_type", "number_kinds", "parse_numbers", "vendor_number"]
 
 KINDS = {
     "rc": ("TPM_RC", "a response code"),
@@ -225,6 +225,12 @@ def _vendor(number: int) -> list[str]:
     text = number.to_bytes(4, "big").rstrip(b"\0").decode("latin-1")
     maker = _VENDORS.get(text.strip())
     return [f"0x{number:08x}: the characters {text!r}" + (f", the manufacturer's ID of {maker}" if maker else "")]
+
+
+def vendor_number(text: str) -> int | None:
+    """Returns the number of a manufacturer's ID of TPM_PT_MANUFACTURER, such as IFX, or None."""
+    known = text.upper() in _VENDORS
+    return int.from_bytes(text.upper().encode().ljust(4, b"\0"), "big") if known else None
 
 
 def _magic(number: int) -> list[str]:

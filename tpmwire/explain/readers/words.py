@@ -1,5 +1,7 @@
 """Interprets a word, a number or a line of a log: names, response codes, attributes, PCR lists."""
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from enum import IntEnum, IntFlag
@@ -14,10 +16,12 @@ from ...spec.response_texts import explain
 from ...spec.tss2_codes import BASE, LAYERS
 from ..lookup import find_name
 from ..names import field_name, type_name
-from ..table import declarations, table_of
+from ..table import declarations, table_of, wrap_line
+from ..texts import field_meaning
 from ..tss2_texts import find_codes
 from ..windows_codes import windows_code, windows_number
-from .numbers import KINDS, Interpretation, as_type, number_kinds, parse_numbers
+from .numbers import KINDS, Interpretation, as_type, number_kinds, parse_numbers, vendor_number
+from .tool_names import read_program, read_template
 
 __all__ = ["read_as", "read_words"]
 
@@ -35,13 +39,15 @@ def read_words(text: str) -> list[Interpretation]:
     empty list if the text is none of these.
     """
     text = text.strip()[:_LIMIT]
-    word = text.strip("\"'`,;.:()[]{}<> \t\r\n")
+    word = text.strip("\"'`,;.:()[]{}<>!?|+ \t\r\n\0")
     if not word:
         return []
-    found = [*_number(word), *_name(word), *_attributes(word), *_pcrs(word), *_field(word)]
-    if not found and (len(text.split()) > 1 or ":" in text or "(" in text or "=" in text):
-        found = _unique(_texts(text))
-    return found
+    fields, names = [*_field(word)], [*_name(word)]
+    # A field begins with a small letter (hmac), an algorithm or command does not (HMAC).
+    found = [*_number(word), *(fields + names if word[:1].islower() else names + fields)]
+    found += [*_attributes(word), *_pcrs(word)]
+    found += [*read_program(word), *_vendor(word), *(read_template(word) if ":" in word and not found else ())]
+    return found or _unique(_texts(text))
 
 
 def read_as(ask: str, text: str) -> list[Interpretation]:
@@ -52,6 +58,8 @@ def read_as(ask: str, text: str) -> list[Interpretation]:
     if ask.lower() == "pcrs":
         return [_selection(text)]
     name = KINDS.get(ask.lower(), ("",))[0]
+    if not name and (found := [each for each in read_words(text) if each.ask == ask.lower()]):
+        return found
     if not name:
         known = find_name(ask)
         if known is None or known[1] is not None:
@@ -70,7 +78,15 @@ def _unique(found: Iterator[Interpretation]) -> list[Interpretation]:
     return list({(each.type, each.value): each for each in found}.values())
 
 
+def _vendor(word: str) -> Iterator[Interpretation]:
+    if (number := vendor_number(word)) is not None:
+        yield as_type("vendor", number)
+
+
 def _number(word: str) -> Iterator[Interpretation]:
+    if re.fullmatch(r"-[0-9]{1,3}", word) and (found := _kernel_error(int(word))):
+        yield found
+        return
     digits = len(word) - 2 if word[:2].lower() == "0x" else 0
     values = parse_numbers(word)
     kinds = [number_kinds(value, digits=digits) for value in values]
@@ -244,12 +260,12 @@ def pcr_use(number: int) -> str:
 
 def _field(word: str) -> Iterator[Interpretation]:
     """Yields the structures and commands that have a field of this name, such as nameAlg."""
-    if not re.fullmatch(r"[a-z]\w{3,40}", word):
-        return
     owners = _fields().get(word.lower())
     if owners:
         lines = [f"{owners[0][0]}: a field of {len(owners)} structure{'s' * (len(owners) != 1)} or commands"]
-        lines += [f"  {name}  [{declared}]" for _, name, declared in owners]
+        for spelled, name, declared in owners:
+            text = field_meaning(name.removeprefix("response of "), spelled)
+            lines += wrap_line(f"  {name} [{declared}]" + (f": {text}" if text else ""), 6)
         yield Interpretation("a field", "field", "", None, lines)
 
 
@@ -286,7 +302,9 @@ _BARE = re.compile(r"\b(?:rc|error|code)\b[\s:=(#]{0,4}([0-9a-f]{3,8})\b", re.IG
 def _texts(text: str) -> Iterator[Interpretation]:
     """Yields the response codes in a text, such as a line of a kernel's or program's log."""
     if kernel := re.search(r"TPM error \((-?\d{1,10}|0x[0-9a-f]{1,8})\)", text, re.IGNORECASE):
-        yield as_type("rc", int(kernel[1], 0) & 0xFFFFFFFF)
+        number = int(kernel[1], 0)
+        error = _kernel_error(number)
+        yield error or as_type("rc", number & 0xFFFFFFFF)
     for code in find_codes(text):
         yield as_type("rc", code)
     for found in _LEGACY.finditer(text):
@@ -305,6 +323,27 @@ def _texts(text: str) -> Iterator[Interpretation]:
     for pattern, base in ((_DECIMAL, 10), (_BARE, 16)):
         for found in pattern.finditer(text):
             yield from _code_or_hresult(int(found[1], base) & 0xFFFFFFFF)
+
+
+def _kernel_error(number: int) -> Interpretation | None:
+    """Returns the meaning of a negative error number of Linux, which its TPM driver returns, or None."""
+    name = errno.errorcode.get(-number)
+    if name is None:
+        return None
+    lines = [f"{number}: {name}: {os.strerror(-number)}", *_DRIVER_ERRORS.get(name, ())]
+    return Interpretation("an error number of Linux", "errno", "errno", number, lines)
+
+
+_DRIVER_ERRORS = {
+    "ETIME": ("  The chip did not respond in time: reset the machine; check its firmware.",),
+    "ETIMEDOUT": ("  The chip did not respond in time: reset the machine; check its firmware.",),
+    "EBUSY": ("  Another program has /dev/tpm0 open: use /dev/tpmrm0.",),
+    "ENODEV": ("  The driver found no TPM: is it enabled in the firmware's settings?",),
+    "EIO": ("  The transfer to the chip failed, or its response was damaged.",),
+    "EPERM": ("  The user may not open the device: add them to the group tss.",),
+    "EACCES": ("  The user may not open the device: add them to the group tss.",),
+    "ENOENT": ("  The device does not exist: is the TPM enabled, and the driver loaded?",),
+}
 
 
 def _code_or_hresult(number: int) -> Iterator[Interpretation]:
