@@ -11,6 +11,7 @@ from tests.differential.ours import structures
 from tpmwire.explain.names import field_name
 from tpmwire.explain.table import declarations
 from tpmwire.record import Record
+from tpmwire.spec.structures import TPMT_TK_VERIFIED
 from tpmwire.wire import parse_command, parse_response
 from tpmwire.wires import wire_of
 
@@ -47,6 +48,8 @@ def _plain(value: Any) -> tuple[Any, Any]:
         both = [_plain(element) for element in value]
         return [v for v, _ in both], [s for _, s in both]
     named = {field_name(name).lower(): _plain(field) for name, field in vars(value).items()}
+    if isinstance(value, TPMT_TK_VERIFIED):  # the fields before version 1.85
+        named = {"tag": named["tag"], "hierarchy": named["hierarchy"], "digest": named["hmac"]}
     return {n: v for n, (v, _) in named.items()}, {n: s for n, (_, s) in named.items()}
 
 

@@ -27,6 +27,8 @@ DIFFER = {
         ["qualifyingData", "inScheme", "pcrSelect"],
         ["qualifyingData", "inScheme", "PCRselect"],
     ),
+    # Version 1.85 adds metadata, empty for older tickets, and names the digest hmac.
+    "TPMT_TK_VERIFIED": (["tag", "hierarchy", "metadata", "hmac"], ["tag", "hierarchy", "digest"]),
 }
 """Ours and theirs, where they are not the same."""
 

@@ -16,7 +16,7 @@ PAIRS = pairs()
 def is_called(ours: Leaf, theirs: Leaf) -> bool:
     """Whether our path is theirs without what C puts between: areas, a union's member, a list's elements."""
     names = iter(name.lower() for name in theirs.path)
-    size = {"size": ("size", "sizeofselect")}
+    size = {"size": ("size", "sizeofselect"), "hmac": ("hmac", "digest")}  # a ticket's digest, before 1.85
     return all(
         any(found in size.get(name.lower(), (name.lower(),)) for found in names) for name in short(ours.path)
     )
