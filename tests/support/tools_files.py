@@ -89,6 +89,11 @@ policycommandcode -S dup4.session -L dup.policy TPM2_CC_Duplicate
 duplicate -C primary.ctx -c moved.ctx -G aes -o moved.sym -p session:dup4.session -r moved2.dup -s moved2.seed
 flushcontext dup4.session
 flushcontext -t
+startauthsession -S dup5.session --policy-session
+policycommandcode -S dup5.session -L dup.policy TPM2_CC_Duplicate
+duplicate -C null -c moved.ctx -G null -p session:dup5.session -r clear.dup -s clear.seed
+flushcontext dup5.session
+flushcontext -t
 ecdhkeygen -c primary.ctx -u ecdh.pub -o ecdh.z
 flushcontext -t
 evictcontrol -C o -c key.ctx 0x81000010 -o key.handle
@@ -126,7 +131,8 @@ KINDS = {
     "policy.ctx trial.ctx hmac.session": "session context of tpm2-tools",
     "key.pub rsa.pub hmac.pub sealed.pub aes.pub ek.pub ak.pub moved.pub": "TPM2B_PUBLIC",
     "rsa.tpmt": "TPMT_PUBLIC",
-    "key.priv rsa.priv hmac.priv sealed.priv aes.priv ak.priv moved.priv moved.dup moved2.dup": "TPM2B_PRIVATE",
+    "key.priv rsa.priv hmac.priv sealed.priv aes.priv ak.priv moved.priv": "TPM2B_PRIVATE",
+    "moved.dup moved2.dup clear.dup": "TPM2B_PRIVATE",
     "key.creation primary.creation": "TPM2B_CREATION_DATA",
     "key.ticket primary.ticket": "TPMT_TK_CREATION",
     "hash.ticket": "TPMT_TK_HASHCHECK",

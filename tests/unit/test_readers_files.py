@@ -16,8 +16,9 @@ from tpmwire.explain import Node, as_json, as_text
 from tpmwire.explain.readers.files import LARGEST_FILE, read_file
 from tpmwire.explain.reading import Reading
 from tpmwire.keys import templates
-from tpmwire.keys.tools_files import MAGIC
-from tpmwire.spec.structures import TPM2B_PUBLIC, TPMT_PUBLIC
+from tpmwire.keys.tools_files import MAGIC, PcrValuesFile
+from tpmwire.spec.constants import TPM_ALG
+from tpmwire.spec.structures import TPM2B_PUBLIC, TPMS_PCR_SELECTION, TPMT_PUBLIC
 
 FILES = {
     name: bytes.fromhex(data)
@@ -158,6 +159,11 @@ def test_structures_of_the_standard() -> None:
     assert "template, without a key" in read_file(area.build())[0].trees[0].text
     assert kinds(TPM2B_PUBLIC.build(area)) == ["a TPM2B_PUBLIC"]
     assert kinds(bytes(8) + bytes.fromhex("80000000 40000001 0010") + bytes(16)) == ["a TPMS_CONTEXT"]
+    values = PcrValuesFile((TPMS_PCR_SELECTION(TPM_ALG.SHA256, b"\x81\0\0"),), ((bytes(32), b"\x01" * 32),))
+    assert kinds(values.build()) == ["PCR values of tpm2-tools, marshaled"]
+    assert kinds(b"\0\x21" + b"\xa5" * 33) == ["a TPM2B of 33 bytes"]
+    (reading,) = read_file(FILES["clear.dup"])
+    assert "duplicate that is not encrypted: keep it secret" in reading.trees[0].text
     assert kinds(MAGIC + b"\0\0\0\7 of the future") == ["a file of tpm2-tools, damaged or of an unknown version"]
     assert kinds(FILES["key.ctx"][:-1]) == ["a file of tpm2-tools, damaged or of an unknown version"]
 

@@ -80,22 +80,35 @@ def _read_plain(data: bytes) -> Iterator[Reading]:
     size = len(data)
     if data[:2] in TAGS:
         return
+    if size >= 10 and int.from_bytes(data[:2], "big") == size - 2:
+        reading = _plain(f"a TPM2B of {size - 2} bytes", "a buffer with its size, such as a TPM2B_PRIVATE", data)
+        reading.trees[0].children = [Node("size", 0, data[:2], "UINT16"), Node("buffer", 2, data[2:])]
+        yield reading
     if data == ek_rsa().auth_policy:
         text = "PolicySecret(TPM_RH_ENDORSEMENT): the policy of endorsement keys"
         yield _plain("a policy digest (SHA-256)", text, data)
-    elif size in _DIGESTS:
+    elif size in _DIGESTS and _are_hashes(data, size):
         text = "policy digest (tpm2_policy… -L), hash (tpm2_hash), HMAC (tpm2_hmac) or one PCR value"
         yield _plain(f"{size} bytes, the size of a {_DIGESTS[size]} digest", text, data)
-    elif size in _MODULI:
+    elif size in _MODULI and _are_hashes(data, size):
         text = "plain signature (tpm2_sign -f plain) or ciphertext (tpm2_rsaencrypt)"
         yield _plain(f"{size} bytes, the size of an RSA-{_MODULI[size]} number", text, data)
     for step, name in _DIGESTS.items():
-        if step != 64 and size % step == 0 and 2 <= size // step <= 24:
+        if step != 64 and size % step == 0 and 2 <= size // step <= 24 and _are_hashes(data, step):
             text = f"{size // step} PCR values (tpm2_pcrread -o, tpm2_quote -F values) have this size"
             values = [Node(f"[{n}]", n * step, data[n * step : (n + 1) * step]) for n in range(size // step)]
             reading = _plain(f"{size} bytes, the size of {size // step} {name} digests", text, data)
             reading.trees[0].children = values
             yield reading
+
+
+def _are_hashes(data: bytes, step: int) -> bool:
+    """Returns whether each `step` bytes look random, or are all the same as in a PCR after a reset.
+
+    Other binary data has more zero bytes: more than one in eight is unlikely for 20 random bytes.
+    """
+    parts = (data[start : start + step] for start in range(0, len(data), step))
+    return all(len(set(part)) == 1 or part.count(0) <= step // 8 for part in parts)
 
 
 def _plain(kind: str, text: str, data: bytes) -> Reading:

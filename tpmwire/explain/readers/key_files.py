@@ -3,6 +3,7 @@
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from ...errors import DecodeError, EncodeError, KeyFileError
 from ...keys.der import header_size
@@ -18,9 +19,9 @@ from .structures import object_kind, tree_of
 
 __all__ = ["read_der", "read_key_text", "read_pem"]
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----(.{0,100000}?)-----END \1-----", re.DOTALL)
-BLOCKS = 32
-"""Blocks of PEM that are explained."""
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----")
+BLOCKS, BLOCK = 32, 1 << 17
+"""Blocks of PEM that are explained, and the bytes of the longest one."""
 
 _TSS2 = {
     LOADABLE: "a TPM key that its parent has encrypted, for TPM2_Load",
@@ -41,13 +42,25 @@ _LABELS = {
 
 def read_pem(data: bytes) -> Iterator[Reading]:
     """Yields one reading for the blocks of a PEM text, if there are any."""
-    found = [_read_block(label.decode(), body) for label, body in _BLOCK.findall(data)[:BLOCKS]]
+    found = [_read_block(label.decode(), body) for label, body in islice(_split_blocks(data), BLOCKS)]
     if not found:
         return
     kinds = list(dict.fromkeys(reading.kind for reading in found))
     many = len(found) > 1 and len(kinds) == 1
     kind = f"{len(found)} blocks of PEM, each {kinds[0]}" if many else " and ".join(kinds)
     yield Reading(kind, [tree for reading in found for tree in reading.trees])
+
+
+def _split_blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the label and the base64 of each block of PEM; ends after `BLOCKS` blocks without an END line."""
+    place = unfinished = 0
+    while unfinished < BLOCKS and (begin := _BEGIN.search(data, place)):
+        end = data.find(b"-----END " + begin[1] + b"-----", begin.end(), begin.end() + BLOCK)
+        place = max(end, begin.end())
+        if end < 0:
+            unfinished += 1
+        else:
+            yield begin[1], data[begin.end() : end]
 
 
 def _read_block(label: str, body: bytes) -> Reading:

@@ -21,6 +21,8 @@ __all__ = ["read_cache", "read_json"]
 _CACHE = b"tpmwire cache "
 LARGEST = 1 << 18
 """Bytes of JSON that is parsed."""
+LARGEST_KEY = 1 << 14
+"""Characters of a key in a field of JSON."""
 
 
 class SealedCache(Record):
@@ -102,7 +104,7 @@ def _keys(value: dict[str, Any]) -> Iterator[Node]:
     """Yields the trees of the public areas in the fields of a JSON object."""
     for field in ("public", "public_key", "certificate", "ekPub", "pubkey"):
         text = value.get(field)
-        if not isinstance(text, str):
+        if not isinstance(text, str) or len(text) > LARGEST_KEY:
             continue
         try:
             found = read_public_key(text.encode())

@@ -4,6 +4,7 @@ An entry's function returns what the structure is and is good for, or "" if its 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ...crypto.formulas import name_of
@@ -70,6 +71,7 @@ _COORDINATES = {24, 28, 32, 48, 64, 66}
 _MODULI = {128, 256, 384, 512}
 _HIERARCHIES = {TPM_RH.OWNER, TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM, TPM_RH.NULL}
 _ATTRIBUTES = sum(TPMA_OBJECT)
+_SENSITIVE: Any = TPM2B_SENSITIVE
 _SAVED_OBJECTS = {0x80000000, 0x80000001, 0x80000002}
 """`savedHandle` of an object: normal, with the attribute stClear, or a sequence (Part 2, §14.6.2)."""
 
@@ -172,6 +174,9 @@ def _public(public: TPMT_PUBLIC) -> str:
 
 
 def _private(data: bytes) -> str:
+    with suppress(DecodeError):
+        if _sensitive(_SENSITIVE.parse(data)):
+            return "duplicate that is not encrypted: keep it secret; tpm2_duplicate -G null writes it"
     size = int.from_bytes(data[:2], "big")
     if size not in _SIZES or len(data) < 2 + size + 8:
         return ""
@@ -280,18 +285,17 @@ def _pcr_values(file: PcrValuesFile) -> str:
     return f"{count} PCR values; tpm2_quote -F marshaled writes them" if fits else ""
 
 
-def _point(point: Any) -> str:
-    return f"{len(point.x)}-byte" if len(point.x) in _COORDINATES and len(point.y) in _COORDINATES else ""
+def _is_point(point: TPMS_ECC_POINT | None) -> bool:
+    return point is not None and len(point.x) in _COORDINATES and len(point.y) in _COORDINATES
 
 
-def _ecc_point(point: TPMS_ECC_POINT) -> str:
-    fits = _point(point) and "point on a curve; tpm2_ecdhkeygen and tpm2_ecdhzgen write it"
-    return fits or ""
+def _ecc_point(point: TPMS_ECC_POINT | None) -> str:
+    return "point on a curve; tpm2_ecdhkeygen and tpm2_ecdhzgen write it" if _is_point(point) else ""
 
 
 def _seed(data: bytes) -> str:
     try:
-        fits = bool(_point(TPMS_ECC_POINT.parse(data)))
+        fits = _is_point(TPMS_ECC_POINT.parse(data))
     except DecodeError:
         fits = len(data) in _MODULI
     return "encrypted seed of a duplicate; tpm2_duplicate -s writes it, tpm2_import reads it" if fits else ""
