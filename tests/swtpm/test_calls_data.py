@@ -15,7 +15,7 @@ from tests.support.swtpm import Swtpm
 from tpmwire import calls, protected_sessions, templates
 from tpmwire.errors import EncodeError, TpmError
 from tpmwire.keys.bridges import signature_from_der
-from tpmwire.spec.constants import TPM_ALG, TPM_SE
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_SE
 from tpmwire.spec.structures import (
     TPMS_ECC_POINT,
     TPMS_SCHEME_HASH,
@@ -100,6 +100,21 @@ def test_a_cipher_of_any_length(tpm: tpmwire.Tpm) -> None:
     encrypted = calls.encrypt(tpm, key, data, iv)
     assert encrypted == cipher.update(data) + cipher.finalize()
     assert calls.decrypt(tpm, key, encrypted, iv) == data
+
+
+def test_older_commands_are_used_where_a_tpm_lacks_the_newer(shared_swtpm: Swtpm) -> None:
+    refused = {TPM_CC.HMAC, TPM_CC.EncryptDecrypt2}
+    with Interposer(shared_swtpm.path) as bus, tpmwire.Tpm.open(bus.path, timeout=60) as tpm:
+        parent = calls.create_primary(tpm)
+        key = calls.load(tpm, parent, calls.create(tpm, parent, "hmac", data=b"k" * 32))
+        cipher = calls.load(tpm, parent, calls.create(tpm, parent, "aes128ctr"))
+        tpm.flush(parent.handle)
+        encrypted = calls.encrypt(tpm, cipher, bytes(2000))
+        no_command = bytes.fromhex("80010000000a00000143")
+        bus.on_command = lambda sent: no_command if int.from_bytes(sent[6:10], "big") in refused else None
+        assert calls.hmac(tpm, key, b"data") == hmac.digest(b"k" * 32, b"data", "sha256")
+        assert calls.decrypt(tpm, cipher, encrypted) == bytes(2000)
+        assert {"HMAC_Start", "EncryptDecrypt"} <= set(bus.codes)
 
 
 @pytest.mark.parametrize("name", CURVES)

@@ -78,6 +78,15 @@ def test_a_key_files_own_policy_is_satisfied(tpm: tpmwire.Tpm) -> None:
             calls.unseal(tpm, file, by=Password(b"pw"))
 
 
+def test_a_changed_password(tpm: tpmwire.Tpm) -> None:
+    parent = calls.create_primary(tpm)
+    item = calls.load(tpm, parent, calls.seal(tpm, parent, b"to be kept", auth=b"old"))
+    changed = calls.change_auth(tpm, item, parent, b"new", by=Password(b"old"))
+    assert calls.unseal(tpm, parent, changed, by=Password(b"new")) == b"to be kept"
+    with pytest.raises(TpmError):
+        calls.unseal(tpm, parent, changed, by=Password(b"old"))
+
+
 def test_persistent_and_evicted(tpm: tpmwire.Tpm) -> None:
     key = calls.create_primary(tpm)
     kept = calls.persist(tpm, key, 0x81000020)

@@ -22,6 +22,7 @@ from .data import decrypt, encrypt, hash, hash_with_ticket, hmac, random
 from .encryption import ecdh, ecdh_ephemeral, rsa_decrypt, rsa_encrypt
 from .objects import (
     Blob,
+    change_auth,
     create,
     create_primary,
     evict,
@@ -63,6 +64,7 @@ __all__ = [
     "build_tools_pair",
     "capabilities",
     "certify",
+    "change_auth",
     "commands",
     "create",
     "create_primary",

@@ -59,7 +59,7 @@ def handle_of(item: int | Loaded) -> int:
 
 
 def public_of(tpm: Tpm, item: Item) -> TPMT_PUBLIC:
-    """Returns the public area of an object; the TPM is asked if only the handle is known."""
+    """Returns the public area of an object, read from the TPM if only the handle is known."""
     return read_loaded(tpm, item).public if isinstance(item, int) else item.public
 
 

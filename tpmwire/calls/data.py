@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from ..errors import DecodeError
+from ..errors import DecodeError, TpmError
 from ..keys.template_names import parse_hash
 from ..secret import EMPTY_AUTH
 from ..sessions import Password, Use
+from ..spec.codes import TPM_RC_COMMAND_CODE
 from ..spec.commands.random import GetRandom
 from ..spec.commands.sequences import HashSequenceStart, HMAC_Start, SequenceComplete, SequenceUpdate
-from ..spec.commands.symmetric import HMAC, EncryptDecrypt2, Hash
+from ..spec.commands.symmetric import HMAC, EncryptDecrypt, EncryptDecrypt2, Hash
 from ..spec.constants import TPM_ALG, TPM_RH, TPMA_SESSION
 from ..spec.structures import TPMT_TK_HASHCHECK
 from ..tpm import Tpm
@@ -71,7 +72,11 @@ def hmac(
     """
     with reach(tpm, key, by) as (handle, authorization):
         if len(data) <= PIECE:
-            return tpm.execute(HMAC(handle, data), authorization, *companions).out_hmac
+            try:
+                return tpm.execute(HMAC(handle, data), authorization, *companions).out_hmac
+            except TpmError as error:
+                if error.code != TPM_RC_COMMAND_CODE:
+                    raise  # some TPMs have sequences only; they checked no session
         protection = [use for use in (authorization, *companions) if isinstance(use, Use) and _protects(use)]
         first = (_without_encryption(authorization), *_without_response(companions))
         sequence = tpm.execute(HMAC_Start(handle), *first).sequence_handle
@@ -131,7 +136,7 @@ def encrypt(
     by: Password | Use = NOBODY,
     companions: Sequence[Use] = (),
 ) -> bytes:
-    """Encrypts data of any length with a symmetric key (TPM2_EncryptDecrypt2; Part 3, §15.3).
+    """Encrypts data of any length with a symmetric key (TPM2_EncryptDecrypt2 or the older command; Part 3, §15.3).
 
     `mode` is needed if the key has none. CBC and ECB need whole blocks. There is no integrity check. A policy
     session authorizes only the first 1,024 bytes.
@@ -163,10 +168,20 @@ def _cipher(
     by: Password | Use,
     companions: Sequence[Use],
 ) -> bytes:
-    found = b""
+    found, older = b"", False
     with reach(tpm, key, by) as (handle, authorization):
+        uses = (authorization, *companions)
         for start in range(0, len(data), PIECE):
             piece = data[start : start + PIECE]
-            response = tpm.execute(EncryptDecrypt2(handle, piece, inverse, mode, iv), authorization, *companions)
+            if not older:
+                try:
+                    newer = tpm.execute(EncryptDecrypt2(handle, piece, inverse, mode, iv), *uses)
+                    found, iv = found + newer.out_data, newer.iv_out
+                    continue
+                except TpmError as error:
+                    if error.code != TPM_RC_COMMAND_CODE:
+                        raise
+                    older = True
+            response = tpm.execute(EncryptDecrypt(handle, inverse, mode, iv, piece), *uses)
             found, iv = found + response.out_data, response.iv_out
     return found

@@ -14,7 +14,7 @@ from ..primary import create_primary as _create_primary
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import Password, Use
 from ..spec.commands.context import ContextLoad, ContextSave, EvictControl
-from ..spec.commands.objects import Create, Load, LoadExternal, Unseal
+from ..spec.commands.objects import Create, Load, LoadExternal, ObjectChangeAuth, Unseal
 from ..spec.constants import TPM_HT, TPM_RH
 from ..spec.structures import TPMS_CONTEXT, TPMS_SENSITIVE_CREATE, TPMT_PUBLIC, TPMT_SENSITIVE
 from ..tpm import Tpm
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # an optional package for everything else
 
 __all__ = [
     "Blob",
+    "change_auth",
     "create",
     "create_primary",
     "evict",
@@ -197,6 +198,18 @@ def unseal(
         return tpm.execute(Unseal(item.handle), by, *companions).out_data
     finally:
         tpm.flush(item.handle)
+
+
+def change_auth(
+    tpm: Tpm, item: Loaded, parent: int | Loaded, auth: Secret | bytes, *, by: Password | Use = NOBODY
+) -> Blob:
+    """Returns an object with the new authValue `auth`; the loaded object keeps the old one (Part 3, §12.8).
+
+    `by` authorizes the object, with its old authValue. `auth` crosses the bus in cleartext unless `by` encrypts it
+    (`Session.use(decrypt=True)`).
+    """
+    command = ObjectChangeAuth(item.handle, handle_of(parent), secret_of(auth).reveal())
+    return Blob(item.public, tpm.execute(command, by).out_private)
 
 
 def persist(
