@@ -5,7 +5,7 @@ configloader.py. Both files are optional.
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from os.path import expanduser, expandvars
 from typing import TYPE_CHECKING
 
@@ -90,14 +90,14 @@ class Profile:
 
 
 class Config:
-    """The profiles of the config file and the credentials file."""
+    """The profiles of the config file and the credentials file, whose paths are `files`."""
 
     def __init__(
-        self, profiles: Mapping[str, Values], services: Mapping[str, Values], *, homeless: bool = False
+        self, profiles: Mapping[str, Values], services: Mapping[str, Values], *, files: Sequence[str] = ()
     ) -> None:
         self._profiles = profiles
         self._services = services
-        self._homeless = homeless
+        self._files = files
 
     def __contains__(self, name: str) -> bool:
         return name in self._profiles
@@ -111,8 +111,9 @@ class Config:
         Without `name`, returns the profile "default", which has no settings if it is missing.
         """
         if name is not None and name not in self._profiles:
+            places = " or ".join(self._files) or "the AWS config files"
             raise RequestError(
-                f"profile {name!r} not found in the AWS config files; available profiles: {self._known_names()}"
+                f"profile {name!r} not found in {places}; available profiles: {self._known_names()}"
             )
         name = name or "default"
         return Profile(name, self._profiles.get(name, {}), self._services)
@@ -142,7 +143,7 @@ class Config:
         return chain
 
     def _known_names(self) -> str:
-        if self._homeless and not self._profiles:
+        if any(path.startswith("~") for path in self._files) and not self._profiles:
             return "none, because the user has no home directory (set HOME or AWS_CONFIG_FILE)"
         names = [name if name.isprintable() else ascii(name) for name in sorted(self._profiles)]
         return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "") if names else "none"
@@ -184,7 +185,7 @@ def load_config(environ: Mapping[str, str]) -> Config:
             services[name] = values
     for name, values in _read_sections(credentials_file(environ)).items():
         profiles[name] = profiles.get(name, {}) | values
-    return Config(profiles, services, homeless=config_file(environ).startswith("~"))
+    return Config(profiles, services, files=(config_file(environ), credentials_file(environ)))
 
 
 def parse_section(section: str) -> tuple[str, str]:

@@ -87,7 +87,9 @@ def _read_from_terminal(serial: str) -> str:
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        raise UsageError("no terminal to ask for the MFA code; use --mfa-process") from None
+        raise UsageError(
+            "no terminal to ask for the MFA code; use --mfa-process PROGRAM, which prints the code"
+        ) from None
     try:
         if os.tcgetpgrp(terminal) != os.getpgrp():
             # For a background process, a read from the terminal would stop it, and the programs that wait for it.

@@ -1,6 +1,7 @@
 """Obtains temporary credentials: checks the options, gets one HMAC from the TPM, closes the TPM, calls STS."""
 
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,6 +26,8 @@ __all__ = [
     "signer_from",
     "tags_of",
 ]
+
+_ROLE = "arn:aws:iam::ACCOUNT:role/NAME"
 
 _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
@@ -224,7 +227,7 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
     from sigv4.sts import AssumeRole  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     if not settings.aws_arn:
-        raise UsageError("--assumeRole needs a role; give --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
+        raise UsageError(f"--assumeRole needs a role; give --aws-arn={_ROLE}")
     name = f"tpmwire-{os.urandom(8).hex()}"
     roles = [single for role in (*settings.earlier, read_role(settings)) for single in _split_role(role)]
     seconds = [seconds_of(role.duration or "3600") for role in roles]
@@ -232,6 +235,11 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
         raise UsageError(
             "--duration (duration_seconds): a chained role lasts 3600 seconds at most; choose a shorter duration"
         )
+    for role in roles:
+        if role.arns[0].startswith("arn:aws") and not re.fullmatch(
+            "arn:aws[a-z-]*:iam::[0-9]+:role/.+", role.arns[0]
+        ):
+            raise UsageError(f"{role.arns[0]!r} is not the ARN of a role; expected {_ROLE}")
     _check_transitive_tags(roles)
     # MFA belongs to the first call, which the key itself signs.
     serial, token = settings.mfa_serial, code

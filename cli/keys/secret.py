@@ -92,7 +92,9 @@ def hmac_key_of(secret: bytes) -> "Secret":
         note("the secret already begins with AWS4; using it unchanged")
         secret = secret.removeprefix(PREFIX)
     if not secret:
-        raise UsageError("the secret is empty; give it on the first line of standard input")
+        raise UsageError(
+            "the secret is empty; give it on the first line of standard input (< FILE), or use --from-profile NAME"
+        )
     if not secret.isascii() or any(octet <= 0x20 or octet == 0x7F for octet in secret):
         raise UsageError(
             "the secret contains blanks, line breaks or other characters that an AWS secret cannot have"

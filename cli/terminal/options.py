@@ -288,7 +288,8 @@ def persistent_handle(text: str) -> int:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number; a handle looks like 0x81010020") from None
     if value >> 24 != 0x81:
-        raise argparse.ArgumentTypeError(f"{text} is not a persistent handle (0x81000000 to 0x81ffffff)")
+        hint = f"; did you mean 0x{text}?" if re.fullmatch("81[0-9]{6}", text) else ""
+        raise argparse.ArgumentTypeError(f"{text} is not a persistent handle (0x81000000 to 0x81ffffff){hint}")
     return value
 
 

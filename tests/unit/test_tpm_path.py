@@ -69,7 +69,8 @@ def test_a_variable_is_noted_before_a_secret_is_read(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TPM2TOOLS_TCTI", "swtpm:path=/nowhere")
     assert tool(*words).err.splitlines() == [
         "TPM2TOOLS_TCTI selects the TPM at swtpm:path=/nowhere",
-        "tpmwire: the secret is empty; give it on the first line of standard input",
+        "tpmwire: the secret is empty; give it on the first line of standard input (< FILE), "
+        "or use --from-profile NAME",
     ]
     assert tool(*words, "--tpm-path=/nowhere").err.count("\n") == 1
     monkeypatch.setenv("TPM2TOOLS_TCTI", "device")
