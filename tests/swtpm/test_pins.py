@@ -27,6 +27,8 @@ CAPABILITY, PRIMARY, START, LOAD, READ = "GetCapability", "CreatePrimary", "Star
 HMAC, FLUSH = "HMAC", "FlushContext"
 H1 = WellKnown(TPM_RH.OWNER, templates.h1_primary, None)
 H2_ENDORSEMENT = WellKnown(TPM_RH.ENDORSEMENT, templates.h2_primary, None)
+KNOWN = {kind: place for kind, place in WELL_KNOWN.items() if not kind.startswith("ek-mlkem")}
+"""Those that swtpm can create."""
 
 
 class Box:
@@ -34,7 +36,7 @@ class Box:
 
     def __init__(self, swtpm: Swtpm, bus: Interposer, directory: Path) -> None:
         self.swtpm, self.bus, self.directory = swtpm, bus, directory
-        self.made = {kind: self.make(place) for kind, place in WELL_KNOWN.items()}
+        self.made = {kind: self.make(place) for kind, place in KNOWN.items()}
         self.files = {
             "h2": parse((directory / "plain.pem").read_bytes()),
             "h1": self.child(H1, rsa=True),
@@ -115,7 +117,7 @@ def test_the_same_with_a_pem(box: Box) -> None:
     assert commands == [CAPABILITY, PRIMARY, START, FLUSH, PRIMARY, LOAD, HMAC, FLUSH, FLUSH]
 
 
-@pytest.mark.parametrize("kind", WELL_KNOWN)
+@pytest.mark.parametrize("kind", KNOWN)
 def test_each_candidate_is_made_once_at_most(box: Box, kind: str) -> None:
     """The parent of the file too, which is the pinned key or one that was looked at."""
     commands = box.run(HmacKey(file=box.files["h2"], pin=Pin(box.made[kind].name)))
