@@ -25,10 +25,11 @@ class VerifierSettings:
     ca: list[str]
     name: str | None
     nonce: str
+    accept_sha1: bool
 
 
 def add_verifier_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --public, --certificate, --ca, --name and --nonce."""
+    """Adds --public, --certificate, --ca, --name, --nonce and --accept-sha1."""
     parser.add_argument(
         "--public",
         metavar="FILE",
@@ -42,6 +43,11 @@ def add_verifier_options(parser: argparse.ArgumentParser) -> None:
         "--name", metavar="NAME", help="Name of the attestation key, in hex; the public area may then be untrusted"
     )
     parser.add_argument("--nonce", metavar="BYTES", required=True, help="expected nonce: hex, text:WORDS or @FILE")
+    parser.add_argument(
+        "--accept-sha1",
+        action="store_true",
+        help="accept a signature over a SHA-1 digest, as by keys that Windows created; collisions are possible",
+    )
 
 
 def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> AttestationKey:
@@ -69,7 +75,7 @@ def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> 
         key = read_attestation_key(area)
     if key is None:
         raise UsageError("no trusted key; give --public FILE, --certificate FILE with --ca FILE, or --name NAME")
-    return key
+    return key._replace(accept_sha1=args.accept_sha1)
 
 
 def _read_public(path: str) -> AttestationKey:

@@ -9,12 +9,15 @@ persist ak.pem HANDLE` makes the key persistent. The key's Name is printed.
 
 import argparse
 
-from tpmwire import calls
+from tpmwire.attest.go_attestation import AttestationParameters
 from tpmwire.errors import EncodeError, SessionError
 from tpmwire.keys import templates
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.templates import rsa_parent_of
-from tpmwire.spec.structures import TPM2B_PUBLIC
+from tpmwire.spec.commands.attestation import CertifyCreation
+from tpmwire.spec.commands.objects import Create
+from tpmwire.spec.structures import TPM2B_PUBLIC, TPMS_SENSITIVE_CREATE
+from tpmwire.use.attesting import OWN_SCHEME
 from tpmwire.wires import wire_of
 
 from ..keys.options import OWNER, SRK
@@ -34,6 +37,7 @@ class Settings(KeySettings, ParentSettings, OwnerSettings, TpmSettings):
 
     out: str
     public: str | None
+    go: str | None
     algorithm: str
     parent: int
     force: bool
@@ -43,6 +47,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument("--out", metavar="FILE", required=True, help="key file to write")
     parser.add_argument("--public", metavar="FILE", help="write the key's public area (TPM2B_PUBLIC) to FILE")
+    parser.add_argument(
+        "--go",
+        metavar="FILE",
+        help="write go-attestation's AttestationParameters to FILE, in which the key certifies its creation",
+    )
     parser.add_argument(
         "--algorithm",
         default="ecc",
@@ -64,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Creates the key, loads it once as a test, writes the files, and prints the Name."""
+    """Creates the key, lets it certify its creation as a test, writes the files, and prints the Name."""
     try:
         template = templates.attestation(args.algorithm)
     except EncodeError as error:
@@ -74,14 +83,24 @@ def run(args: Settings) -> int:
     with open_tpm(args) as tpm:
         parent = parent_at(tpm, args.parent, above, None)
         use = parent.session.use(parent.auth, decrypt=True)
-        made = calls.create(tpm, parent.key, template, auth=auth, by=use)
-        if made.public.replace(unique=template.unique) != template:
+        sensitive = TPMS_SENSITIVE_CREATE(auth.reveal(), b"")
+        made = tpm.execute(Create(parent.key.handle, sensitive, template), use)
+        public, private = made.out_public, made.out_private
+        if public.replace(unique=template.unique) != template:
             raise SessionError("the TPM created a key that differs from the requested one; do not trust this TPM")
-        name = load_under(tpm, parent, made.public, made.private).name
+        key = load_under(tpm, parent, public, private)
+        own = parent.session.use(auth)
+        certified = tpm.execute(
+            CertifyCreation(key.handle, key.handle, b"", made.creation_hash, OWN_SCHEME, made.creation_ticket), own
+        )
+    parameters = AttestationParameters(public, made.creation_data, certified.certify_info, certified.signature)
+    parameters.verify()
     rsa = rsa_parent_of(args.parent, parent.key.public)
-    file = KeyFile.of(made.public, made.private, args.parent, empty_auth=not auth, rsa_parent=rsa)
+    file = KeyFile.of(public, private, args.parent, empty_auth=not auth, rsa_parent=rsa)
     write_whole(args.out, file.to_pem().encode(), force=args.force)
     if args.public:
-        write_whole(args.public, wire_of(TPM2B_PUBLIC).build(made.public), force=args.force)
-    print(name.hex())
+        write_whole(args.public, wire_of(TPM2B_PUBLIC).build(public), force=args.force)
+    if args.go:
+        write_whole(args.go, (parameters.to_json() + "\n").encode(), force=args.force)
+    print(key.name.hex())
     return 0

@@ -7,6 +7,9 @@ Only the TPM with the endorsement key (EK) can decrypt the secret, and only if i
 So a CA learns that an attestation key belongs to a TPM whose EK certificate it has verified. The secret is read
 from standard input, as it is. It has at most 32 bytes, or more if the EK's nameAlg is larger.
 
+--for can be AttestationParameters of go-attestation, which are verified: the key is an attestation key, and the
+TPM that has the key created it.
+
 The EK is a public area, a public key, or a certificate. --ca verifies the certificate. --format selects the
 output: tools (tpm2_makecredential), tss (TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET), or go (go-attestation).
 """
@@ -16,6 +19,7 @@ import os
 import sys
 
 from tpmwire.attest.credentials import make_credential
+from tpmwire.attest.go_attestation import AttestationParameters
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import KeyFileError
 from tpmwire.keys.public_keys import read_public_key
@@ -104,6 +108,10 @@ def _name(text: str) -> bytes:
         data = read_small(text)
         if _is_name(data):
             return data
+        if data.lstrip().startswith(b"{") and b"CreateAttestation" in data:
+            parameters = AttestationParameters.from_json(data)
+            parameters.verify()
+            return name_of(parameters.public)
         try:
             found = read_public_key(data).public
         except KeyFileError as error:

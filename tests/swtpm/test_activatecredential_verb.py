@@ -1,5 +1,6 @@
 """`tpmwire makecredential` and `activatecredential`, and both ways with tpm2-tools."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -138,3 +139,30 @@ def test_damaged_credentials_and_keys_that_do_not_fit() -> None:
         make_credential(templates.signing(), b"", SECRET)
     with pytest.raises(EncodeError, match="at most 32"):
         make_credential(templates.ek_ecc(), b"", bytes(33))
+
+
+def test_a_key_that_certifies_its_creation(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    where = ("--tpm-path", swtpm.path)
+    for name, algorithm in (("one", "ecc"), ("two", "rsa2048:rsapss-sha256")):
+        made = tool(
+            "ak", "--out", tmp_path / f"{name}.pem", "--go", tmp_path / name, "--algorithm", algorithm, *where
+        )
+        assert made.code == 0, made.err
+    one, two = (json.loads((tmp_path / name).read_bytes()) for name in ("one", "two"))
+    assert one.keys() == {
+        *("Public", "UseTCSDActivationFormat", "CreateData", "CreateAttestation", "CreateSignature")
+    }
+    with Tpm.open(swtpm.path, timeout=60) as tpm:
+        public = create_primary(tpm, TPM_RH.ENDORSEMENT, templates.ek_ecc()).public
+    (tmp_path / "ek.pub").write_bytes(public.build())
+    make = ("makecredential", "--ek", tmp_path / "ek.pub", "--format", "go", "--force", "--out", tmp_path / "cred")
+    for name in ("one", "two"):
+        assert tool(*make, "--for", tmp_path / name, stdin=SECRET).code == 0
+        assert activate(tool, swtpm, tmp_path / f"{name}.pem", tmp_path / "cred") == SECRET
+    changed = bytearray(base64.b64decode(one["CreateData"]))
+    changed[-3] ^= 1  # in the parent's Qualified Name; both keys have the same creation data
+    two["CreateData"] = base64.b64encode(changed).decode()
+    for field in ("Public", "CreateData", "CreateAttestation", "CreateSignature"):
+        (tmp_path / "mixed").write_text(json.dumps({**one, field: two[field]}))
+        refused = tool(*make, "--for", tmp_path / "mixed", stdin=SECRET)
+        assert refused.code == 8, field

@@ -13,6 +13,7 @@ from ..errors import AttestationError
 from .attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
 from .certifications import verify_certified, verify_creation, verify_nv, verify_time
 from .credentials import Credential, make_credential
+from .go_attestation import AttestationParameters
 from .quotes import PcrValues, VerifiedQuote
 from .quotes import verify_quote as verify
 from .statement import parse_statement, qualified_name
@@ -20,6 +21,7 @@ from .statement import parse_statement, qualified_name
 __all__ = [
     "AttestationError",
     "AttestationKey",
+    "AttestationParameters",
     "Credential",
     "PcrValues",
     "VerifiedQuote",

@@ -33,18 +33,20 @@ _HASHES = (
     TPM_ALG.SHA3_384,
     TPM_ALG.SHA3_512,
 )
-"""SHA-1 is not accepted: two different messages can have the same SHA-1 digest, and so the same signature."""
+"""SHA-1 is not among them: two different messages can have the same SHA-1 digest, and so the same signature."""
 
 
 class AttestationKey(NamedTuple):
     """A public key that verifies attestations.
 
     `has_attributes` says whether `area` is the key's own public area. A key in PEM or in a certificate has no
-    attributes, so nobody can tell whether the key signs only statements of its TPM.
+    attributes, so nobody can tell whether the key signs only statements of its TPM. `accept_sha1` allows
+    signatures over SHA-1 digests, as by keys that Windows creates.
     """
 
     area: TPMT_PUBLIC
     has_attributes: bool
+    accept_sha1: bool = False
 
     @property
     def name(self) -> bytes | None:
@@ -80,7 +82,7 @@ class AttestationKey(NamedTuple):
             raise AttestationError(
                 "signature", f"{signature.sig_alg.name} signatures cannot be verified with a public key"
             )
-        if hash_alg not in _HASHES:
+        if hash_alg not in _HASHES and not (self.accept_sha1 and hash_alg == TPM_ALG.SHA1):
             raise AttestationError(
                 "signature", f"the hash {hash_alg.name} is not accepted; use an attestation key with SHA-256"
             )

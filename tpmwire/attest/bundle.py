@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..errors import AttestationError, DecodeError
+from ..errors import AttestationError, DecodeError, PolicyError
 from ..policy import strict_json
 from ..spec.constants import TPM_ALG
 from ..spec.structures import TPMT_PUBLIC, TPMT_SIGNATURE
@@ -77,11 +77,13 @@ class QuoteBundle(NamedTuple):
             document = strict_json.loads(data)
         except ValueError as error:
             raise AttestationError("format", f"not a quote in JSON: {error}") from error
+        if isinstance(document, dict) and {"AK", "Quote", "Log"} <= document.keys():
+            document = _from_dump(document)
         if not isinstance(document, dict) or not document.keys() & {"message", "Quotes"}:
             raise AttestationError("format", "not a quote: expected JSON of `tpmwire quote` or of go-attestation")
         try:
             return cls._from_go(document) if "Quotes" in document else cls._from_own(document)
-        except (KeyError, TypeError, ValueError, AttributeError, DecodeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, DecodeError, PolicyError) as error:
             raise AttestationError("format", f"not a valid quote in JSON ({error})") from error
 
     @classmethod
@@ -107,6 +109,19 @@ class QuoteBundle(NamedTuple):
             None if public is None else TPMT_PUBLIC.parse(public),
             _optional(document.get("EventLog"), _from_base64),
         )
+
+
+def _from_dump(document: dict[str, Any]) -> dict[str, Any]:
+    """Returns the output of go-attestation's attest-tool as PlatformParameters. Raises AttestationError."""
+    try:
+        return {
+            "Public": document["AK"]["Public"],
+            "Quotes": [document["Quote"]],
+            "PCRs": document["Log"]["PCRs"],
+            "EventLog": document["Log"]["Raw"],
+        }
+    except (KeyError, TypeError) as error:
+        raise AttestationError("format", f"not a valid dump of attest-tool ({error})") from error
 
 
 def _optional(text: str | None, parse: Callable[[str], bytes]) -> bytes | None:

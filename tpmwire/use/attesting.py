@@ -24,7 +24,7 @@ from ..tpm import Tpm
 from .key import Key, explain_missing_key, verify_refused_pin
 from .run import Run
 
-__all__ = ["AttestingKey"]
+__all__ = ["OWN_SCHEME", "AttestingKey"]
 
 R = TypeVar("R", bound=Record)
 
