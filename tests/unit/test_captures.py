@@ -1,6 +1,8 @@
 """Captures of other programs: their own output in fixtures/captures/programs, and what they print in odd cases."""
 
+import base64
 import io
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tpmwire.errors import InputError
+from tpmwire.explain.pcap import PcapBuilder
 from tpmwire.explain.readers.captures import CAPTURES
 from tpmwire.explain.readers.recordings import open_recording
 
@@ -225,3 +228,82 @@ def test_each_capture_has_its_own_pattern() -> None:
     """A file of one program must not look like that of another, or like prose."""
     prose = b"The address, the data, and the size: read(3) and write(3) return them; see [0x80] and {0x80,0x1}.\n"
     assert not [capture.name for capture in CAPTURES if capture.mark.search(prose)]
+
+
+def packets() -> list[bytes]:
+    """The Ethernet packets of one exchange with the reference simulator, as Wireshark shows them."""
+    capture, found = PcapBuilder().exchange(COMMAND, RESPONSE, 1.0), []
+    while capture:
+        size = int.from_bytes(capture[8:12], "little")
+        found.append(bytes(12) + b"\x08\x00" + capture[16 : 16 + size])
+        capture = capture[16 + size :]
+    return found
+
+
+def c_array(octets: bytes) -> str:
+    return "unsigned char p[] = {\n" + ", ".join(f"0x{octet:02x}" for octet in octets) + "\n};\n"
+
+
+COPIES = {
+    "hex stream": lambda packet: packet.hex() + "\n",
+    "base64": lambda packet: base64.b64encode(packet).decode() + "\n",
+    "C array": c_array,
+    "escaped string": lambda packet: '"' + "".join(f"\\x{octet:02x}" for octet in packet) + '"\n',
+    "hex dump": lambda packet: "".join(
+        f"{n:04x}   {packet[n : n + 16].hex(' '):47}  {'.' * len(packet[n : n + 16])}\n"
+        for n in range(0, len(packet), 16)
+    ),
+}
+
+
+@pytest.mark.parametrize("form", COPIES)
+def test_packets_that_wireshark_copies(form: str) -> None:
+    assert read("".join(COPIES[form](packet) for packet in packets())) == [(COMMAND, RESPONSE)]
+
+
+ETW = """\
+Event Name,Type,Event ID,Version,Channel,Level,Clock-Time,Kernel(ms),User(ms),User Data
+TBS,Info,1,0,0,4,133772256001234567,0,15,"SubmitCommand",12,0x{command}
+TBS,Info,2,0,0,4,133772256001244567,0,15,"Result",20,0x{response}
+"""
+
+
+def test_tables_of_windows() -> None:
+    assert read(ETW.format(command=COMMAND.hex().upper(), response=RESPONSE.hex().upper())) == [
+        (COMMAND, RESPONSE)
+    ]
+    events = [{"Id": n, "Properties": [{"Value": m.hex("-").upper()}]} for n, m in enumerate((COMMAND, RESPONSE))]
+    assert read(json.dumps(events, indent=2)) == [(COMMAND, RESPONSE)]
+    assert read(json.dumps([{"Command": list(COMMAND), "Response": list(RESPONSE)}])) == [(COMMAND, RESPONSE)]
+
+
+def test_dumps_of_the_kernel() -> None:
+    """print_hex_dump, and an event that prints the bytes with __print_hex."""
+    dumps = "".join(
+        f"[    5.{n}] tpm tpm0: {name}: {at:08x}: {m[at : at + 16].hex(' ')}\n"
+        for n, (name, m) in enumerate((("cmd", COMMAND), ("rsp", RESPONSE)))
+        for at in range(0, len(m), 16)
+    )
+    assert read(dumps) == [(COMMAND, RESPONSE)]
+    lines = [
+        f" a-1 [001] ..... 5.{n}: tpm_x: len={len(m)} data={m.hex(' ')}" for n, m in enumerate((COMMAND, RESPONSE))
+    ]
+    assert read("\n".join(lines)) == [(COMMAND, RESPONSE)]
+
+
+@pytest.mark.parametrize(
+    ("first", "repeated"),
+    [
+        (b'write(3, "\\200", 1) = 1\n', b"write(1<"),
+        (b'write(3, "\\200", 1) = 1\n', b'writev(3, [{iov_base="'),
+        (b"<pdml>\n", b'<field name="tcp.payload" '),
+        (b'"_source": {\n', b'"tcp.payload":   '),
+        (b"[0x80(0x00)0xD4(0x00)0x00(0x00)0x24(0x01)\n", b"0x80(0x00)"),
+        (b"Time [s],Packet ID,MOSI,MISO\n0,,0x80,0\n0,,0xd4,0\n0,,0,0\n0,,0x24,0\n", b"0.1,,0x00,0x00\n"),
+        (b'{"name": "response", "offset": 0, "size": 10, "children": ', b'[{"children":'),
+    ],
+)
+def test_time_is_proportional_to_the_size(first: bytes, repeated: bytes) -> None:
+    """Each takes a second. If a pattern needed time for each pair of places, it would take longer than a test may."""
+    with pytest.raises(InputError):
+        read(first + repeated * (4_000_000 // len(repeated)))

@@ -5,7 +5,14 @@ from . import kernel_traces as kernel
 from .explanations import EXPLANATIONS, TREES, read_explanations, read_trees
 from .logs import Log
 from .strace import STRACE, read_strace
-from .wireshark import PACKET_DUMP, PACKET_FIELDS, read_packet_dump, read_packet_fields
+from .wireshark import (
+    PACKET_DUMP,
+    PACKET_FIELDS,
+    PACKET_STREAM,
+    read_packet_dump,
+    read_packet_fields,
+    read_packet_stream,
+)
 
 __all__ = ["CAPTURES", "find_capture"]
 
@@ -15,6 +22,7 @@ CAPTURES = [
     Log("output of strace", STRACE, read_strace),
     Log("packets in JSON or PDML", PACKET_FIELDS, read_packet_fields),
     Log("packets in text", PACKET_DUMP, read_packet_dump),
+    Log("packets in hex or base64", PACKET_STREAM, read_packet_stream),
     Log("trace of the Linux kernel", kernel.KERNEL_TRACE, kernel.read_kernel_trace),
     Log("output of bpftrace", kernel.BPFTRACE, kernel.read_bpftrace),
     Log("table of a bus capture", bus.BUS_TABLE, bus.read_bus_table),

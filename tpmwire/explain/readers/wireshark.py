@@ -1,5 +1,6 @@
 """Reads TPM messages from packets that Wireshark and tshark export: JSON, Elasticsearch, PDML, and text."""
 
+import binascii
 import re
 from collections.abc import Iterator
 
@@ -7,7 +8,8 @@ from .headers import begins_message
 from .logs import Message
 from .streams import Conversations
 
-__all__ = ["PACKET_DUMP", "PACKET_FIELDS", "read_packet_dump", "read_packet_fields"]
+__all__ = ["PACKET_DUMP", "PACKET_FIELDS", "PACKET_STREAM"]
+__all__ += ["read_packet_dump", "read_packet_fields", "read_packet_stream"]
 
 PACKET_FIELDS = re.compile(
     rb'"(?:tcp_|data_)?(?:tcp[._]payload|data[._]data)(?:_raw)?"\s*:|<field name="tcp\.payload"|^<pdml\b'
@@ -20,6 +22,11 @@ PACKET_DUMP = re.compile(
 )
 """A line of packets as text (`tshark -V -x`, or `Export Packet Dissections`) or as a hex dump (`tshark -x`)."""
 
+PACKET_STREAM = re.compile(
+    rb"^\s*(?:[0-9a-f]{24}(?:080045|86dd6[0-9a-f])[0-9a-f]{60,}|[A-Za-z0-9+/]{16}(?:CABF|ht1g)[A-Za-z0-9+/]{40,}=*)\s*$"
+)
+"""A line with one Ethernet packet, as Wireshark copies it: `...as a Hex Stream`, or `...as Base64`."""
+
 PACKET = 1 << 22
 """Bytes of an exported packet; the text of a longer one is read in parts."""
 
@@ -27,7 +34,7 @@ _BOUNDARY = re.compile(rb'"_source"\s*:|\{\s*"timestamp"\s*:|<packet>')
 _NAME = rb"(tcp[._]payload|udp[._]payload|data[._]data|tcp[._]srcport|tcp[._]dstport|ip[._]src|ip[._]dst)"
 _FIELD = re.compile(
     rb'"(?:tcp_|udp_|data_|ip_)?' + _NAME + rb'(?:_raw)?"\s*:\s*(?:\[\s*)?"([0-9a-fA-F:.]*)"'
-    rb'|<field name="' + _NAME + rb'"[^>]*?value="([0-9a-fA-F]*)"'
+    rb'|<field name="' + _NAME + rb'"[^<>]*?value="([0-9a-fA-F]*)"'
 )
 _RETRANSMISSION = re.compile(rb"tcp[._]analysis[._](?:fast_|spurious_)?retransmission")
 _DUMP = re.compile(rb"^([0-9a-f]{4,8}) {2,3}((?:[0-9a-f]{2} ){0,15}[0-9a-f]{2})(?:\s|$)")
@@ -75,9 +82,33 @@ def _split_packets(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 def read_packet_dump(lines: Iterator[bytes]) -> Iterator[Message]:
     """Yields (is_command, message) from packets in text with hex dumps, or with lines such as `Data: 8001…`."""
+    yield from _read_frames(_frames(lines))
+
+
+def read_packet_stream(lines: Iterator[bytes]) -> Iterator[Message]:
+    """Yields (is_command, message) from packets in hex or base64, one on each line."""
+
+    def frames() -> Iterator[tuple[bytes, tuple[bytes, bytes], bytes]]:
+        for line in lines:
+            if PACKET_STREAM.match(line):
+                text = line.strip()
+                yield _hex(text) or _base64(text), (b"", b""), b""
+
+    yield from _read_frames(frames())
+
+
+def _base64(text: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(text)
+    except binascii.Error:
+        return b""
+
+
+def _read_frames(frames: Iterator[tuple[bytes, tuple[bytes, bytes], bytes]]) -> Iterator[Message]:
+    """Yields (is_command, message) from packets, each with the ports and data that its text shows."""
     streams = Conversations()
     last: dict[bytes, bytes] = {}
-    for frame, ends, data in _frames(lines):
+    for frame, ends, data in frames:
         source, target, payload = _tcp(frame) or (*ends, data)
         if not payload and begins_message(frame[:10]):
             payload = frame
