@@ -149,7 +149,7 @@ def test_padding_and_several_blocks(others: Path) -> None:
     assert kinds(der + bytes(50)) == kinds(der)  # as tpm2_nvread returns a larger index
     pem = (others / "plain.crt").read_text()
     assert kinds(2 * pem) == ["2 blocks of PEM, each an X.509 certificate in PEM"]
-    assert kinds(pem.replace("M", "?")) == ["PEM with the label CERTIFICATE and damaged base64"]
+    assert kinds(pem.replace("M", "?")) == ["a PEM block with the label CERTIFICATE and damaged base64"]
     public = bridges.parse_public((others / "pub.der").read_bytes())
     assert kinds(json.dumps(bridges.to_jwk(public))) == ["a JSON Web Key (JWK)"]
 
@@ -160,7 +160,7 @@ def test_structures_of_the_standard() -> None:
     assert kinds(TPM2B_PUBLIC.build(area)) == ["a TPM2B_PUBLIC"]
     assert kinds(bytes(8) + bytes.fromhex("80000000 40000001 0010") + bytes(16)) == ["a TPMS_CONTEXT"]
     values = PcrValuesFile((TPMS_PCR_SELECTION(TPM_ALG.SHA256, b"\x81\0\0"),), ((bytes(32), b"\x01" * 32),))
-    assert kinds(values.build()) == ["PCR values of tpm2-tools, marshaled"]
+    assert kinds(values.build()) == ["a file of PCR values of tpm2-tools (marshaled)"]
     assert kinds(b"\0\x21" + b"\xa5" * 33) == ["a TPM2B of 33 bytes"]
     (reading,) = read_file(FILES["clear.dup"])
     assert "duplicate that is not encrypted: keep it secret" in reading.trees[0].text

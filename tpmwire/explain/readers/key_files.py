@@ -69,13 +69,13 @@ def _read_block(label: str, body: bytes) -> Reading:
     try:
         contents = binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
     except ValueError:
-        return Reading(f"PEM with the label {label} and damaged base64", [])
+        return Reading(f"a PEM block with the label {label} and damaged base64", [])
     if label in _LABELS:
         kind, name = _LABELS[label]
         return Reading(kind, [explain_der(contents, name)])
     reading = next(read_der(contents), None)
     if reading is None:
-        return Reading(f"PEM with the label {label}", [explain_der(contents, label)])
+        return Reading(f"a PEM block with the label {label}", [explain_der(contents, label)])
     return reading._replace(kind=f"{reading.kind.removesuffix(' in DER')} in PEM")
 
 
@@ -171,7 +171,7 @@ def read_der(data: bytes) -> Iterator[Reading]:
     elif types == ["SEQUENCE", "SEQUENCE", "BIT STRING"]:
         yield Reading("an X.509 certificate or request in DER", [explain_der(data, "Certificate")])
     else:
-        yield Reading("DER of another kind", [explain_der(data, "DER")])
+        yield Reading("a DER structure of another kind", [explain_der(data, "DER")])
 
 
 def _read_certificate(data: bytes) -> Reading | None:

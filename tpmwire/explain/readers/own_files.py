@@ -91,7 +91,7 @@ def _read_lines(data: bytes) -> Iterator[Reading]:
     if isinstance(value, dict) and rest.strip():
         for reading in _read_object(value):
             count = len(rest.splitlines()) + 1
-            yield reading._replace(kind=f"JSON Lines ({count} lines), the first one: {reading.kind}")
+            yield reading._replace(kind=f"a file of JSON Lines ({count} lines), the first one: {reading.kind}")
 
 
 def _read_object(value: dict[str, Any]) -> Iterator[Reading]:

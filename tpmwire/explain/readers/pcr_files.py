@@ -36,7 +36,7 @@ def read_serialized_pcrs(data: bytes) -> Iterator[Reading]:
     total = sum(len(child.children) - 2 for child in root.children[2:])
     root.text = f"{total} values; tpm2_checkquote -f reads them"
     if total:
-        yield Reading("PCR values of tpm2_quote -o (serialized)", [root])
+        yield Reading("a file of PCR values of tpm2_quote -o (serialized)", [root])
 
 
 def _number(name: str, data: bytes, offset: int, text: str, size: int = 4) -> Node:

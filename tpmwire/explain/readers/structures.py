@@ -340,7 +340,7 @@ _FORMS = (
     _Form("a TPM2B_SENSITIVE", TPM2B_SENSITIVE, _sensitive),
     _Form("a TPMS_CONTEXT", TPMS_CONTEXT, _context),
     _Form("a handle file of libtss2-esys (ESYS_TR)", IESYS_RESOURCE, _resource),
-    _Form("PCR values of tpm2-tools, marshaled", PcrValuesFile, _pcr_values),
+    _Form("a file of PCR values of tpm2-tools (marshaled)", PcrValuesFile, _pcr_values),
     _Form("a TPMS_ALGORITHM_DETAIL_ECC", TPMS_ALGORITHM_DETAIL_ECC, _curve),
     _Form("a TPM2B_ECC_POINT", TPM2B_ECC_POINT, _ecc_point),
     _Form("a TPM2B_ENCRYPTED_SECRET", TPM2B_ENCRYPTED_SECRET, _seed),
