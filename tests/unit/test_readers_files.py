@@ -11,7 +11,7 @@ from cli.credentials.cache.sealed import seal_text
 from cli.keys.targets import Target
 from tests.support.programs import ROOT
 from tests.support.tools_files import EXPECTED
-from tpmwire import bridges
+from tpmwire import Policy, PolicyAuthValue, bridges
 from tpmwire.explain import Node, as_json, as_text
 from tpmwire.explain.readers.files import LARGEST_FILE, read_file
 from tpmwire.explain.reading import Reading
@@ -166,6 +166,19 @@ def test_structures_of_the_standard() -> None:
     assert "duplicate that is not encrypted: keep it secret" in reading.trees[0].text
     assert kinds(MAGIC + b"\0\0\0\7 of the future") == ["a file of tpm2-tools, damaged or of an unknown version"]
     assert kinds(FILES["key.ctx"][:-1]) == ["a file of tpm2-tools, damaged or of an unknown version"]
+
+
+def test_policy_digests() -> None:
+    """The digests of tpm2-tools, and those of other hashes and statements."""
+    for data, said in (
+        (FILES["policy.digest"], "PolicySecret(TPM_RH_ENDORSEMENT), the policy of endorsement keys"),
+        (FILES["dup.policy"], "PolicyCommandCode(TPM_CC_Duplicate)"),
+        (Policy(PolicyAuthValue()).digest(TPM_ALG.SHA384), "PolicyAuthValue, or PolicyPassword"),
+    ):
+        reading = read_file(data)[0]
+        assert reading.kind.startswith("a policy digest (SHA-")
+        assert said in reading.trees[0].text
+    assert kinds(FILES["pcr.policy"]) == ["32 bytes, the size of a SHA-256 digest"]
 
 
 def test_files_of_tpmwire(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from ...errors import TpmwireError
-from ...keys.templates import ek_rsa
 from ...keys.tools_files import MAGIC
 from ...spec.constants import TPM_ALG
+from ..known_digests import describe_policy_digest
 from ..reading import Reading
 from ..tree import Node
 from .event_logs import read_event_log
@@ -84,9 +84,8 @@ def _read_plain(data: bytes) -> Iterator[Reading]:
         reading = _plain(f"a TPM2B of {size - 2} bytes", "a buffer with its size, such as a TPM2B_PRIVATE", data)
         reading.trees[0].children = [Node("size", 0, data[:2], "UINT16"), Node("buffer", 2, data[2:])]
         yield reading
-    if data == ek_rsa().auth_policy:
-        text = "PolicySecret(TPM_RH_ENDORSEMENT): the policy of endorsement keys"
-        yield _plain("a policy digest (SHA-256)", text, data)
+    if policy := describe_policy_digest(data):
+        yield _plain(f"a policy digest ({_DIGESTS[size]})", f"{policy}; tpm2_policy… -L writes it", data)
     elif size in _DIGESTS and _are_hashes(data, size):
         text = "policy digest (tpm2_policy… -L), hash (tpm2_hash), HMAC (tpm2_hmac) or one PCR value"
         yield _plain(f"{size} bytes, the size of a {_DIGESTS[size]} digest", text, data)
