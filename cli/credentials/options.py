@@ -241,8 +241,8 @@ def run_parser() -> Parser:
         "--tpm-session-encrypt-with-name",
         metavar="NAME[@WHERE]",
         help="hex Name of this TPM's endorsement or storage key, printed by `tpmwire name`; sessions are salted "
-        "to this key, which detects a different TPM or a bus attacker; @WHERE (ek-rsa, ek-ecc, srk, h2 or a "
-        "persistent handle) skips the key search",
+        "to this key, which detects a different TPM or a bus attacker; @WHERE (ek-rsa, ek-ecc, ek-mlkem, srk, "
+        "h2 or a persistent handle) skips the key search",
     )
     tpm.add_argument(
         "--tpm-session-encrypt-with-public",

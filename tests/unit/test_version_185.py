@@ -14,6 +14,7 @@ from dilithium_py.ml_dsa import HASH_ML_DSA_65_WITH_SHA512, HASH_ML_DSA_87_WITH_
 from cli.tpm.inventory import describe_public
 from tests.unit.test_wire_recorded import leaves
 from tpmwire import Tpm, attest, calls, exchange, sessions
+from tpmwire.attest.credentials import make_credential
 from tpmwire.channel import Pin, protected_sessions
 from tpmwire.crypto import salt
 from tpmwire.crypto.aes import cfb
@@ -210,6 +211,24 @@ def test_credential_opened_on_the_host() -> None:
     assert hmac_digest(TPM_ALG.SHA256, hmac_key, encrypted, command.object_name) == integrity
     cipher_key = kdfa(TPM_ALG.SHA256, seed, b"STORAGE", command.object_name, b"", 128)
     assert cfb(cipher_key, bytes(16), encrypted, False)[2:] == b"the credential"
+
+
+@pytest.mark.parametrize(
+    ("parameter_set", "kind"),
+    [(TPM_MLKEM.MLKEM_768, mlkem.MLKEM768PrivateKey), (TPM_MLKEM.MLKEM_1024, mlkem.MLKEM1024PrivateKey)],
+)
+def test_credential_made_on_the_host(parameter_set: TPM_MLKEM, kind: Any) -> None:
+    """`make_credential` for an ML-KEM endorsement key, opened as a TPM would open it."""
+    key = kind.from_seed_bytes(bytes(range(64)))
+    ek = templates.ek_mlkem(parameter_set).replace(unique=key.public_key().public_bytes_raw())
+    name = b"\0\x0b" + bytes(32)
+    made = make_credential(ek, name, b"secret")
+    seed = secret_of_kem(ek, b"IDENTITY", Secret(key.decapsulate(made.seed)), made.seed).reveal()
+    size = digest_size(ek.name_alg)
+    integrity, encrypted = made.blob[2 : 2 + size], made.blob[2 + size :]
+    hmac_key = kdfa(ek.name_alg, seed, b"INTEGRITY", b"", b"", 8 * size)
+    assert hmac_digest(ek.name_alg, hmac_key, encrypted, name) == integrity
+    assert cfb(kdfa(ek.name_alg, seed, b"STORAGE", name, b"", 256), bytes(16), encrypted, False) == b"\0\x06secret"
 
 
 @pytest.mark.parametrize(
