@@ -76,6 +76,7 @@ def test_no_meaning_is_about_an_unknown_name() -> None:
     entries = {
         (name, plain_name(member)) for name, member, _ in texts._all_entries() if not member.startswith("!")
     }
+    known |= {each for each in entries if each[0] == "TPM_HANDLE" and re.fullmatch("[0-9a-f]{8}", each[1])}
     assert sorted(entries - known) == []
 
 

@@ -19,6 +19,7 @@ TOPICS = {
     "site": "mkdocs.yml, tools/site*.py",
     "manpages": "tools/manpages.py",
     "readme": "README.md",
+    "questions_page": "docs/questions.md",
     "warnings": "warnings of every program",
     "docs": "documents",
     "commit_subject": "tools/commit_subject.py",

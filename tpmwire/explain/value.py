@@ -112,7 +112,10 @@ def _handle_lines(handle: int) -> list[str]:
         return _meaning_lines("TPM_RH", known.name)
     if 0x40000110 <= handle <= 0x4000011F:
         return _meaning_lines("TPM_RH", "ACT_0")
-    return _meaning_lines("TPM_HT", TPM_HT(kind).name)
+    reserved = meaning("TPM_HANDLE", f"{handle:08x}")
+    return wrap_line(f"  by convention: {reserved}", 2) * bool(reserved) + _meaning_lines(
+        "TPM_HT", TPM_HT(kind).name
+    )
 
 
 def _command(code: int) -> list[str]:

@@ -166,6 +166,24 @@ TPM_RH: Permanent handles: hierarchies, and pseudo handles of authorizations.
  SVN_ENDORSEMENT_BASE: the endorsement hierarchy, bound to a firmware security version.
  SVN_PLATFORM_BASE: the platform hierarchy, bound to a firmware security version.
  SVN_NULL_BASE: the null hierarchy, bound to a firmware security version.
+TPM_HANDLE: The number of an entity: its first byte is the kind (TPM_HT).
+ 81000001: the storage root key (SRK): the usual parent of the owner's keys.
+ 81010001: the RSA endorsement key (EK).
+ 81010002: the ECC endorsement key (EK), if it is persistent.
+ 01c00002: certificate of the RSA-2048 EK.
+ 01c00003: nonce for the template of the RSA-2048 EK; mostly absent.
+ 01c00004: template of the RSA-2048 EK, if it is not the standard one.
+ 01c0000a: certificate of the ECC P-256 EK.
+ 01c0000b: nonce for the template of the ECC P-256 EK; mostly absent.
+ 01c0000c: template of the ECC P-256 EK, if it is not the standard one.
+ 01c00012: certificate of the RSA-2048 EK with an SHA-256 policy for users (H-1).
+ 01c00014: certificate of the ECC P-256 EK (H-2).
+ 01c00016: certificate of the ECC P-384 EK (H-3).
+ 01c00018: certificate of the ECC P-521 EK (H-4).
+ 01c0001a: certificate of the SM2 EK (H-5).
+ 01c0001c: certificate of the RSA-3072 EK (H-6).
+ 01c0001e: certificate of the RSA-4096 EK (H-7).
+ 01c00100: the first certificate of the EK certificates' chain.
 TPM_CLOCK_ADJUST: Changes of the clock's rate (TPM2_ClockRateAdjust).
  COARSE_SLOWER: slower by the largest step.
  MEDIUM_SLOWER: slower by the medium step.

@@ -3,7 +3,6 @@
 __all__ = ["TEXT"]
 
 TEXT = """
-TPM_HANDLE: The number of an entity: its first byte is the kind (TPM_HT).
 TPM_ECC_CURVE: The number of an elliptic curve.
 TPMI_YES_NO: 0 for no, 1 for yes.
 TPMI_DH_OBJECT: The handle of a transient or persistent object.
