@@ -107,6 +107,7 @@ test-deb: $(BASIC) release ## use and purge the Debian package in a new Debian; 
 
 fuzz: $(SETUP) ## run mutations, atheris (FUZZ_SECONDS), and property tests with many more examples
 	$(PY) -m tests.fuzz.mutate
+	$(PY) -m tests.fuzz.misread
 	@$(PY) -m pip install --quiet --disable-pip-version-check atheris || echo "fuzz: no atheris for this Python"
 	$(PY) -m tests.fuzz.guided
 	HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -n auto tests/property tests/swtpm/test_interposer.py

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tpmwire.explain.readers.files import read_file
 from tpmwire.explain.readers.headers import Exchange
+from tpmwire.explain.readers.lines import is_text
 from tpmwire.explain.readers.recordings import detect_recording, open_recording
 from tpmwire.explain.reading import Reading
 
@@ -23,7 +24,7 @@ def find_recording(source: Source) -> Iterator[Exchange] | Reading:
     The iterator raises InputError for an input that is neither. Raises UsageError for a file without an
     explanation, such as an encrypted private key.
     """
-    if source.size == len(source.head) and not _is_text(source.head):
+    if source.size == len(source.head) and not is_text(source.head):
         # Binary data that is a structure is never searched for messages, which it could contain by chance.
         readings = read_file(source.head)
         found: Iterator[Exchange] | bytes = source.head
@@ -48,7 +49,3 @@ def find_readings(data: bytes) -> list[Reading]:
         with contextlib.suppress(ValueError):
             return read_file(binascii.a2b_base64(text, strict_mode=True))
     return found
-
-
-def _is_text(data: bytes) -> bool:
-    return b"\0" not in data and data.isascii()

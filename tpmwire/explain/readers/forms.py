@@ -34,7 +34,7 @@ class Form(NamedTuple):
 
 
 _CAST = r"(?:\((?:byte|char|u?int8_t|unsigned char|sbyte|u8|BYTE)\)\s*)?"
-_BEFORE = _CAST + r"(?:0[xX]|\\x|[$%])?"
+_BEFORE = _CAST + r"(?:0[xX]|[$%])?"
 _AFTER = r"(?:[hH]|u8|U|_u8)?(?![0-9A-Za-z])"
 _BETWEEN = r"""["']?(?:[\s,;]+|[:\-_])?["']?"""
 
@@ -120,6 +120,8 @@ def _decode_string(text: str, place: int) -> Decoded:
     """Decodes a string with escapes up to its closing quote, and strings that follow it directly."""
     before = text[place - 1] if place else ""
     quote = before if before in "\"'" else ""
+    if not quote and text[place : place + 1] != "\\":
+        return Decoded(b"", place)
     found = bytearray()
     while place < len(text):
         match = _ESCAPE.match(text, place)

@@ -50,13 +50,15 @@ def begins_message(octets: bytes | bytearray) -> bool:
 def is_command(message: bytes, hint: bool | None = None) -> bool:
     """Returns whether a message, or its header, is a command.
 
-    An error response has only a header; all other responses have the code 0. So have two commands only a header,
-    one of which has a code that is also a response code. `hint` is the direction in which the message was sent,
-    if known; it decides for these two.
+    An error response has only a header; all other responses have the code 0. Two commands also have only a header:
+    GetTestResult, and ReadClock, whose code is also a response code. For ReadClock, `hint` decides: whether the
+    message was sent to the TPM, if known.
     """
     code = int.from_bytes(message[6:HEADER], "big")
     if int.from_bytes(message[2:6], "big") == HEADER:
-        return bool(code & _VENDOR) or (code in (TPM_CC.GetTestResult, TPM_CC.ReadClock) and hint is not False)
+        return bool(
+            code & _VENDOR or code == TPM_CC.GetTestResult or (code == TPM_CC.ReadClock and hint is not False)
+        )
     return code != 0
 
 

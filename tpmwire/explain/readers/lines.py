@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-__all__ = ["LINE", "TextLine", "number_lines", "read_lines", "split_json"]
+__all__ = ["LINE", "TextLine", "is_text", "number_lines", "read_lines", "split_json"]
 
 LINE = 1 << 16
 """Bytes of a line; a longer one is read in parts."""
@@ -15,7 +15,8 @@ OBJECT = 1 << 20
 """Bytes of a JSON object that is written on several lines."""
 
 _COLORS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07)")
-_SPLIT = re.compile(rb"[0-9A-Za-z+/_=\\-]{0,128}$")
+_WORD = re.compile(rb"[0-9A-Za-z+/_=\\-]*$")
+_CONTROL = re.compile(rb"[^\t\n\f\r\x1b -~\x80-\xff]")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 
 
@@ -27,18 +28,29 @@ class TextLine(NamedTuple):
     continues: bool = False
 
 
+def is_text(data: bytes) -> bool:
+    """Returns whether an input that begins with `data` is text, in UTF-8, UTF-16 or a code page."""
+    return _utf16(data) is not None or _CONTROL.search(data) is None
+
+
+def _utf16(start: bytes) -> str | None:
+    """Returns the encoding of a file in UTF-16, with or without a byte order mark; None for other files."""
+    if start[:2] == codecs.BOM_UTF16_LE or (len(start) >= 4 and start[0] and start[2] and not start[1] | start[3]):
+        return "utf-16-le"
+    begins_with_letters = not start[:1].strip(b"\0") and start[1:2].isalnum() and start[3:4].isalnum()
+    if start[:2] == codecs.BOM_UTF16_BE or (len(start) >= 4 and begins_with_letters and not start[2]):
+        return "utf-16-be"
+    return None
+
+
 def read_lines(file: BinaryIO, start: bytes = b"") -> Iterator[bytes]:
     """Yields the lines of a file in UTF-8, at most `LINE` bytes each. `start` has the first bytes of the file."""
-    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        encoding = "utf-16-le" if start[:2] == codecs.BOM_UTF16_LE else "utf-16-be"
+    encoding = _utf16(start)
+    if encoding is not None:
         yield from _read_encoded(file, encoding)
-    elif len(start) >= 4 and not start[1] and not start[3] and start[0] and start[2]:
-        yield from _read_encoded(file, "utf-16-le")
-    elif len(start) >= 4 and not start[0] and not start[2] and start[1:2].isalnum() and start[3:4].isalnum():
-        yield from _read_encoded(file, "utf-16-be")
-    else:
-        while line := file.readline(LINE):
-            yield line
+        return
+    while line := file.readline(LINE):
+        yield line
 
 
 def _read_encoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
@@ -47,7 +59,7 @@ def _read_encoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
     while block := getattr(file, "read1", file.read)(LINE):
         waiting += decoder.decode(block)
         *lines, waiting = waiting.split("\n")
-        yield from (f"{line}\n".encode() for line in lines)
+        yield from (f"{line.removeprefix(chr(0xFEFF))}\n".encode() for line in lines)
         if len(waiting) > LINE:
             yield waiting.encode()
             waiting = ""
@@ -66,9 +78,9 @@ def number_lines(lines: Iterator[bytes]) -> Iterator[TextLine]:
         data = rest + part
         rest = b""
         if not whole and len(part) >= LINE:
-            cut = _SPLIT.search(data)
-            if cut is not None and 0 < len(cut[0]) < 128:
-                data, rest = data[: cut.start()], cut[0]
+            word = _WORD.search(data, len(data) - 128)
+            if word is not None and 0 < len(word[0]) < 128:
+                data, rest = data[: word.start()], word[0]
         text = data.decode("latin-1").rstrip("\r\n")
         if number == 1 and not continues:
             text = text.removeprefix("\xef\xbb\xbf")

@@ -6,19 +6,30 @@ same notation until the message has its size; the lines may have prefixes, offse
 
 import re
 from collections.abc import Generator, Iterator
-from typing import NamedTuple
 
-from .forms import FORMS, Decoded, Form, decode_base64, decode_rest
-from .headers import HEADER, LARGEST, TAGS, TAGS_1_2, Message, begins_message, is_plausible, is_tpm12
+from ...wires import byte_count
+from .forms import Decoded, Form, decode_base64, decode_rest
+from .headers import HEADER, LARGEST, TAGS, Message, begins_message, is_plausible, is_tpm12
 from .lines import TextLine
+from .starts import (
+    ANY_OFFSET,
+    DUMP,
+    ROW,
+    TAIL,
+    Start,
+    decode_data,
+    find_row,
+    find_start,
+    is_header,
+    may_begin,
+    read_direction,
+)
 
 __all__ = ["TextReader"]
 
 HELD = 24
 """Lines with a single value each that are joined to find a message's beginning."""
 
-DUMP = 1000
-"""Characters of a line; a longer one has no ASCII column."""
 
 NOISE = 1000
 """Lines of other text that may be between the lines of a message in a log."""
@@ -28,36 +39,19 @@ PROBLEMS = 100
 
 _OFFSET = re.compile(r"(?:^|[\s\]):>|=])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?[:.|]?\s*$")
 _LINE_OFFSET = re.compile(r"\s*(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?[:.|]?(?=\s|$)\s*")
-_ANY_OFFSET = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?(?:[:.|]\s*|\s+)")
 _NUMBER = re.compile(r"[0-9A-Fa-f]*\d[0-9A-Fa-f]*")
 _LABEL = re.compile(r"""\s*[A-Za-z_]["'\w ()/.\[\]\-]{0,40}[:=]\s*""")
 _OPENING = re.compile(r"""(?:[\s\[({+,;>]|[bLu]?["'](?!\s*$))*""")
-_TAIL = re.compile(r"""\s*["'`]*\s*(?:$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
+_QUOTES = re.compile(r"""[\s"']*""")
 _SINGLE = re.compile(r"\s*(?:0[xX][0-9A-Fa-f]{1,2}|[0-9A-Fa-f]{2}|-?\d{1,3}|[0-3][0-7]{2})(?:u8|[hH])?\s*,?\s*$")
-_EMPTY = re.compile(r"""[\s\[\](){},;"'`+\\]*(?:$|//|/\*|\*|\*/|#|;|--)""")
-_GAP = re.compile(r"\s{2,}|\t")
-_HEXLIKE = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}")
+_EMPTY = re.compile(r"""[\s\[\](){},;"'+\\]*(?:$|//|/\*|\*|\*/|#|;|--)""")
 _DATA = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s,:-]{0,2}){8}")
+_BASE64_LINE = re.compile(
+    r"""[^A-Za-z]*?(?:.{0,80}:\s+)?["']?(?!-+$)([A-Za-z0-9+/_-]{2,}={0,2})["']?[,;)\]]?\s*\\?$"""
+)
+_ZERO = re.compile(r"(?<![0-9A-Za-z])(?:0x)?0{3,8}(?::|\s|$)")
+_DIGIT = re.compile("[0-9]")
 _WORD = re.compile("[A-Za-z]{2}")
-_SENT = re.compile(
-    r"(?<![^\W_])(?:cmd|command|request|req|send\w*|sent|tx|write|transmit\w*|to)(?![^\W_])|->|=>|>>",
-    re.IGNORECASE,
-)
-_GOT = re.compile(
-    r"(?<![^\W_])(?:rsp|resp|response|reply|answer|rec\w*|rx|read|from)(?![^\W_])|<-|<=|<<", re.IGNORECASE
-)
-_ANY = re.compile(
-    "|".join(f"(?{'i' if form.start.flags & re.IGNORECASE else ''}:{form.start.pattern})" for form in FORMS)
-)
-"""The beginning of a message in any notation."""
-
-
-class _Start(NamedTuple):
-    """The beginning of a message in a line: notation, position in the line, decoded bytes."""
-
-    form: Form
-    place: int
-    decoded: Decoded
 
 
 class TextReader:
@@ -80,7 +74,8 @@ class TextReader:
         # The text before the message, and the lines of a dump.
         self._heading = ""
         self._shape: re.Pattern[str] | None = None
-        self._has_words = False
+        self._is_logged = self._by_field = False
+        self._width = self._first = 0
         self._offset: str | None = None
         self._fed = 0
         self._row = b""
@@ -123,39 +118,45 @@ class TextReader:
             elif not _EMPTY.match(text):
                 self._held.clear()
         while True:
-            start = _find(text, place, bool(self._held))
+            start = find_start(text, place, bool(self._held))
             if start is None:
                 if not self._held:
                     self._heading = text[place:][:200]
                 if not self.found and not self.data and _DATA.search(text[:DUMP]):
                     self.data = line.number
                 return
-            before = text[place : start.place][-300:] if not self._held else ""
+            before = text[place : start.place][-ROW:] if not self._held else ""
             self._held.clear()
-            self._begin(start, before)
+            self._begin(start, before, start.decoded.end - start.place)
             rest = yield from self._complete(line.number, start.decoded.end)
             if rest is None or rest >= len(text):
                 return
             place = rest
 
-    def _begin(self, start: _Start, before: str) -> None:
-        """Begins a message. `before` is the text before it in its line."""
+    def _begin(self, start: Start, before: str, width: int) -> None:
+        """Begins a message. `before` is the text before it in its line; its data has `width` characters."""
         self._form, self._octets, self._left = start.form, start.decoded.octets, start.decoded.left
-        self._has_words = _WORD.search(before) is not None
+        self._is_logged = _WORD.search(before) is not None and _DIGIT.search(before) is not None
+        self._width, self._first = width, len(start.decoded.octets)
+        self._by_field = len(start.decoded.octets) < HEADER
+        row = find_row(start.form, before)
+        if row is not None:
+            before = before[: row[0]]
         self._shape = _shape(before)
         offset = _OFFSET.search(before)
         self._offset = offset[1] if offset is not None else None
-        self._fed, self._row = len(start.decoded.octets), start.decoded.octets
+        self._row = (row[1] if row is not None else b"") + start.decoded.octets
+        self._fed = len(self._row)
         self._repeated, self._noise = False, 0
-        direction = _direction(before)
-        self._hint = direction if direction is not None else _direction(self._heading)
+        direction = read_direction(before)
+        self._hint = direction if direction is not None else read_direction(self._heading)
 
     # The lines after the beginning
 
     def _begins_anew(self, text: str) -> bool:
         """Returns whether a line that should continue a message has a whole header of another one."""
-        start = _find(text)
-        if start is None or not _is_header(start.decoded.octets):
+        start = find_start(text)
+        if start is None or not is_header(start.decoded.octets):
             return False
         # Inside a row of data, such bytes belong to the message.
         place, decoded, _ = self._data_place(text)
@@ -173,18 +174,21 @@ class TextReader:
             bare = _LINE_OFFSET.match(text)
             if bare is not None:
                 prefixes.append((bare.end(), bare[1]))
-            found_offsets = _ANY_OFFSET.finditer(text[:DUMP])
+            found_offsets = ANY_OFFSET.finditer(text[:DUMP])
             prefixes += [(match.end(), match[1]) for match in found_offsets if self._follows(match[1])][:1]
         else:
             prefixes.append((0, None))
-            label = _LABEL.match(text)
+            # The fields of a message, each with its name; else a label begins something else.
+            label = _LABEL.match(text) if self._by_field else None
             if label is not None:
                 prefixes.append((label.end(), None))
         for end, offset in prefixes:
             opening = _OPENING.match(text, end)
+            if self._form.decode is decode_base64:
+                opening = _QUOTES.match(text, end)  # a plus sign is data
             place = opening.end() if opening is not None and not self._form.blanks else end
-            decoded = _without_ascii(self._form, text, place)
-            if decoded.octets and (offset is not None or _TAIL.match(text, decoded.end) or decoded.left):
+            decoded = decode_data(self._form, text, place)
+            if decoded.octets and (offset is not None or TAIL.match(text, decoded.end)):
                 return place, decoded, offset
         return 0, None, prefixes[0][1] if prefixes else None
 
@@ -193,6 +197,8 @@ class TextReader:
         assert self._form is not None
         text, offset = line.text, None
         self._place = len(text)
+        if self._form.decode is decode_base64 and not line.continues and not self._fits_base64(text):
+            return False
         decoded: Decoded | None
         if line.continues or self._left:
             decoded = self._join_left(text, line.continues)
@@ -203,22 +209,38 @@ class TextReader:
         if offset is not None and self._offset is not None and not self._follows(offset):
             if not (self._repeated and self._fill(offset)):
                 return False
-        elif self._noise and offset is None and not self._has_words:
-            return False
+        elif self._noise and not self._is_row(text, decoded.octets):
+            return False  # something else, below a truncated message
         self._octets += decoded.octets
         self._left, self._place = decoded.left, decoded.end
         self._fed += len(decoded.octets)
         self._row, self._repeated = decoded.octets, False
         return True
 
+    def _fits_base64(self, text: str) -> bool:
+        """Returns whether a line continues wrapped base64: it is as long as the first, or the last one."""
+        found = _BASE64_LINE.match(text)
+        if found is None:
+            return False
+        size = int.from_bytes(self._octets[2:6], "big")
+        missing = size - len(self._octets) - len(self._left) * 3 // 4
+        return len(found[1]) == self._width or len(found[1]) * 3 // 4 >= missing
+
+    def _is_row(self, text: str, octets: bytes) -> bool:
+        """Returns whether a line after other lines is a row like the first one: its words, and as many bytes."""
+        if not self._is_logged or self._shape is None or self._shape.match(text) is None:
+            return False
+        missing = int.from_bytes(self._octets[2:6], "big") - len(self._octets)
+        return self._offset is not None or len(octets) in (self._first, missing)
+
     def _join_left(self, text: str, part: bool) -> Decoded | None:
         """Decodes the letters that needed more, together with a further line or `part` of a line."""
         assert self._form is not None
-        opening = None if part else _OPENING.match(text)
+        opening = None if part else _QUOTES.match(text)
         place = opening.end() if opening is not None else 0
         joined = self._left + text[place:]
         decoded = self._form.decode(joined, 0)
-        if not part and (decoded.end <= len(self._left) or not _TAIL.match(joined, decoded.end)):
+        if not part and (decoded.end <= len(self._left) or not TAIL.match(joined, decoded.end)):
             return None
         return decoded._replace(end=max(decoded.end - len(self._left) + place, 0))
 
@@ -235,7 +257,8 @@ class TextReader:
         if _EMPTY.match(text):
             return True
         self._noise += 1
-        return (self._has_words or self._offset is not None) and self._noise <= NOISE
+        begins_dump = self._offset is not None and _ZERO.search(text) is not None
+        return self._is_logged and self._noise <= NOISE and not begins_dump
 
     def _follows(self, offset: str) -> bool:
         """Returns whether an offset is the next one after the data so far."""
@@ -274,7 +297,7 @@ class TextReader:
         """
         octets, place = self._octets, 0
         while place < len(octets):
-            if not _may_begin(octets[place : place + 6]):
+            if not may_begin(octets[place : place + 6]):
                 self._note_rest(number, octets[place:], place)
                 break
             size = int.from_bytes(octets[place + 2 : place + 6], "big") if len(octets) - place >= 6 else LARGEST
@@ -318,7 +341,7 @@ class TextReader:
             self._cut = self._hint, self._octets
             self.found += 1
         elif self._form is not None and len(self._octets) >= 4:
-            self._note(number, f"{len(self._octets)} bytes begin a message, which is not complete")
+            self._note(number, f"{byte_count(len(self._octets))} of an incomplete header")
         self._form, self._octets, self._left = None, b"", ""
 
     def _note_rest(self, number: int, octets: bytes, place: int) -> None:
@@ -329,52 +352,11 @@ class TextReader:
             size = int.from_bytes(octets[2:6], "big")
             self._note(number, f"invalid size in the header of a message: {size} bytes")
         else:
-            self._note(number, f"{len(octets)} bytes after the message are not part of it")
+            self._note(number, f"{byte_count(len(octets))} after the message: not part of it")
 
     def _note(self, number: int, text: str) -> None:
         if len(self.problems) < PROBLEMS:
             self.problems.append((number, text))
-
-
-def _find(text: str, place: int = 0, held: bool = False) -> _Start | None:
-    """Returns the first beginning of a message in the text from `place` on.
-
-    `held` says that the text has single values of several lines.
-    """
-    while (any_form := _ANY.search(text, place)) is not None:
-        place = any_form.start()
-        for form in FORMS:
-            if form.start.match(text, place) is None:
-                continue
-            decoded = _without_ascii(form, text, place)
-            octets = decoded.octets
-            ends = not held and _TAIL.match(text, decoded.end) is not None
-            if (len(octets) >= 6 or (len(octets) >= 2 and ends)) and _may_begin(octets[:6]):
-                return _Start(form, place, decoded)
-        place += 1
-    return None
-
-
-def _may_begin(octets: bytes) -> bool:
-    """Returns whether a message may begin with these bytes, which can be incomplete."""
-    if len(octets) < 2:
-        return any(tag.startswith(octets) for tag in (*TAGS, *TAGS_1_2))
-    if octets[:2] not in TAGS and octets[:2] not in TAGS_1_2:
-        return False
-    if len(octets) < 6:
-        return not any(octets[2:4])
-    return HEADER <= int.from_bytes(octets[2:6], "big") <= LARGEST
-
-
-def _is_header(octets: bytes) -> bool:
-    return (begins_message(octets) and is_plausible(octets[:HEADER])) or is_tpm12(octets)
-
-
-def _direction(text: str) -> bool | None:
-    """Returns whether a label is that of a command (True), of a response (False), or of neither (None)."""
-    sent = max((match.end() for match in _SENT.finditer(text)), default=0)
-    got = max((match.end() for match in _GOT.finditer(text)), default=0)
-    return None if sent == got else sent > got
 
 
 def _shape(prefix: str) -> re.Pattern[str] | None:
@@ -388,26 +370,3 @@ def _shape(prefix: str) -> re.Pattern[str] | None:
 
 def _escape(text: str) -> str:
     return re.sub(r"(?:\\ |\\\t|\s)+", r"\\s*", re.escape(text))
-
-
-def _without_ascii(form: Form, text: str, place: int) -> Decoded:
-    """Decodes the data from `place` on, without the column that shows the bytes as characters."""
-    whole = form.decode(text, place)
-    if len(text) - place > DUMP:
-        return whole
-    gap = _GAP.search(text, place)
-    while gap is not None and gap.end() < whole.end:
-        right = text[gap.end() :].rstrip()
-        if _HEXLIKE.search(right):
-            left = form.decode(text[: gap.start()], place)
-            if left.octets and _shows(left.octets, right.strip("|><*") if right[:1] in "|><*" else right):
-                return left
-        gap = _GAP.search(text, gap.end())
-    return whole
-
-
-def _shows(octets: bytes, text: str) -> bool:
-    """Returns whether a text has the characters of the bytes, and dots for those that cannot be printed."""
-    if not 0 < len(text) <= len(octets) or octets[len(text) :].strip():
-        return False
-    return all(char == "." or ord(char) == octet for char, octet in zip(text, octets, strict=False))

@@ -1,0 +1,16 @@
+"""No text is explained as what it is not."""
+
+import pytest
+
+from tests.fuzz import misread
+
+
+def test_mutated_text() -> None:
+    assert misread.main(1500) > 300
+
+
+def test_a_wrong_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check fails for a reader that takes a response for a command."""
+    monkeypatch.setattr(misread, "classify", lambda message: "command")
+    with pytest.raises(AssertionError, match="is explained as a response"):
+        misread.main(300, 1)

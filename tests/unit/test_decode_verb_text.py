@@ -1,0 +1,148 @@
+"""`tpmwire decode` of pasted text: what is refused, and that text is explained while it arrives."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.toolbox import main
+from tests.support.captures import COMMAND, ERROR, RESPONSE
+from tests.unit.test_decode_verb_stream import DECODE, peak
+
+OTHER = bytes.fromhex("80010000000c0000017b0011")
+PLAIN = {
+    "hex": lambda data: data.hex().encode() + b"\n",
+    "hex without line ends": lambda data: data.hex().encode() + b" ",
+    "binary": lambda data: data,
+    "JSON Lines": lambda data: (
+        json.dumps({"octets": data.hex(), "children": [{"octets": "8001"}]}).encode() + b"\n"
+    ),
+    "base64": lambda data: subprocess.run(["base64"], input=data, check=True, capture_output=True).stdout,
+}
+
+
+def octets(out: str) -> list[str]:
+    return [json.loads(line)["octets"] for line in out.splitlines()]
+
+
+def test_json_lines_can_be_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = Path(__file__).parents[2] / "fixtures" / "captures" / "tpm2-tools.jsonl"
+    outputs = [recorded.read_text()]
+    path = tmp_path / "again.jsonl"
+    for _ in range(2):
+        path.write_text(outputs[-1])
+        assert main(["decode", "--format", "jsonl", str(path)]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[1] == outputs[2]
+    pairs = [json.loads(line) for line in outputs[0].splitlines()]
+    assert octets(outputs[2]) == [pair[side] for pair in pairs for side in ("command", "response")]
+    path.write_text(
+        "".join(f"{json.dumps(json.loads(line), indent=2)}\n" for line in outputs[1].splitlines()[:40])
+    )
+    assert main(["decode", "--format", "jsonl", str(path)]) == 0
+    assert octets(capsys.readouterr().out) == octets(outputs[1])[:40]
+    assert main(["decode", "--json", str(path)]) == 0
+    path.write_text(capsys.readouterr().out)
+    assert main(["decode", "--format", "jsonl", str(path)]) == 0
+    assert octets(capsys.readouterr().out) == octets(outputs[1])[:40]
+
+
+@pytest.mark.parametrize("name", [name for name in PLAIN if name != "hex without line ends"])
+def test_a_pipe_shows_each_message_when_it_arrives(name: str) -> None:
+    with subprocess.Popen([*DECODE, "--format=jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        for _ in range(2):
+            for part in (COMMAND, RESPONSE):
+                run.stdin.write(PLAIN[name](part))
+                run.stdin.flush()
+            found = [json.loads(run.stdout.readline())["octets"] for _ in range(2)]
+            assert found == [COMMAND.hex(), RESPONSE.hex()]
+        run.stdin.close()
+        assert run.wait(120) == 0
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_memory_does_not_grow(name: str, tmp_path: Path) -> None:
+    peaks = []
+    for count in (3000, 15000):
+        path = tmp_path / "talk"
+        path.write_bytes(PLAIN[name](OTHER) * count if name != "base64" else PLAIN[name](OTHER * count))
+        peaks.append(peak(*DECODE, "--format=jsonl", str(path)))
+    assert peaks[1] - peaks[0] < 6
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        *(b"(" * (1 << 20), b" " * (1 << 20), b"A" * (1 << 20), b"ab" * (1 << 19), b"80 01 " * (1 << 17)),
+        *(b"\\x80\\x01" * (1 << 16), b"[1,2," * (1 << 17), b'{"a":' * (1 << 17), b"8001\n" * (1 << 14)),
+        *(b"0000000 0180 0000 0000\n*\n" * 5000, b"8001 0000 ffff " * (1 << 15), b'"\\x80"' * (1 << 17)),
+    ],
+)
+def test_much_noise_costs_little_time(noise: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "noise"
+    path.write_bytes(noise + b"\n" + COMMAND.hex().encode() + b"\n")
+    done = subprocess.run([*DECODE, str(path)], capture_output=True, check=False, timeout=120)
+    assert b"bytesRequested: 16" in done.stdout, done.stderr[:500]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_encodings_of_windows(encoding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(f"Command: {COMMAND.hex(' ')}\r\nResponse: {RESPONSE.hex(' ')}\r\n".encode(encoding))
+    assert main(["decode", "--format=jsonl", str(path)]) == 0
+    assert octets(capsys.readouterr().out) == [COMMAND.hex(), RESPONSE.hex()]
+
+
+def test_an_error_response_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", ERROR.hex()]) == 0
+    assert "response to an unknown command" in capsys.readouterr().out
+    assert main(["decode", RESPONSE.hex(), COMMAND.hex(), ERROR.hex()]) == 0
+    out = capsys.readouterr().out
+    assert [out.count(f"response to {name}") for name in ("an unknown command", "TPM2_GetRandom")] == [1, 1]
+
+
+def test_an_unknown_command_stays_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", COMMAND.hex(), "80010000000e0000020f80000000"]) == 0
+    out = capsys.readouterr().out
+    assert "command 0x0000020f" in out
+    assert "response" not in out
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("hello\n", "no TPM 2.0 message found; expected a message (8001..., 8002...) as hex, dumps of xxd"),
+        (f"\n\n{'ab' * 21}\n", "line 3 has bytes, but no TPM 2.0 message found"),
+        (
+            "00c100000012000000460000000000000004",
+            "line 1: a TPM 1.2 message (tag 00c1); only TPM 2.0 is supported",
+        ),
+        ("00c40000000e0000000000000004", "line 1: a TPM 1.2 message (tag 00c4)"),
+        (
+            "x\n8001000000141234567800000000000000000000",
+            "line 2: 0x12345678 is neither a command code nor a response",
+        ),
+        ("80020000000a00000100", "line 1: 0x00000100 is neither a command code nor a response code"),
+        ("8001000000090000017b", "no TPM 2.0 message"),
+        ("80010000000c", "line 1: 6 bytes of an incomplete header"),
+    ],
+)
+def test_what_is_refused(text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "text"
+    path.write_text(text)
+    assert main(["decode", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert says in captured.err
+
+
+def test_bytes_after_a_message_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", f"{COMMAND.hex()}ab"]) == 0
+    assert "line 1: 1 byte after the message: not part of it" in capsys.readouterr().err
+    assert main(["decode", f"{COMMAND.hex()}{'00' * 50}"]) == 0
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,149 @@
+"""Finds where a message begins in a line of text, and decodes the data of a line."""
+
+import re
+from typing import NamedTuple
+
+from ...spec.constants import TPM_CC
+from .forms import FORMS, Decoded, Form, decode_base64
+from .headers import HEADER, LARGEST, TAGS, TAGS_1_2, begins_message, is_command, is_plausible, is_tpm12
+
+__all__ = [
+    "ANY_OFFSET",
+    "DUMP",
+    "ROW",
+    "TAIL",
+    "Start",
+    "decode_data",
+    "find_row",
+    "find_start",
+    "is_header",
+    "may_begin",
+    "read_direction",
+]
+
+DUMP = 1000
+"""Characters of a line; a longer one has no ASCII column."""
+
+ROW = 300
+"""Characters before a message in its line that are examined."""
+
+PROBE = 160
+"""Characters that have the first six bytes of a message in any notation."""
+
+ANY_OFFSET = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?(?:[:.|]\s*|\s+)")
+"""An offset in a dump."""
+
+TAIL = re.compile(r"""\s*["'`]*\s*(?:$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
+"""Text that may follow the data in a line."""
+
+_GAP = re.compile(r"\s{2,}|\t")
+_HEXLIKE = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}")
+_ALONE = re.compile(r"""(?:.*[\[({:=,])?[\s"'>-]*$""")
+_SENT = re.compile(
+    r"(?<![^\W_])(?:cmd|command|request|req|send\w*|sent|tx|write|transmit\w*|to)(?![^\W_])|->|=>|>>",
+    re.IGNORECASE,
+)
+_GOT = re.compile(
+    r"(?<![^\W_])(?:rsp|resp|response|reply|answer|rec\w*|rx|read|from)(?![^\W_])|<-|<=|<<", re.IGNORECASE
+)
+_ANY = re.compile(
+    "|".join(f"(?{'i' if form.start.flags & re.IGNORECASE else ''}:{form.start.pattern})" for form in FORMS)
+)
+"""The beginning of a message in any notation."""
+
+
+class Start(NamedTuple):
+    """The beginning of a message in a line: notation, position in the line, decoded bytes."""
+
+    form: Form
+    place: int
+    decoded: Decoded
+
+
+def find_start(text: str, place: int = 0, held: bool = False) -> Start | None:
+    """Returns the first beginning of a message in the text from `place` on.
+
+    `held` says that the text has single values of several lines.
+    """
+    while (any_form := _ANY.search(text, place)) is not None:
+        place = any_form.start()
+        for form in FORMS:
+            if form.start.match(text, place) is None:
+                continue
+            # The whole line is decoded only if the header is there: a long line can have the tag many times.
+            skipped = min(place, 2)
+            header = form.decode(text[place - skipped : place + PROBE], skipped).octets
+            if len(header) < 2 or not may_begin(header[:6]):
+                continue
+            if not _is_known(header) and find_row(form, text[max(place - ROW, 0) : place]) is not None:
+                continue
+            decoded = decode_data(form, text, place)
+            octets = decoded.octets
+            before = text[max(place - ROW, 0) : place]
+            ends = not held and _ALONE.match(before) is not None and TAIL.match(text, decoded.end) is not None
+            if (len(octets) >= 6 or (len(octets) >= 2 and ends)) and may_begin(octets[:6]):
+                return Start(form, place, decoded)
+        place += 1
+    return None
+
+
+def may_begin(octets: bytes) -> bool:
+    """Returns whether a message may begin with these bytes, which can be incomplete."""
+    if len(octets) < 2:
+        return any(tag.startswith(octets) for tag in (*TAGS, *TAGS_1_2))
+    if octets[:2] not in TAGS and octets[:2] not in TAGS_1_2:
+        return False
+    if len(octets) < 6:
+        return not any(octets[2:4])
+    return HEADER <= int.from_bytes(octets[2:6], "big") <= LARGEST
+
+
+def is_header(octets: bytes) -> bool:
+    return (begins_message(octets) and is_plausible(octets[:HEADER])) or is_tpm12(octets)
+
+
+def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
+    """Returns where the data of a row begins, and its bytes, if only an offset and data are before a message."""
+    if form.decode is decode_base64:  # a label in front looks like data
+        return None
+    for place in [offset.end() for offset in ANY_OFFSET.finditer(before)] or [0]:
+        data = form.decode(before, place)
+        if data.octets and not before[data.end :].strip(" \t,"):
+            return place, data.octets
+    return None
+
+
+def _is_known(header: bytes) -> bool:
+    """Returns whether a header inside other data is certainly a message's: all of it is plausible and known."""
+    code = int.from_bytes(header[6:HEADER], "big")
+    return is_header(header) and (not is_command(header) or TPM_CC(code).known)
+
+
+def read_direction(text: str) -> bool | None:
+    """Returns whether a label is that of a command (True), of a response (False), or of neither (None)."""
+    sent = max((match.end() for match in _SENT.finditer(text)), default=0)
+    got = max((match.end() for match in _GOT.finditer(text)), default=0)
+    return None if sent == got else sent > got
+
+
+def decode_data(form: Form, text: str, place: int) -> Decoded:
+    """Decodes the data from `place` on, without the column that shows the bytes as characters."""
+    whole = form.decode(text, place)
+    if len(text) - place > DUMP:
+        return whole
+    gap = _GAP.search(text, place)
+    while gap is not None and gap.end() < whole.end:
+        right = text[gap.end() :].rstrip()
+        if _HEXLIKE.search(right):
+            left = form.decode(text[: gap.start()], place)
+            if left.octets and _shows(left.octets, right.strip("|><*") if right[:1] in "|><*" else right):
+                return left
+        gap = _GAP.search(text, gap.end())
+    return whole
+
+
+def _shows(octets: bytes, text: str) -> bool:
+    """Returns whether a text has the characters of the bytes, and dots for those that cannot be printed."""
+    if not 0 < len(text) <= len(octets) or octets[len(text) :].strip():
+        return False
+    return all(char == "." or ord(char) == octet for char, octet in zip(text, octets, strict=False))
