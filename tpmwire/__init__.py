@@ -18,11 +18,13 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import attest as attest
     from . import calls as calls
     from . import commands as commands
     from . import explain as explain
     from .channel import Pin as Pin
     from .channel import protected_sessions as protected_sessions
+    from .errors import AttestationError as AttestationError
     from .errors import DecodeError as DecodeError
     from .errors import EncodeError as EncodeError
     from .errors import KeyFileError as KeyFileError
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "attest": "attest",
     "calls": "calls",
     "commands": "commands",
     "explain": "explain",
@@ -84,6 +87,7 @@ _NAMES = {
     "channel": ("Pin", "protected_sessions"),
     "use.ecdsa": ("EcdsaKey",),
     "errors": (
+        "AttestationError",
         "DecodeError",
         "EncodeError",
         "KeyFileError",

@@ -18,6 +18,7 @@ a warning is printed. docs/attestation.md has the list of all checks.
 
 import argparse
 import json
+import os
 from typing import Any
 
 from tpmwire.attest.bundle import QuoteBundle
@@ -78,6 +79,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Verifies the quote and prints what it proves."""
     nonce = bytes_from(args.nonce, "--nonce")
+    if os.path.exists(args.pcrs):
+        raise UsageError("--pcrs names the expected PCRs, such as sha256:0,7; give the file with --values")
     try:
         pcrs, expected = parse_pcr_values(args.pcrs)
     except PolicyError as error:
