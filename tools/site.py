@@ -6,6 +6,7 @@ becomes text.
 
 from typing import Any
 
+from mkdocs.exceptions import PluginError  # type: ignore[import-not-found]
 from mkdocs.structure.files import File, Files  # type: ignore[import-not-found]
 
 from tools.site_pages import CSS, ROOT, TOP, api_pages, correct_links, examples_page
@@ -35,4 +36,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     uri = page.file.src_uri
     source = next((path for path, target in TOP.items() if target == uri), f"docs/{uri}")
     generated = uri.startswith("api/") or uri == "examples.md"
-    return markdown if generated else correct_links(markdown, source)
+    try:
+        return markdown if generated else correct_links(markdown, source)
+    except FileNotFoundError as error:
+        raise PluginError(str(error)) from None

@@ -150,6 +150,7 @@ def test_without_stdout_nobody_is_told_that_it_is_done() -> None:
         (("flush", "--transient", "--sessions"), b"", "not allowed with"),
         (("name",), b"", "required: WHAT"),
         (("pcr", "1", "2"), b"", "unrecognized arguments"),
+        (("pcr", ""), b"", "invalid PCR ''"),
     ],
 )
 def test_refused_before_a_tpm_is_asked(tool: Tool, words: tuple[str, ...], stdin: bytes, says: str) -> None:

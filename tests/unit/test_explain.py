@@ -224,7 +224,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["zz"], "'zz': no TPM 2.0 message found; expected an existing file, or a message"),
         (["ab" * 16], "line 1 has bytes, but no TPM 2.0 message found"),
         (["00c10000000c0000004600000004"], "a TPM 1.2 message (tag 00c1); only TPM 2.0 is supported"),
-        (["no-such-file.hex"], "an existing file, or "),
+        (["no-such-file.hex"], "no such file, and no TPM 2.0 message found; expected an existing file, or "),
         (["--command=-1", ANSWER.hex()], "'-1' is not a command"),
         (["--command", "0x100000000", ANSWER.hex()], "is not a command"),
         (["--command", "Nothing", ANSWER.hex()], "is not a command"),

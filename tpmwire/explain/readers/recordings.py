@@ -193,6 +193,8 @@ def _report(reader: TextReader, name: str, warn: Callable[[str], None]) -> None:
         raise UnknownInputError(f"{name} is empty; give a command or response in hex or binary")
     file = "an existing file, or " if name[:1] in "'\"" else ""
     where = f"line {reader.data} has bytes, but " if reader.data else ""
+    if file and not where and ("." in name or "/" in name):
+        where = "no such file, and "
     raise UnknownInputError(
         f"{name}: {where}no TPM 2.0 message found; expected {file}a message (8001..., 8002...) as {ACCEPTED}"
     )
