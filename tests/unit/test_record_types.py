@@ -22,6 +22,14 @@ from tpmwire.spec.structures import (
     TPMT_PUBLIC,
 )
 
+
+def coordinate(public: TPMT_PUBLIC) -> bytes:
+    if isinstance(public.unique, TPMS_ECC_POINT):
+        return public.unique.x
+    modulus: bytes = public.unique
+    return modulus
+
+
 with tpmwire.Tpm.open() as tpm:
     key = calls.create_primary(tpm)
     x: bytes = key.public.unique.x
