@@ -1,8 +1,8 @@
 """Compiles modules for the Python that runs this file. tools/zipapp.py starts it once for each Python.
 
 Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
-Both are marshaled. The bytecode has only the docstrings that a program prints: those of modules and classes in
-PRINTED.
+Both are marshaled. The bytecode lacks what no program reads: the annotations of functions, and docstrings except
+those of modules and classes in PRINTED.
 """
 
 import ast
@@ -15,7 +15,7 @@ PRINTED = ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
 
 
 class Trimmer(ast.NodeTransformer):
-    """Removes the docstrings of functions and, unless `printed`, of modules and classes.
+    """Removes annotations and docstrings of functions and, unless `printed`, docstrings of modules and classes.
 
     Line numbers do not change.
     """
@@ -24,11 +24,23 @@ class Trimmer(ast.NodeTransformer):
         self._printed = printed
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Removes the docstring of a function, and the docstrings inside the function."""
+        """Removes the docstring and the annotations of a function, and the docstrings inside the function."""
+        given = node.args
+        for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg):
+            if argument is not None:
+                argument.annotation = None
+        node.returns = None
         return self._remove_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Removes the docstrings inside a class and, unless they are printed, the docstring of the class."""
+        """Removes the docstrings inside a class and, unless they are printed, the docstring of the class.
+
+        Methods that write declarations as Python source, which only construct's `compile` needs, are removed.
+        """
+        kept = [
+            one for one in node.body if not (isinstance(one, ast.FunctionDef) and one.name.startswith("_emit"))
+        ]
+        node.body = kept or [ast.copy_location(ast.Pass(), node)]
         return self.generic_visit(node) if self._printed else self._remove_docstring(node)
 
     def visit_Module(self, node: ast.Module) -> ast.AST:

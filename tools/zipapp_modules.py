@@ -35,11 +35,16 @@ ROOTS = (
     ("tpmwire.spec.response_codes tpmwire.spec.response_texts tpmwire.spec.tss2_codes", False),
     # The other modules that aws-tpm-process-credential can load.
     ("cli.credential_process construct", True),
-    ("cli.verbs.exec_", False),
 )
-# Loaded by --help, for services other than STS, for templates by name, and for keys of other programs.
+# Loaded by --help, for services other than STS, for templates by name, for keys of other programs, for MFA, and
+# for parents other than storage root keys.
 OMITTED = (
+    "cli.awsconfig.credentials_file",
+    "cli.awsconfig.edit",
+    "cli.awsconfig.files",
+    "cli.credentials.totp",
     "cli.terminal.help",
+    "cli.terminal.packages",
     "sigv4.glacier",
     "sigv4.services",
     "tpmwire.crypto.pure.mlkem",
@@ -47,7 +52,16 @@ OMITTED = (
     "tpmwire.keys.ml_keys",
     "tpmwire.keys.public_key_formats",
     "tpmwire.keys.public_keys",
+    "tpmwire.keys.spki",
     "tpmwire.keys.template_names",
+    "tpmwire.keys.wrapping",
+    "tpmwire.spec.capabilities",
+    "tpmwire.spec.commands.nv",
+    "tpmwire.spec.commands.sequences",
+    "tpmwire.spec.properties",
+    "tpmwire.state.nv",
+    "tpmwire.use.endorsement",
+    "tpmwire.use.parents",
 )
 
 
