@@ -80,6 +80,7 @@ GROUPS = {
         "trace": "run a program and explain its TPM commands live",
         "spec": "show a table of the TPM 2.0 standard, or the meaning of a value",
         "send": "send any TPM command and explain the response",
+        "soft": "run a TPM in Python for other programs, to learn and to test with",
     },
     "Use at a terminal": {
         "completion": "print the completion script of bash, zsh or fish",

@@ -41,6 +41,8 @@ STORED = ("__main__.py", "cli/__init__.py", PROGRAMS)
 ZIP_EPOCH = 315532800  # 1980-01-01, the earliest time in a zip archive
 # Modules, and the files that they read: not backups, copies and notes beside them.
 MODULE = re.compile(r"(\w+/)+[A-Za-z_]\w*\.py", re.ASCII)
+# To learn with, which takes pip. The file must stay small.
+LEFT_OUT = "tpmwire/soft/"
 DATA = re.compile(r"cli/completions/[a-z-]+\.(bash|fish|zsh)|\w+/py\.typed", re.ASCII)
 
 
@@ -53,7 +55,7 @@ def members() -> dict[str, bytes]:
     for name in ("LICENSE", PROGRAMS):
         found[name] = (ROOT / name).read_bytes()
     for package in PACKAGES:
-        found.update(_package(ROOT / package))
+        found.update((name, data) for name, data in _package(ROOT / package) if not name.startswith(LEFT_OUT))
     found.update(_library())
     return dict(sorted(found.items()))
 

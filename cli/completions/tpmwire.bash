@@ -8,7 +8,7 @@
 _shtab_tpmwire_totp_subparsers=(import code)
 _shtab_tpmwire_token_subparsers=(eks rds ecr codecommit)
 _shtab_tpmwire_aws_subparsers=(whoami key-info decode-message web-identity-token delegated-access-token)
-_shtab_tpmwire_subparsers=(setup enroll import rotate totp show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush explain decode trace spec send completion)
+_shtab_tpmwire_subparsers=(setup enroll import rotate totp show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush explain decode trace spec send soft completion)
 
 _shtab_tpmwire_setup_option_strings=(-h --help --dry-run --tpm-path --timeout)
 _shtab_tpmwire_enroll_option_strings=(-h --help --profile --out --persistent-handle --remove-plaintext --force --undo --aws-region --pcrs --sigv4a-out --sigv4a-handle --key-auth-file --key-auth-prompt --key-auth --parent --make-srk --parent-auth-file --parent-auth-prompt --parent-auth --owner-auth-file --owner-auth-prompt --owner-auth --tpm-path --timeout --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public)
@@ -65,6 +65,7 @@ _shtab_tpmwire_decode_option_strings=(-h --help --command --json --format --html
 _shtab_tpmwire_trace_option_strings=(-h --help --tpm-path --timeout --out --format --html --secrets --color)
 _shtab_tpmwire_spec_option_strings=(-h --help --json --color)
 _shtab_tpmwire_send_option_strings=(-h --help --tpm-path --timeout --json --auth-file --auth-env --session --policy --keep --dry-run --format --secrets --color)
+_shtab_tpmwire_soft_option_strings=(-h --help --port --socket --state --seed --explain)
 _shtab_tpmwire_completion_option_strings=(-h --help --program --list)
 _shtab_tpmwire_option_strings=(-h --help --version)
 
@@ -421,6 +422,8 @@ _shtab_tpmwire_trace___html_COMPGEN=_tpmwire_any_file
 _shtab_tpmwire_send___tpm_path_COMPGEN=_tpmwire_any_file
 _shtab_tpmwire_send___json_COMPGEN=_tpmwire_any_file
 _shtab_tpmwire_send___auth_file_COMPGEN=_tpmwire_any_file
+_shtab_tpmwire_soft___socket_COMPGEN=_tpmwire_any_file
+_shtab_tpmwire_soft___state_COMPGEN=_tpmwire_any_file
 
 _shtab_tpmwire_totp_code___digits_choices=(6 7 8)
 _shtab_tpmwire_totp_pos_0_choices=(import code)
@@ -465,7 +468,7 @@ _shtab_tpmwire_send___color_choices=(auto always never)
 _shtab_tpmwire_completion_pos_0_choices=(bash zsh fish)
 _shtab_tpmwire_completion___program_choices=(tpmwire aws-tpm-process-credential)
 _shtab_tpmwire_completion___list_choices=(profiles handles)
-_shtab_tpmwire_pos_0_choices=(setup enroll import rotate totp show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush explain decode trace spec send completion)
+_shtab_tpmwire_pos_0_choices=(setup enroll import rotate totp show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush explain decode trace spec send soft completion)
 
 _shtab_tpmwire_setup__h_nargs=0
 _shtab_tpmwire_setup___help_nargs=0
@@ -797,6 +800,9 @@ _shtab_tpmwire_send___help_nargs=0
 _shtab_tpmwire_send___keep_nargs=0
 _shtab_tpmwire_send___dry_run_nargs=0
 _shtab_tpmwire_send___secrets_nargs=0
+_shtab_tpmwire_soft__h_nargs=0
+_shtab_tpmwire_soft___help_nargs=0
+_shtab_tpmwire_soft___explain_nargs=0
 _shtab_tpmwire_completion__h_nargs=0
 _shtab_tpmwire_completion___help_nargs=0
 _shtab_tpmwire_pos_0_nargs=A...

@@ -50,6 +50,7 @@ _shtab_tpmwire_commands() {
     setup:'guide through the first steps: check this machine, and move plaintext keys into the TPM'
     show:'show every field of a key file'
     sign:'sign a request to any AWS service and print its headers'
+    soft:'run a TPM in Python for other programs, to learn and to test with'
     spec:'show a table of the TPM 2.0 standard, or the meaning of a value'
     token:'token: eks, rds, ecr, codecommit'
     totp:'store the secret of an MFA device (TOTP) in the TPM and print its codes'
@@ -1257,6 +1258,18 @@ _shtab_tpmwire_sign_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_sign_defaults_added=0
 
+_shtab_tpmwire_soft_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--port=[port of 127.0.0.1 for commands]:PORT:"
+  "--socket=[unix socket for commands, in place of a port]:PATH:_files"
+  "--state=[file in which the TPM keeps its state]:FILE:_files"
+  "--seed=[make keys and nonces the same each time]:WORD:"
+  "--explain[print each internal step on standard error]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_soft_defaults_added=0
+
 _shtab_tpmwire_spec_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print a JSON object]"
@@ -1636,6 +1649,7 @@ _shtab_tpmwire() {
         setup) _arguments -C -s $_shtab_tpmwire_setup_options ;;
         show) _arguments -C -s $_shtab_tpmwire_show_options ;;
         sign) _arguments -C -s $_shtab_tpmwire_sign_options ;;
+        soft) _arguments -C -s $_shtab_tpmwire_soft_options ;;
         spec) _arguments -C -s $_shtab_tpmwire_spec_options ;;
         token) _shtab_tpmwire_token ;;
         totp) _shtab_tpmwire_totp ;;

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..terminal.messages import UsageError, note
 
 if TYPE_CHECKING:
-    from tpmwire.transport import DescriptorTransport
+    from tpmwire.transport import Transport
 
 __all__ = [
     "TRACED",
@@ -60,7 +60,7 @@ def note_source(option: str | None) -> None:
         note(f"{source} selects the TPM at {path}")
 
 
-def connect(option: str | None, timeout: float) -> "DescriptorTransport":
+def connect(option: str | None, timeout: float) -> "Transport":
     """Opens the TPM that the option or the environment selects. Raises TransportError.
 
     If an environment variable selects the TPM, the error message names the variable. `timeout` is in seconds.

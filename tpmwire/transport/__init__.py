@@ -6,6 +6,7 @@
     HOST:PORT, swtpm:host=H,port=P        swtpm's TCP server
     SOCKET, swtpm:path=SOCKET             swtpm's Unix socket
     mssim:host=H,port=P                   the reference simulator
+    soft:, soft:seed=WORD, soft:FILE      a TPM in this process, to learn and to test with (tpmwire.soft)
 
 A subclass of `Transport` can connect to any other TPM. A program loads only the transport that it uses.
 """
@@ -20,7 +21,10 @@ __all__ = ["DEFAULT_PATHS", "DescriptorTransport", "Transport", "default_path", 
 
 DEFAULT_PATHS = ("/dev/tpmrm0", "/dev/tpm0")
 
-FORMS = "DEVICE, SOCKET, HOST:PORT, swtpm:host=H,port=P, swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH"
+FORMS = (
+    "DEVICE, SOCKET, HOST:PORT, swtpm:host=H,port=P, swtpm:path=SOCKET, mssim:host=H,port=P, device:PATH or "
+    "soft:FILE"
+)
 
 
 def default_path() -> str:
@@ -29,7 +33,7 @@ def default_path() -> str:
     return first if os.path.exists(first) else second
 
 
-def open_transport(path: str | None = None, timeout: float = 2.0) -> DescriptorTransport:
+def open_transport(path: str | None = None, timeout: float = 2.0) -> Transport:
     """Opens the TPM at `path`, in one of the forms that `tpmwire.transport` lists; None means `default_path()`.
 
     `timeout` (seconds) limits opening and each command. Raises TransportError or a subclass.
@@ -38,12 +42,22 @@ def open_transport(path: str | None = None, timeout: float = 2.0) -> DescriptorT
     scheme, colon, rest = path.partition(":")
     if colon and scheme == "device":
         return _device(rest, timeout)
+    if colon and scheme == "soft":
+        return _soft(rest)
     if colon and scheme in ("swtpm", "mssim"):
         return _simulator(scheme, _options(path, rest), path, timeout)
     host, colon, port = path.rpartition(":")
     if colon and port.isdecimal() and "/" not in path:
         return _tcp("swtpm", host, port, path, timeout)
     return _file(path, timeout)
+
+
+def _soft(rest: str) -> Transport:
+    try:
+        from ..soft.transport import open_soft  # late: a credential run must not load it
+    except ModuleNotFoundError:
+        raise TransportError("the single file has no soft TPM; install tpmwire with pip") from None
+    return open_soft(rest)
 
 
 def _file(path: str, timeout: float) -> DescriptorTransport:

@@ -1,0 +1,148 @@
+"""The soft TPM: its arithmetic, its state, and what a client gets from it."""
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from tests.support.verbs import Tool
+from tpmwire import calls, commands
+from tpmwire.crypto.aes import cfb as cfb_of_cryptography
+from tpmwire.errors import TpmError, TransportError
+from tpmwire.sessions import Password
+from tpmwire.soft import SoftTransport, aes, ecc
+from tpmwire.soft import rsa as soft_rsa
+from tpmwire.spec.constants import TPM_ALG, TPM_RH
+from tpmwire.tpm import Tpm
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_aes(size: int) -> None:
+    key, iv, data = os.urandom(size), os.urandom(16), os.urandom(48)
+    for mode, theirs in (
+        (TPM_ALG.ECB, modes.ECB()),
+        (TPM_ALG.CBC, modes.CBC(iv)),
+        (TPM_ALG.CTR, modes.CTR(iv)),
+    ):
+        encryptor = Cipher(algorithms.AES(key), theirs).encryptor()
+        expected = encryptor.update(data) + encryptor.finalize()
+        assert aes.crypt(mode, key, iv, data, True)[0] == expected
+        assert aes.crypt(mode, key, iv, expected, False)[0] == data
+    assert aes.cfb(key, iv, data[:21], True) == cfb_of_cryptography(key, iv, data[:21], True)
+
+
+def test_rsa() -> None:
+    made = soft_rsa.generate(2048, 0, os.urandom)
+    public = rsa.RSAPublicNumbers(made.exponent, made.modulus).public_key()
+    digest = hashlib.sha256(b"message").digest()
+    prehashed = utils.Prehashed(hashes.SHA256())
+    signed = soft_rsa.sign(made, TPM_ALG.RSASSA, TPM_ALG.SHA256, digest, os.urandom)
+    public.verify(signed, digest, padding.PKCS1v15(), prehashed)
+    signed = soft_rsa.sign(made, TPM_ALG.RSAPSS, TPM_ALG.SHA256, digest, os.urandom)
+    public.verify(signed, digest, padding.PSS(padding.MGF1(hashes.SHA256()), 32), prehashed)
+    assert soft_rsa.verify(made, TPM_ALG.RSAPSS, TPM_ALG.SHA256, digest, signed)
+    assert not soft_rsa.verify(made, TPM_ALG.RSAPSS, TPM_ALG.SHA256, bytes(32), signed)
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), b"label\0")
+    sealed = public.encrypt(b"secret", oaep)
+    assert soft_rsa.decrypt(made, TPM_ALG.OAEP, TPM_ALG.SHA256, sealed, b"label\0") == b"secret"
+    with pytest.raises(ValueError, match="padding"):
+        soft_rsa.decrypt(made, TPM_ALG.OAEP, TPM_ALG.SHA256, sealed, b"other\0")
+
+
+def test_ecdsa() -> None:
+    curve = ecc.CURVES[3]
+    private = ecc.derive_scalar(curve, os.urandom)
+    digest = hashlib.sha384(b"message").digest()
+    r, s = ecc.sign(curve, private, digest, os.urandom)
+    public = ec.derive_private_key(private, ec.SECP256R1()).public_key()
+    public.verify(utils.encode_dss_signature(r, s), digest, ec.ECDSA(utils.Prehashed(hashes.SHA384())))
+
+
+def test_a_seed_repeats_everything() -> None:
+    names = []
+    for seed in (b"word", b"word", b"another"):
+        with Tpm(SoftTransport(seed)) as tpm:
+            key = calls.create_primary(tpm)
+            names.append((key.name, calls.random(tpm, 16)))
+    assert names[0] == names[1] != names[2]
+
+
+def test_the_same_template_gives_the_same_primary_key() -> None:
+    with Tpm(SoftTransport()) as tpm:
+        first = calls.create_primary(tpm)
+        assert calls.create_primary(tpm).name == first.name
+        assert calls.create_primary(tpm, hierarchy=TPM_RH.ENDORSEMENT).name != first.name
+
+
+def test_sealed_data_need_their_password() -> None:
+    with Tpm(SoftTransport()) as tpm:
+        parent = calls.create_primary(tpm)
+        blob = calls.seal(tpm, parent, b"kept", auth=b"right")
+        assert calls.unseal(tpm, parent, blob, by=Password(b"right")) == b"kept"
+        with pytest.raises(TpmError) as refused:
+            calls.unseal(tpm, parent, blob, by=Password(b"wrong"))
+        assert refused.value.rc == 0x98E
+
+
+def test_internal_steps_are_observed() -> None:
+    steps: list[tuple[str, str]] = []
+    with Tpm(SoftTransport(observe=lambda step, detail: steps.append((step, detail)))) as tpm:
+        calls.create_primary(tpm)
+        with pytest.raises(TpmError):
+            tpm.execute(commands.ReadPublic(0x81000001))
+    assert ("command", "TPM2_CreatePrimary") in steps
+    assert ("refused", "0x18b") in steps
+
+
+def test_a_file_keeps_the_state(tmp_path: Path) -> None:
+    path = f"soft:{tmp_path / 'state'}"
+    with Tpm.open(path) as tpm:
+        calls.pcr_extend(tpm, 16, bytes(32))
+        before = calls.pcr_read(tpm, "sha256:16")
+        name = calls.create_primary(tpm).name
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o600
+    with Tpm.open(path) as tpm:
+        assert calls.pcr_read(tpm, "sha256:16") == before
+        assert calls.create_primary(tpm).name == name
+        with pytest.raises(TransportError, match="in use"):
+            Tpm.open(path)
+    (tmp_path / "state").write_bytes(b'{"no": "state"}')
+    with pytest.raises(TransportError, match="not the state of a soft TPM"):
+        Tpm.open(path)
+
+
+def test_tpmwire_uses_it(tool: Tool, tmp_path: Path) -> None:
+    shown = tool("info", "--tpm-path", "soft:")
+    assert shown.code == 0
+    assert "SOFT" in shown.out
+    state = f"soft:{tmp_path / 'state'}"
+    first = tool("send", "--tpm-path", state, "PCR_Reset", "pcrHandle=16")
+    assert first.code == 0
+
+
+def test_an_impossible_port_is_refused(tool: Tool) -> None:
+    refused = tool("soft", "--port", "65535")
+    assert refused.code == 2
+    assert "65534" in refused.err
+    both = tool("soft", "--seed", "word", "--state", "file")
+    assert both.code == 2
+
+
+def test_two_threads_have_two_tpms() -> None:
+    names: list[bytes] = []
+
+    def make() -> None:
+        with Tpm(SoftTransport()) as tpm:
+            names.append(calls.create_primary(tpm).name)
+
+    threads = [threading.Thread(target=make) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(names)) == 2

@@ -1,0 +1,295 @@
+"""The authorization area: which entity each session authorizes, and whether it may (Part 1, §19; Part 3, §5.6).
+
+The order of the checks is the standard's, because it decides which response code a wrong command gets.
+"""
+
+from ..crypto.formulas import cp_hash, digest, equal, parameter_cipher, rp_hash, trimmed
+from ..sessions import authorization_hmac
+from ..spec.command import Command
+from ..spec.constants import TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_SESSION
+from ..spec.response_codes import TPM_RC
+from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
+from .entities import Entity, KeyedObject, NvIndex
+from .policy_check import check_policy
+from .refusal import Refusal
+from .session import Authorization, SoftSession, binding_of
+from .tpm_state import TpmState
+
+__all__ = ["Authorizations"]
+
+WRITES = (TPM_CC.NV_Write, TPM_CC.NV_Increment, TPM_CC.NV_SetBits, TPM_CC.NV_Extend, TPM_CC.NV_WriteLock)
+"""Commands for which the attributes AUTHWRITE and POLICYWRITE of an index count."""
+
+USED_FOR = TPMA_SESSION.DECRYPT | TPMA_SESSION.ENCRYPT | TPMA_SESSION.AUDIT
+"""A session that authorizes nothing must have one of these attributes."""
+
+
+class Authorizations:
+    """The authorizations of one command, checked in order.
+
+    `kind` is the command's class, `handles` its handles and `names` their Names.
+    """
+
+    def __init__(
+        self, tpm: TpmState, kind: type[Command], handles: tuple[int, ...], sent: list[TPMS_AUTH_COMMAND]
+    ) -> None:
+        self._tpm = tpm
+        self._kind = kind
+        self._handles = handles
+        self.names = [self._name(handle) for handle in handles]
+        self.all = [Authorization(n, auth, self._session(n, auth)) for n, auth in enumerate(sent, 1)]
+        self._check_attributes()
+        self._assign()
+
+    def _name(self, handle: int) -> bytes:
+        if handle >> 24 in (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION):
+            return handle.to_bytes(4, "big")
+        return self._tpm.entity(handle).name
+
+    def _session(self, number: int, sent: TPMS_AUTH_COMMAND) -> SoftSession | None:
+        handle = sent.session_handle
+        if handle == TPM_RH.PW:
+            if sent.nonce:
+                raise Refusal(TPM_RC.NONCE, session=number)
+            if sent.session_attributes & ~TPMA_SESSION.CONTINUE_SESSION:
+                raise Refusal(TPM_RC.ATTRIBUTES, session=number)
+            return None
+        if handle >> 24 not in (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION):
+            raise Refusal(TPM_RC.VALUE, session=number)
+        session = self._tpm.sessions.get(handle)
+        if session is None:
+            raise Refusal(TPM_RC(TPM_RC.REFERENCE_S0 + number - 1))
+        return session
+
+    def _check_attributes(self) -> None:
+        """Checks what needs no entity: a session is used once, and at most one has each attribute."""
+        seen: set[int] = set()
+        for one in self.all:
+            if one.session is None:
+                continue
+            if one.session.handle in seen:
+                raise one.refused(TPM_RC.HANDLE)
+            seen.add(one.session.handle)
+            if one.attributes & TPMA_SESSION(0x18):
+                raise one.refused(TPM_RC.RESERVED_BITS)
+            if not one.attributes & TPMA_SESSION.AUDIT and one.attributes & (
+                TPMA_SESSION.AUDIT_EXCLUSIVE | TPMA_SESSION.AUDIT_RESET
+            ):
+                raise one.refused(TPM_RC.ATTRIBUTES)
+        for attribute in (TPMA_SESSION.DECRYPT, TPMA_SESSION.ENCRYPT, TPMA_SESSION.AUDIT):
+            users = [one for one in self.all if one.attributes & attribute]
+            if len(users) > 1:
+                raise users[1].refused(TPM_RC.ATTRIBUTES)
+
+    def _assign(self) -> None:
+        roles = [role for _, role in self._kind.handle_fields()]
+        needed = [(h, role) for h, role in zip(self._handles, roles, strict=True) if role.authorized]
+        if len(self.all) < len(needed):
+            raise Refusal(TPM_RC.AUTH_MISSING)
+        for one, (handle, role) in zip(self.all, needed, strict=False):
+            one.entity, one.role = self._tpm.entity(handle), role
+
+    def find(self, attribute: TPMA_SESSION) -> Authorization | None:
+        """Returns the authorization whose session has an attribute."""
+        return next((one for one in self.all if one.session is not None and one.attributes & attribute), None)
+
+    def check(self, parameters: bytes) -> None:
+        """Checks every authorization against the command's parameters, as they were sent. Raises Refusal."""
+        self._check_exclusive()
+        for one in self.all:
+            if one.entity is not None:
+                self._check_entity(one, one.entity, parameters)
+            elif one.session is None:
+                raise one.refused(TPM_RC.HANDLE)
+            elif not one.attributes & USED_FOR:
+                raise one.refused(TPM_RC.ATTRIBUTES)
+            else:
+                self._check_hmac(one, parameters)
+
+    def _check_exclusive(self) -> None:
+        """Raises Refusal if an audit session must be exclusive, and another command came between (Part 1, §32)."""
+        one = self.find(TPMA_SESSION.AUDIT)
+        if one is None or one.session is None or not one.attributes & TPMA_SESSION.AUDIT_EXCLUSIVE:
+            return
+        if one.session.audit_digest and self._tpm.exclusive_session != one.session.handle:
+            raise Refusal(TPM_RC.EXCLUSIVE)
+
+    def _check_entity(self, one: Authorization, entity: Entity, parameters: bytes) -> None:
+        writes = self._kind.code in WRITES
+        policy = one.session is not None and one.session.kind != TPM_SE.HMAC
+        if one.session is not None and one.session.trial:
+            raise one.refused(TPM_RC.ATTRIBUTES)
+        if not policy or (one.session is not None and one.session.policy.auth_value):
+            self._check_lockout(entity)
+        if not policy:
+            if entity.needs_policy(one.role):
+                raise Refusal(TPM_RC.AUTH_TYPE)
+            if not entity.takes_auth(one.role, writes):
+                raise Refusal(TPM_RC.AUTH_UNAVAILABLE)
+        elif not entity.takes_policy(one.role, writes):
+            raise Refusal(TPM_RC.AUTH_UNAVAILABLE)
+        if one.session is None:
+            if not equal(trimmed(one.sent.hmac), trimmed(entity.auth)):
+                raise self._failed(one, entity)
+            self._tpm.note("password", "the authValue is right")
+            self._count_use(entity)
+            return
+        if policy:
+            check_policy(self._tpm, one, entity, self._kind, self._handles, self.cp_hash(one.session, parameters))
+        self._check_hmac(one, parameters)
+        if not policy or (one.session is not None and one.session.policy.auth_value):
+            self._count_use(entity)
+
+    def _count_use(self, entity: Entity) -> None:
+        if isinstance(entity, NvIndex):
+            entity.count_use(right=True)
+
+    def _check_lockout(self, entity: Entity) -> None:
+        """Raises Refusal if the entity is protected against guessing and the TPM is in lockout (Part 1, §19.8)."""
+        lockout = self._tpm.lockout
+        if entity.handle == TPM_RH.LOCKOUT:
+            if not lockout.enabled:
+                raise Refusal(TPM_RC.LOCKOUT)
+        elif entity.protected and lockout.failed >= lockout.max_tries:
+            raise Refusal(TPM_RC.LOCKOUT)
+
+    def _failed(self, one: Authorization, entity: Entity | None) -> Refusal:
+        """Counts a wrong authValue, and returns the refusal."""
+        if isinstance(entity, NvIndex):
+            entity.count_use(right=False)
+        bound = one.session is not None and one.session.protected_bind
+        if not ((entity is not None and entity.protected) or bound):
+            return one.refused(TPM_RC.BAD_AUTH)
+        if entity is not None and entity.handle == TPM_RH.LOCKOUT:
+            self._tpm.lockout.enabled = False
+        else:
+            self._tpm.lockout.failed += 1
+        return one.refused(TPM_RC.AUTH_FAIL)
+
+    def cp_hash(self, session: SoftSession, parameters: bytes) -> bytes:
+        """Returns cpHash by the session's hash algorithm."""
+        return cp_hash(session.auth_hash, self._kind.code, self.names, parameters)
+
+    def _hmac_key(self, one: Authorization, auth: bytes) -> bytes:
+        """Returns the HMAC key: the session key and, unless bound to the entity, its authValue (Part 1, §19.6)."""
+        session = one.session
+        assert session is not None
+        if one.entity is None:
+            return session.key
+        if session.kind == TPM_SE.HMAC:
+            bound = session.bound and session.bound == binding_of(one.entity)
+            return session.key if bound else session.key + trimmed(auth)
+        return session.key + trimmed(auth) if session.policy.auth_value else session.key
+
+    def _check_hmac(self, one: Authorization, parameters: bytes) -> None:
+        session = one.session
+        assert session is not None
+        if session.policy.password and one.entity is not None:
+            if not equal(trimmed(one.sent.hmac), trimmed(one.entity.auth)):
+                raise self._failed(one, one.entity)
+            return
+        key = self._hmac_key(one, one.entity.auth if one.entity is not None else b"")
+        # A policy session without a key needs no HMAC, and a caller may leave it out (Part 1, §19.6.6).
+        if session.kind != TPM_SE.HMAC and not key and not one.sent.hmac:
+            return
+        nonces = (one.sent.nonce, session.nonce_tpm, *self._extra_nonces(one))
+        hashed = self.cp_hash(session, parameters)
+        ours = authorization_hmac(session.auth_hash, key, hashed, nonces, one.attributes)
+        self._tpm.note("cpHash", hashed.hex())
+        if not equal(ours, one.sent.hmac):
+            raise self._failed(one, one.entity)
+
+    def _extra_nonces(self, one: Authorization) -> list[bytes]:
+        """Returns the TPM's nonces of other encrypting sessions, which the first HMAC covers (Part 1, §19.6.5)."""
+        if one.number != 1 or one.entity is None:
+            return []
+        extra: dict[int, bytes] = {}
+        for attribute in (TPMA_SESSION.DECRYPT, TPMA_SESSION.ENCRYPT):
+            found = self.find(attribute)
+            if found is not None and found is not one and found.session is not None:
+                extra.setdefault(found.number, found.session.nonce_tpm)
+        return list(extra.values())
+
+    def decrypted(self, parameters: bytes) -> bytes:
+        """Returns the parameters with the first one in clear, if a session encrypted it (Part 1, §21)."""
+        one = self.find(TPMA_SESSION.DECRYPT)
+        if one is None or one.session is None:
+            return parameters
+        if len(parameters) < 2:
+            raise Refusal(TPM_RC.INSUFFICIENT)
+        size = int.from_bytes(parameters[:2], "big")
+        if size > len(parameters) - 2:
+            raise Refusal(TPM_RC.SIZE)
+        plain = self._cipher(one, parameters[2 : 2 + size], (one.sent.nonce, one.session.nonce_tpm), False)
+        return parameters[:2] + plain + parameters[2 + size :]
+
+    def _cipher(self, one: Authorization, data: bytes, nonces: tuple[bytes, bytes], encrypting: bool) -> bytes:
+        session = one.session
+        assert session is not None
+        key = session.key + (trimmed(one.entity.auth) if one.entity is not None else b"")
+        symmetric = session.symmetric
+        return parameter_cipher(
+            symmetric.algorithm, session.auth_hash, symmetric.key_bits or 0, key, nonces, data, encrypting
+        )
+
+    def answer(self, parameters: bytes) -> tuple[bytes, list[TPMS_AUTH_RESPONSE]]:
+        """Returns the response's parameters, encrypted if a session asks for it, and its authorizations.
+
+        Each nonce rolls here. A session without continueSession ends, a policy session starts its policy anew.
+        """
+        for one in self.all:
+            if one.session is not None:
+                one.session.nonce_tpm = self._tpm.generator.bytes(len(one.session.nonce_tpm))
+        encrypting = self.find(TPMA_SESSION.ENCRYPT)
+        if encrypting is not None and encrypting.session is not None:
+            size = int.from_bytes(parameters[:2], "big")
+            nonces = (encrypting.session.nonce_tpm, encrypting.sent.nonce)
+            sealed = self._cipher(encrypting, parameters[2 : 2 + size], nonces, True)
+            parameters = parameters[:2] + sealed + parameters[2 + size :]
+        return parameters, [self._answer_one(one, parameters) for one in self.all]
+
+    def _answer_one(self, one: Authorization, parameters: bytes) -> TPMS_AUTH_RESPONSE:
+        session = one.session
+        if session is None:
+            return TPMS_AUTH_RESPONSE(b"", TPMA_SESSION.CONTINUE_SESSION, b"")
+        attributes = one.attributes
+        if attributes & TPMA_SESSION.AUDIT:
+            attributes = self._audit(one, parameters)
+        auth = b"" if one.entity is None else self._current(one.entity).auth
+        key = self._hmac_key(one, auth)
+        unkeyed = not key and not one.sent.hmac
+        if session.kind != TPM_SE.HMAC and (unkeyed or (session.policy.password and one.entity is not None)):
+            hmac = b""
+        else:
+            hashed = rp_hash(session.auth_hash, self._kind.code, parameters)
+            nonces = (session.nonce_tpm, one.sent.nonce)
+            hmac = authorization_hmac(session.auth_hash, key, hashed, nonces, attributes)
+        if not attributes & TPMA_SESSION.CONTINUE_SESSION:
+            del self._tpm.sessions[session.handle]
+        elif one.entity is not None and session.kind == TPM_SE.POLICY:
+            session.restart_policy()
+        return TPMS_AUTH_RESPONSE(session.nonce_tpm, attributes, hmac)
+
+    def _audit(self, one: Authorization, parameters: bytes) -> TPMA_SESSION:
+        session = one.session
+        assert session is not None
+        if not session.audit_digest or one.attributes & TPMA_SESSION.AUDIT_RESET:
+            session.audit_digest = bytes(len(session.policy.digest))
+            self._tpm.exclusive_session = session.handle
+        session.audit_digest = digest(
+            session.auth_hash,
+            session.audit_digest,
+            self.audited,
+            rp_hash(session.auth_hash, self._kind.code, parameters),
+        )
+        exclusive = self._tpm.exclusive_session == session.handle
+        return one.attributes | TPMA_SESSION.AUDIT_EXCLUSIVE if exclusive else one.attributes
+
+    audited = b""
+    """cpHash of the command, for the audit session; set by the frame before the command runs."""
+
+    def _current(self, entity: Entity) -> Entity:
+        """Returns the entity as it is after the command, which may have changed its authValue or removed it."""
+        if isinstance(entity, (NvIndex, KeyedObject)):
+            return entity
+        return self._tpm.hierarchies.get(entity.handle, entity)

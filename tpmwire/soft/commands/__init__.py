@@ -1,0 +1,26 @@
+"""The handlers of commands, one module for each chapter of Part 3, with the names of `tpmwire.spec.commands`."""
+
+CHAPTERS = (
+    "asymmetric",
+    "attestation",
+    "audit",
+    "capability",
+    "clock",
+    "context",
+    "dictionary",
+    "duplication",
+    "hierarchy",
+    "management",
+    "nv",
+    "objects",
+    "pcr",
+    "policies",
+    "random",
+    "sequences",
+    "sessions",
+    "signing",
+    "startup",
+    "symmetric",
+    "testing",
+)
+"""The modules; importing a module registers its handlers."""

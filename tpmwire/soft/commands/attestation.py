@@ -1,0 +1,166 @@
+"""Part 3, §18: attestation."""
+
+from typing import Any
+
+from ...crypto.formulas import digest, equal
+from ...spec.attestation import (
+    TPMS_ATTEST,
+    TPMS_CERTIFY_INFO,
+    TPMS_CLOCK_INFO,
+    TPMS_COMMAND_AUDIT_INFO,
+    TPMS_CREATION_INFO,
+    TPMS_NV_CERTIFY_INFO,
+    TPMS_NV_DIGEST_CERTIFY_INFO,
+    TPMS_QUOTE_INFO,
+    TPMS_SESSION_AUDIT_INFO,
+    TPMS_TIME_ATTEST_INFO,
+)
+from ...spec.commands.attestation import (
+    Certify,
+    CertifyCreation,
+    GetCommandAuditDigest,
+    GetSessionAuditDigest,
+    GetTime,
+    Quote,
+)
+from ...spec.commands.nv import NV_Certify
+from ...spec.constants import TPM_ALG, TPM_GENERATED_VALUE, TPM_RH, TPM_ST, TPMA_OBJECT
+from ...spec.response_codes import TPM_RC
+from ...spec.structures import TPMT_SIG_SCHEME, TPMT_SIGNATURE
+from ..entities import KeyedObject
+from ..refusal import Refusal, require
+from ..registry import handles
+from ..signing import choose_scheme, sign_digest
+from ..tickets import creation_ticket
+from ..tpm_state import TpmState
+from .clock import clock_info, time_info
+from .nv import check_read
+
+FIRMWARE = 1
+"""TPM_PT_FIRMWARE_VERSION_1 and 2 as one number."""
+
+
+def _signer(tpm: TpmState, handle: int, scheme: TPMT_SIG_SCHEME) -> tuple[KeyedObject | None, int, int]:
+    """Returns (key, scheme, hash algorithm) of the signer; None for TPM_RH_NULL, which signs nothing."""
+    if handle == TPM_RH.NULL:
+        return None, TPM_ALG.NULL, TPM_ALG.NULL
+    key = tpm.key(handle)
+    require(key.has(TPMA_OBJECT.SIGN_ENCRYPT) and key.public.type != TPM_ALG.SYMCIPHER, TPM_RC.KEY, "sign_handle")
+    require(not key.has(TPMA_OBJECT.X509_SIGN), TPM_RC.ATTRIBUTES, "sign_handle")
+    return (key, *choose_scheme(key, scheme))
+
+
+def _obscured(tpm: TpmState, key: KeyedObject) -> tuple[TPMS_CLOCK_INFO, int]:
+    """Returns the clock and the firmware version.
+
+    For a key outside the endorsement and platform hierarchies, the counts and the version are obscured, so that
+    two signers in one TPM cannot be linked (Part 1, §36.7).
+    """
+    info, version = clock_info(tpm), FIRMWARE
+    if key.hierarchy in (TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM):
+        return info, version
+    mask = digest(TPM_ALG.SHA512, tpm.proof(TPM_RH.OWNER), b"OBFUSCATE", key.qualified_name)
+    return (
+        info.replace(
+            reset_count=(info.reset_count + int.from_bytes(mask[8:12], "big")) & 0xFFFFFFFF,
+            restart_count=(info.restart_count + int.from_bytes(mask[12:16], "big")) & 0xFFFFFFFF,
+        ),
+        (version + int.from_bytes(mask[:8], "big")) & 0xFFFFFFFFFFFFFFFF,
+    )
+
+
+def _attest(tpm: TpmState, command: Any, tag: TPM_ST, attested: Any) -> tuple[bytes, TPMT_SIGNATURE]:
+    """Returns the attested structure and its signature by the command's signer."""
+    key, scheme, alg = _signer(tpm, command.sign_handle, command.in_scheme)
+    info, version = (clock_info(tpm), FIRMWARE) if key is None else _obscured(tpm, key)
+    name = TPM_RH.NULL.to_bytes(4, "big") if key is None else key.qualified_name
+    data = TPMS_ATTEST(TPM_GENERATED_VALUE, tag, name, command.qualifying_data, info, version, attested).build()
+    if key is None:
+        return data, TPMT_SIGNATURE(TPM_ALG.NULL)
+    return data, sign_digest(tpm, key, scheme, alg, digest(alg, data))
+
+
+@handles(Certify)
+def certify(tpm: TpmState, command: Certify) -> Certify.Response:
+    """States that an object is loaded."""
+    found = tpm.key(command.object_handle)
+    info = TPMS_CERTIFY_INFO(found.name, found.qualified_name)
+    return Certify.Response(*_attest(tpm, command, TPM_ST.ATTEST_CERTIFY, info))
+
+
+@handles(CertifyCreation)
+def certify_creation(tpm: TpmState, command: CertifyCreation) -> CertifyCreation.Response:
+    """States what the creation data of an object were, if the ticket proves them."""
+    found, ticket = tpm.key(command.object_handle), command.creation_ticket
+    if ticket.hierarchy not in tpm.hierarchies:
+        raise Refusal(TPM_RC.TICKET, "creation_ticket")
+    ours = creation_ticket(tpm, ticket.hierarchy, found.name, command.creation_hash)
+    require(equal(ours.digest, ticket.digest), TPM_RC.TICKET, "creation_ticket")
+    info = TPMS_CREATION_INFO(found.name, command.creation_hash)
+    return CertifyCreation.Response(*_attest(tpm, command, TPM_ST.ATTEST_CREATION, info))
+
+
+@handles(Quote)
+def quote(tpm: TpmState, command: Quote) -> Quote.Response:
+    """States the PCR values, by their digest."""
+    _, _, alg = _signer(tpm, command.sign_handle, command.in_scheme)
+    require(alg != TPM_ALG.NULL, TPM_RC.SCHEME, "in_scheme")
+    selection = tpm.pcrs.filtered(command.pcr_select)
+    hashed = tpm.pcrs.digest(alg, command.pcr_select)
+    return Quote.Response(*_attest(tpm, command, TPM_ST.ATTEST_QUOTE, TPMS_QUOTE_INFO(selection, hashed)))
+
+
+@handles(GetTime)
+def get_time(tpm: TpmState, command: GetTime) -> GetTime.Response:
+    """States time and clock."""
+    key, _, _ = _signer(tpm, command.sign_handle, command.in_scheme)
+    info = time_info(tpm)
+    version = FIRMWARE
+    if key is not None:
+        shown, version = _obscured(tpm, key)
+        info = info.replace(clock_info=shown)
+    attested = TPMS_TIME_ATTEST_INFO(info, version)
+    return GetTime.Response(*_attest(tpm, command, TPM_ST.ATTEST_TIME, attested))
+
+
+@handles(GetSessionAuditDigest)
+def get_session_audit_digest(tpm: TpmState, command: GetSessionAuditDigest) -> GetSessionAuditDigest.Response:
+    """States the digest of the commands of an audit session."""
+    session = tpm.sessions[command.session_handle]
+    require(session.audit_digest, TPM_RC.TYPE, "session_handle")
+    exclusive = tpm.exclusive_session == session.handle
+    info = TPMS_SESSION_AUDIT_INFO(exclusive, session.audit_digest)
+    return GetSessionAuditDigest.Response(*_attest(tpm, command, TPM_ST.ATTEST_SESSION_AUDIT, info))
+
+
+@handles(GetCommandAuditDigest)
+def get_command_audit_digest(tpm: TpmState, command: GetCommandAuditDigest) -> GetCommandAuditDigest.Response:
+    """States the digest of the audited commands, and starts a new one if somebody signs."""
+    codes = b"".join(code.to_bytes(4, "big") for code in sorted(tpm.audit_commands))
+    info = TPMS_COMMAND_AUDIT_INFO(
+        tpm.audit_counter, TPM_ALG(tpm.audit_alg), tpm.audit_digest, digest(tpm.audit_alg, codes)
+    )
+    made = _attest(tpm, command, TPM_ST.ATTEST_COMMAND_AUDIT, info)
+    if command.sign_handle != TPM_RH.NULL:
+        tpm.audit_digest = b""
+    return GetCommandAuditDigest.Response(*made)
+
+
+@handles(NV_Certify)
+def nv_certify(tpm: TpmState, command: NV_Certify) -> NV_Certify.Response:
+    """States the contents of an NV index, or their digest if size and offset are 0."""
+    _, _, alg = _signer(tpm, command.sign_handle, command.in_scheme)
+    index = check_read(tpm, command.auth_handle, command.nv_index)
+    attested: Any
+    if not command.size and not command.offset:
+        tag = TPM_ST.ATTEST_NV_DIGEST
+        hashed = b"" if alg == TPM_ALG.NULL else digest(alg, index.data)
+        attested = TPMS_NV_DIGEST_CERTIFY_INFO(index.name, hashed)
+    else:
+        require(command.size <= 1024, TPM_RC.VALUE, "size")
+        if command.offset + command.size > index.public.data_size:
+            raise Refusal(TPM_RC.NV_RANGE)
+        tag = TPM_ST.ATTEST_NV
+        part = index.data[command.offset : command.offset + command.size]
+        attested = TPMS_NV_CERTIFY_INFO(index.name, command.offset, part)
+    return NV_Certify.Response(*_attest(tpm, command, tag, attested))

@@ -1,0 +1,24 @@
+"""Part 3, §21: command audit."""
+
+from ...spec.commands.audit import SetCommandCodeAuditStatus
+from ...spec.constants import TPM_ALG, TPM_CC
+from ...spec.response_codes import TPM_RC
+from ..refusal import Refusal, require
+from ..registry import HANDLERS, handles
+from ..tpm_state import TpmState
+
+ALWAYS = TPM_CC.SetCommandCodeAuditStatus
+NEVER = TPM_CC.Shutdown
+
+
+@handles(SetCommandCodeAuditStatus)
+def set_command_code_audit_status(tpm: TpmState, command: SetCommandCodeAuditStatus) -> None:
+    """Sets the hash of the audit, or adds and removes audited commands."""
+    if command.audit_alg not in (TPM_ALG.NULL, tpm.audit_alg):
+        if command.set_list or command.clear_list:
+            raise Refusal(TPM_RC.VALUE, "audit_alg")
+        tpm.audit_alg, tpm.audit_digest = command.audit_alg, b""
+        return
+    require(all(code in HANDLERS for code in command.set_list), TPM_RC.VALUE, "set_list")
+    tpm.audit_commands |= {int(code) for code in command.set_list if code != NEVER}
+    tpm.audit_commands -= {int(code) for code in command.clear_list if code != ALWAYS}

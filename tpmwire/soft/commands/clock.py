@@ -1,0 +1,38 @@
+"""Part 3, §29: clocks and timers."""
+
+from ...spec.attestation import TPMS_CLOCK_INFO, TPMS_TIME_INFO
+from ...spec.commands.clock import ClockRateAdjust, ClockSet, ReadClock
+from ...spec.response_codes import TPM_RC
+from ..refusal import require
+from ..registry import handles
+from ..tpm_state import TpmState
+
+LATEST = 0xFFFF000000000000
+
+
+def clock_info(tpm: TpmState) -> TPMS_CLOCK_INFO:
+    """Returns the clock, and the counts of resets and restarts."""
+    return TPMS_CLOCK_INFO(tpm.clock, tpm.reset_count, tpm.restart_count, True)
+
+
+def time_info(tpm: TpmState) -> TPMS_TIME_INFO:
+    """Returns the time since the start, and the clock."""
+    return TPMS_TIME_INFO(tpm.time, clock_info(tpm))
+
+
+@handles(ReadClock)
+def read_clock(tpm: TpmState, command: ReadClock) -> ReadClock.Response:
+    """Returns time and clock."""
+    return ReadClock.Response(time_info(tpm))
+
+
+@handles(ClockSet)
+def clock_set(tpm: TpmState, command: ClockSet) -> None:
+    """Advances the clock; it is never set back."""
+    require(tpm.clock <= command.new_time <= LATEST, TPM_RC.VALUE, "new_time")
+    tpm.clock_offset += command.new_time - tpm.clock
+
+
+@handles(ClockRateAdjust)
+def clock_rate_adjust(tpm: TpmState, command: ClockRateAdjust) -> None:
+    """Accepts an adjustment, and leaves the rate of the host's clock as it is."""

@@ -1,0 +1,19 @@
+"""Part 3, §25: protection against dictionary attacks."""
+
+from ...spec.commands.dictionary import DictionaryAttackLockReset, DictionaryAttackParameters
+from ..registry import handles
+from ..tpm_state import TpmState
+
+
+@handles(DictionaryAttackLockReset)
+def dictionary_attack_lock_reset(tpm: TpmState, command: DictionaryAttackLockReset) -> None:
+    """Forgets all failed authorizations."""
+    tpm.lockout.failed = 0
+
+
+@handles(DictionaryAttackParameters)
+def dictionary_attack_parameters(tpm: TpmState, command: DictionaryAttackParameters) -> None:
+    """Sets how many failures lock the TPM, and for how long."""
+    tpm.lockout.max_tries = command.new_max_tries
+    tpm.lockout.recovery = command.new_recovery_time
+    tpm.lockout.lockout_recovery = command.lockout_recovery

@@ -1,0 +1,18 @@
+"""Part 3, §26: miscellaneous management. The soft TPM has no physical presence and one set of algorithms."""
+
+from ...spec.commands.management import PP_Commands, SetAlgorithmSet
+from ...spec.response_codes import TPM_RC
+from ..refusal import Refusal
+from ..registry import handles
+from ..tpm_state import TpmState
+
+
+@handles(PP_Commands)
+def pp_commands(tpm: TpmState, command: PP_Commands) -> None:
+    """Refuses: nobody can show physical presence to a program."""
+    raise Refusal(TPM_RC.PP)
+
+
+@handles(SetAlgorithmSet)
+def set_algorithm_set(tpm: TpmState, command: SetAlgorithmSet) -> None:
+    """Accepts any number, and keeps all algorithms."""

@@ -1,0 +1,20 @@
+"""Part 3, §16: random numbers."""
+
+from ...spec.commands.random import GetRandom, StirRandom
+from ..registry import handles
+from ..tpm_state import TpmState
+
+LARGEST = 64
+"""Bytes: the size of the largest digest."""
+
+
+@handles(GetRandom)
+def get_random(tpm: TpmState, command: GetRandom) -> GetRandom.Response:
+    """Returns random bytes, at most as many as the largest digest has."""
+    return GetRandom.Response(tpm.generator.bytes(min(command.bytes_requested, LARGEST)))
+
+
+@handles(StirRandom)
+def stir_random(tpm: TpmState, command: StirRandom) -> None:
+    """Mixes the caller's bytes into the generator."""
+    tpm.generator.stir(command.in_data)

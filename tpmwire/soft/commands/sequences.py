@@ -1,0 +1,85 @@
+"""Part 3, §17: hash, HMAC and event sequences."""
+
+from ...crypto.formulas import digest, hmac_digest, trimmed
+from ...spec.commands.sequences import (
+    EventSequenceComplete,
+    HashSequenceStart,
+    HMAC_Start,
+    SequenceComplete,
+    SequenceUpdate,
+)
+from ...spec.constants import TPM_ALG, TPM_RH, TPM_ST
+from ...spec.response_codes import TPM_RC
+from ...spec.structures import TPMT_HA, TPMT_TK_HASHCHECK
+from ..pcr_banks import EXTEND_LOCALITIES
+from ..refusal import Refusal, require
+from ..registry import handles
+from ..sequence import SoftSequence
+from ..tickets import hash_ticket
+from ..tpm_state import TpmState
+from .symmetric import hmac_algorithm, is_external
+
+
+@handles(HashSequenceStart)
+def hash_sequence_start(tpm: TpmState, command: HashSequenceStart) -> HashSequenceStart.Response:
+    """Starts a hash sequence, or with TPM_ALG_NULL an event sequence."""
+    made = SoftSequence(0, trimmed(command.auth), hash_alg=command.hash_alg)
+    return HashSequenceStart.Response(tpm.add_transient(made))
+
+
+@handles(HMAC_Start)
+def hmac_start(tpm: TpmState, command: HMAC_Start) -> HMAC_Start.Response:
+    """Starts an HMAC sequence with a loaded key."""
+    key = tpm.key(command.handle)
+    alg = hmac_algorithm(key, command.hash_alg, "handle")
+    assert key.sensitive is not None
+    made = SoftSequence(0, trimmed(command.auth), hash_alg=alg, key=key.sensitive.sensitive, guarded=key.protected)
+    return HMAC_Start.Response(tpm.add_transient(made))
+
+
+def _sequence(tpm: TpmState, handle: int) -> SoftSequence:
+    found = tpm.entity(handle)
+    if not isinstance(found, SoftSequence):
+        raise Refusal(TPM_RC.MODE, "sequence_handle")
+    return found
+
+
+@handles(SequenceUpdate)
+def sequence_update(tpm: TpmState, command: SequenceUpdate) -> None:
+    """Adds data."""
+    found = _sequence(tpm, command.sequence_handle)
+    if found.first is None:
+        found.first = command.buffer
+    found.data += command.buffer
+
+
+@handles(SequenceComplete)
+def sequence_complete(tpm: TpmState, command: SequenceComplete) -> SequenceComplete.Response:
+    """Adds the last data, and returns the digest or the HMAC."""
+    found = _sequence(tpm, command.sequence_handle)
+    require(found.hash_alg != TPM_ALG.NULL, TPM_RC.MODE, "sequence_handle")
+    data = found.data + command.buffer
+    if found.key is not None:
+        result = hmac_digest(found.hash_alg, found.key, data)
+        ticket = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
+    else:
+        result = digest(found.hash_alg, data)
+        external = is_external(found.first if found.first is not None else command.buffer)
+        ticket = hash_ticket(tpm, command.hierarchy, found.hash_alg, result, external)
+    del tpm.transient[command.sequence_handle]
+    return SequenceComplete.Response(result, ticket)
+
+
+@handles(EventSequenceComplete)
+def event_sequence_complete(tpm: TpmState, command: EventSequenceComplete) -> EventSequenceComplete.Response:
+    """Adds the last data, and extends a PCR in each bank with the digest."""
+    found = _sequence(tpm, command.sequence_handle)
+    require(found.hash_alg == TPM_ALG.NULL, TPM_RC.MODE, "sequence_handle")
+    data = found.data + command.buffer
+    results = tuple(TPMT_HA(TPM_ALG(alg), digest(alg, data)) for alg in tpm.pcrs.allocated)
+    if command.pcr_handle != TPM_RH.NULL:
+        require(EXTEND_LOCALITIES[command.pcr_handle] >> tpm.locality & 1, TPM_RC.LOCALITY)
+        for one in results:
+            tpm.pcrs.extend(command.pcr_handle, one.hash_alg, one.digest or b"")
+    del tpm.transient[command.sequence_handle]
+    return EventSequenceComplete.Response(results)

@@ -1,0 +1,89 @@
+"""Part 3, §15: symmetric primitives."""
+
+from ...crypto.formulas import digest, hmac_digest
+from ...spec.commands.symmetric import HMAC, EncryptDecrypt, EncryptDecrypt2, Hash
+from ...spec.constants import TPM_ALG, TPMA_OBJECT
+from ...spec.response_codes import TPM_RC
+from ...spec.structures import TPMS_KEYEDHASH_PARMS, TPMS_SYMCIPHER_PARMS
+from ..aes import BLOCK, crypt
+from ..entities import KeyedObject
+from ..refusal import Refusal, require
+from ..registry import handles
+from ..tickets import hash_ticket
+from ..tpm_state import TpmState
+
+GENERATED = bytes.fromhex("ff544347")
+"""TPM_GENERATED_VALUE, with which every structure that a TPM attests begins."""
+
+
+def is_external(data: bytes) -> bool:
+    """Returns whether a message certainly does not begin with TPM_GENERATED_VALUE: it is long enough to tell."""
+    return len(data) >= len(GENERATED) and not data.startswith(GENERATED)
+
+
+@handles(Hash)
+def hash_data(tpm: TpmState, command: Hash) -> Hash.Response:
+    """Hashes the data, and returns a ticket if a restricted key may sign the digest."""
+    found = digest(command.hash_alg, command.data)
+    external = not command.data.startswith(GENERATED)
+    return Hash.Response(found, hash_ticket(tpm, command.hierarchy, command.hash_alg, found, external))
+
+
+def hmac_algorithm(key: KeyedObject, hash_alg: int, field: str) -> int:
+    """Returns the hash algorithm of an HMAC: the key's, or the caller's if it has none. Raises Refusal."""
+    # A block cipher could compute a CMAC (TPM2_MAC), but not with a mode for encryption.
+    if key.public.type == TPM_ALG.SYMCIPHER:
+        mode = getattr(getattr(key.public.parameters, "sym", None), "mode", None)
+        undecided = (mode == TPM_ALG.NULL) == (hash_alg == TPM_ALG.NULL)
+        raise Refusal(TPM_RC.VALUE if undecided else TPM_RC.SCHEME, "hash_alg")
+    require(isinstance(key.public.parameters, TPMS_KEYEDHASH_PARMS), TPM_RC.TYPE, field)
+    assert isinstance(key.public.parameters, TPMS_KEYEDHASH_PARMS)
+    scheme = key.public.parameters.scheme
+    own = getattr(scheme.details, "hash_alg", TPM_ALG.NULL)
+    found = int(own if own != TPM_ALG.NULL else hash_alg)
+    require(found != TPM_ALG.NULL and hash_alg in (TPM_ALG.NULL, found), TPM_RC.VALUE, "hash_alg")
+    require(not key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.ATTRIBUTES, field)
+    require(key.has(TPMA_OBJECT.SIGN_ENCRYPT), TPM_RC.KEY, field)
+    return found
+
+
+@handles(HMAC)
+def hmac_data(tpm: TpmState, command: HMAC) -> HMAC.Response:
+    """Returns the HMAC of the data by a loaded key."""
+    key = tpm.key(command.handle)
+    alg = hmac_algorithm(key, command.hash_alg, "handle")
+    assert key.sensitive is not None
+    return HMAC.Response(hmac_digest(alg, key.sensitive.sensitive, command.buffer))
+
+
+@handles(EncryptDecrypt)
+def encrypt_decrypt(tpm: TpmState, command: EncryptDecrypt) -> EncryptDecrypt.Response:
+    """Encrypts or decrypts data with a symmetric key."""
+    return EncryptDecrypt.Response(*_crypt(tpm, command))
+
+
+@handles(EncryptDecrypt2)
+def encrypt_decrypt_2(tpm: TpmState, command: EncryptDecrypt2) -> EncryptDecrypt2.Response:
+    """Encrypts or decrypts data, which are the first parameter, so that a session can encrypt them."""
+    return EncryptDecrypt2.Response(*_crypt(tpm, command))
+
+
+def _crypt(tpm: TpmState, command: EncryptDecrypt | EncryptDecrypt2) -> tuple[bytes, bytes]:
+    key = tpm.key(command.key_handle)
+    parameters = key.public.parameters
+    if not isinstance(parameters, TPMS_SYMCIPHER_PARMS):
+        raise Refusal(TPM_RC.KEY, "key_handle")
+    require(not key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.ATTRIBUTES, "key_handle")
+    needed = TPMA_OBJECT.DECRYPT if command.decrypt else TPMA_OBJECT.SIGN_ENCRYPT
+    require(key.has(needed), TPM_RC.ATTRIBUTES, "key_handle")
+    mode = parameters.sym.mode or TPM_ALG.NULL
+    if mode == TPM_ALG.NULL:
+        require(command.mode != TPM_ALG.NULL, TPM_RC.MODE, "mode")
+        mode = command.mode
+    else:
+        require(command.mode in (TPM_ALG.NULL, mode), TPM_RC.MODE, "mode")
+    require(len(command.iv_in) == (0 if mode == TPM_ALG.ECB else BLOCK), TPM_RC.SIZE, "iv_in")
+    if mode in (TPM_ALG.ECB, TPM_ALG.CBC):
+        require(len(command.in_data) % BLOCK == 0, TPM_RC.SIZE, "in_data")
+    assert key.sensitive is not None
+    return crypt(mode, key.sensitive.sensitive, command.iv_in, command.in_data, not command.decrypt)

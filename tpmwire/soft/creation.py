@@ -1,0 +1,104 @@
+"""What TPM2_Create, TPM2_CreatePrimary and TPM2_CreateLoaded share (Part 3, §12.1, §12.9 and §24.1)."""
+
+from ..crypto.formulas import digest, kdfa, name_of
+from ..spec.constants import TPM_ALG, TPM_RH, TPMA_LOCALITY, TPMA_OBJECT
+from ..spec.structures import (
+    TPMS_CREATION_DATA,
+    TPMS_PCR_SELECTION,
+    TPMS_SENSITIVE_CREATE,
+    TPMT_PUBLIC,
+    TPMT_SENSITIVE,
+    TPMT_TK_CREATION,
+)
+from . import objects
+from .entities import KeyedObject
+from .random import Generator
+from .refusal import Refusal
+from .templates_check import check_creation
+from .tickets import creation_ticket
+from .tpm_state import TpmState
+
+__all__ = ["at_field", "create_child", "create_primary", "creation_data"]
+
+
+class at_field:
+    """A context manager that names the parameter of a Refusal raised inside it: `with at_field("in_public"):`."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Refusal) and not error.field:
+            raise Refusal(error.code, self._field) from None
+
+
+def create_primary(
+    tpm: TpmState, hierarchy: int, public: TPMT_PUBLIC, given: TPMS_SENSITIVE_CREATE
+) -> KeyedObject:
+    """Returns a primary object: its secrets derive from the hierarchy's seed, the template and the caller's data.
+
+    The same seed and template give the same object (Part 1, §14.3). Raises Refusal.
+    """
+    with at_field("in_public"):
+        check_creation(public, given.data, None)
+    seed = tpm.hierarchy(hierarchy).seed
+    template = digest(public.name_alg, public.build())
+    derived = kdfa(public.name_alg, seed, b"Primary Object Creation", template, given.data, 512)
+    tpm.note("primary", f"secrets derive from the seed of {hierarchy:#x} and H(template) = {template.hex()}")
+    objects.check_key_size(public, given.data)
+    with at_field("in_sensitive"):
+        made, sensitive = objects.create(public, given, Generator(derived).bytes)
+    parent_name = hierarchy.to_bytes(4, "big")
+    return KeyedObject(
+        0,
+        sensitive.auth_value,
+        made.auth_policy,
+        made.name_alg,
+        made,
+        sensitive,
+        hierarchy,
+        objects.qualified_name(parent_name, made),
+        st_clear=bool(made.object_attributes & TPMA_OBJECT.ST_CLEAR),
+        primary=True,
+    )
+
+
+def create_child(
+    tpm: TpmState, parent: KeyedObject, public: TPMT_PUBLIC, given: TPMS_SENSITIVE_CREATE
+) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
+    """Returns the areas of a new child. Raises Refusal."""
+    with at_field("in_public"):
+        check_creation(public, given.data, parent)
+    objects.check_key_size(public, given.data)
+    with at_field("in_sensitive"):
+        return objects.create(public, given, tpm.generator.bytes)
+
+
+def creation_data(
+    tpm: TpmState,
+    public: TPMT_PUBLIC,
+    parent: KeyedObject | None,
+    hierarchy: int,
+    outside: bytes,
+    pcrs: tuple[TPMS_PCR_SELECTION, ...],
+) -> tuple[TPMS_CREATION_DATA, bytes, TPMT_TK_CREATION]:
+    """Returns the creation data of a new object, their hash, and the ticket for both (Part 2, §15.1).
+
+    For a primary object, `parent` is None, and its hierarchy is the parent.
+    """
+    handle = hierarchy.to_bytes(4, "big")
+    found = TPMS_CREATION_DATA(
+        tpm.pcrs.filtered(pcrs),
+        tpm.pcrs.digest(public.name_alg, pcrs),
+        TPMA_LOCALITY(1 << tpm.locality),
+        TPM_ALG(parent.public.name_alg) if parent is not None else TPM_ALG.NULL,
+        parent.name if parent is not None else handle,
+        parent.qualified_name if parent is not None else handle,
+        outside,
+    )
+    hashed = digest(public.name_alg, found.build())
+    owner = hierarchy if parent is None else parent.hierarchy
+    return found, hashed, creation_ticket(tpm, TPM_RH(owner), name_of(public), hashed)

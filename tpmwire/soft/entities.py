@@ -1,0 +1,192 @@
+"""The entities that commands name by handle: hierarchies, PCRs, NV indices, objects (Part 1, §16 and §19).
+
+An entity knows its Name, its authValue and policy, and which kinds of authorization it accepts. What differs
+between entities is in these classes, so that the check of authorizations treats all alike.
+"""
+
+from dataclasses import dataclass, field
+
+from ..crypto.formulas import name_of, nv_name_of
+from ..spec.command import Role
+from ..spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPMA_NV, TPMA_OBJECT
+from ..spec.properties import TPM_NT
+from ..spec.storage import TPMS_NV_PIN_COUNTER_PARAMETERS, TPMS_NV_PUBLIC
+from ..spec.structures import TPMT_PUBLIC, TPMT_SENSITIVE
+
+__all__ = ["Entity", "Hierarchy", "KeyedObject", "NvIndex", "Pcr"]
+
+
+@dataclass
+class Entity:
+    """What can authorize a command. `auth` is the authValue, `policy` the authPolicy with its hash algorithm."""
+
+    handle: int
+    auth: bytes = b""
+    policy: bytes = b""
+    policy_alg: int = TPM_ALG.NULL
+
+    @property
+    def name(self) -> bytes:
+        """The Name: the handle, for an entity without a public area (Part 1, §16)."""
+        return self.handle.to_bytes(4, "big")
+
+    @property
+    def protected(self) -> bool:
+        """Whether a wrong authValue counts towards lockout (Part 1, §19.8)."""
+        return False
+
+    def takes_auth(self, role: Role, writes: bool) -> bool:
+        """Returns whether the authValue can authorize a command; `writes` is for commands that change NV data."""
+        return True
+
+    def takes_policy(self, role: Role, writes: bool) -> bool:
+        """Returns whether the policy can authorize a command."""
+        return self.policy_alg != TPM_ALG.NULL
+
+    def needs_policy(self, role: Role) -> bool:
+        """Returns whether only the policy can authorize a command."""
+        return False
+
+
+@dataclass
+class Hierarchy(Entity):
+    """A hierarchy, or lockout: the seed of its primary keys, and the proof in its tickets and contexts."""
+
+    seed: bytes = b""
+    proof: bytes = b""
+    enabled: bool = True
+
+    @property
+    def protected(self) -> bool:
+        """Whether a wrong authValue counts: only lockout's, which has its own recovery time."""
+        return self.handle == TPM_RH.LOCKOUT
+
+
+@dataclass
+class Pcr(Entity):
+    """A PCR; its values are in the banks."""
+
+
+@dataclass
+class NvIndex(Entity):
+    """An NV index: its public area and its data."""
+
+    public: TPMS_NV_PUBLIC = field(default=None)  # type: ignore[assignment]
+    data: bytes = b""
+
+    @property
+    def name(self) -> bytes:
+        """nameAlg and the hash of the public area."""
+        return nv_name_of(self.public)
+
+    @property
+    def protected(self) -> bool:
+        """Whether a wrong authValue counts: unless TPMA_NV_NO_DA is set."""
+        return not self.has(TPMA_NV.NO_DA)
+
+    def has(self, attribute: TPMA_NV) -> bool:
+        """Returns whether an attribute is set."""
+        return bool(self.public.attributes & attribute)
+
+    def set(self, attributes: TPMA_NV, on: bool = True) -> None:
+        """Sets or clears attributes."""
+        old = self.public.attributes
+        self.public = self.public.replace(attributes=TPMA_NV(old | attributes if on else old & ~attributes))
+
+    @property
+    def type(self) -> int:
+        """The index's type (TPM_NT)."""
+        return int(self.public.attributes) >> 4 & 0xF
+
+    def takes_auth(self, role: Role, writes: bool) -> bool:
+        """Returns whether AUTHWRITE or AUTHREAD allows the index's own authValue."""
+        if self.pin is not None and self.pin.pin_count >= self.pin.pin_limit:
+            return False
+        return self.has(TPMA_NV.AUTHWRITE if writes else TPMA_NV.AUTHREAD)
+
+    @property
+    def pin(self) -> TPMS_NV_PIN_COUNTER_PARAMETERS | None:
+        """The count and the limit of an index with a PIN, both 0 before it is written; None for another index."""
+        if self.type not in (TPM_NT.PIN_FAIL, TPM_NT.PIN_PASS):
+            return None
+        return TPMS_NV_PIN_COUNTER_PARAMETERS.parse(self.data if self.has(TPMA_NV.WRITTEN) else bytes(8))
+
+    def count_use(self, right: bool) -> None:
+        """Counts an authorization: each use of a PIN_PASS, consecutive failures of a PIN_FAIL (Part 1, §37.2)."""
+        pin = self.pin
+        if pin is None or not self.has(TPMA_NV.WRITTEN):
+            return
+        passes = self.type == TPM_NT.PIN_PASS
+        if passes == right:
+            self.data = pin.replace(pin_count=pin.pin_count + 1).build()
+        elif right:
+            self.data = pin.replace(pin_count=0).build()
+
+    def takes_policy(self, role: Role, writes: bool) -> bool:
+        """Returns whether POLICYWRITE or POLICYREAD, or the role ADMIN, allows the policy."""
+        return role is Role.ADMIN or self.has(TPMA_NV.POLICYWRITE if writes else TPMA_NV.POLICYREAD)
+
+    def needs_policy(self, role: Role) -> bool:
+        """Returns whether only the policy can authorize: always for the role ADMIN."""
+        return role is Role.ADMIN
+
+
+@dataclass
+class KeyedObject(Entity):
+    """A loaded object. `sensitive` is None for a public key.
+
+    `hierarchy` is the handle of its hierarchy, `qualified_name` the Name with those of its ancestors.
+    `external` is set for an object of TPM2_LoadExternal, and for one whose parent is external. `st_clear` is set
+    if the object or an ancestor has stClear. `primary` is set for a primary object.
+    """
+
+    public: TPMT_PUBLIC = field(default=None)  # type: ignore[assignment]
+    sensitive: TPMT_SENSITIVE | None = None
+    hierarchy: int = TPM_RH.NULL
+    qualified_name: bytes = b""
+    external: bool = False
+    st_clear: bool = False
+    primary: bool = False
+
+    @property
+    def name(self) -> bytes:
+        """nameAlg and the hash of the public area."""
+        return name_of(self.public)
+
+    @property
+    def persistent(self) -> bool:
+        """Whether the object is persistent."""
+        return self.handle >> 24 == TPM_HT.PERSISTENT
+
+    @property
+    def protected(self) -> bool:
+        """Whether a wrong authValue counts: unless noDA is set."""
+        return not self.has(TPMA_OBJECT.NO_DA)
+
+    def has(self, attributes: TPMA_OBJECT) -> bool:
+        """Returns whether all of these attributes are set."""
+        return self.public.object_attributes & attributes == attributes
+
+    @property
+    def is_parent(self) -> bool:
+        """Whether the object can have children: it is a restricted decryption key with its private part."""
+        # A keyed-hash object with these attributes is a derivation parent.
+        return (
+            self.public.type != TPM_ALG.KEYEDHASH
+            and self.sensitive is not None
+            and self.has(TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT)
+        )
+
+    def takes_auth(self, role: Role, writes: bool) -> bool:
+        """Returns whether the authValue is loaded and, for the role USER, userWithAuth is set."""
+        if self.sensitive is None:
+            return False
+        return role is not Role.USER or self.has(TPMA_OBJECT.USER_WITH_AUTH)
+
+    def takes_policy(self, role: Role, writes: bool) -> bool:
+        """Returns whether the private part is loaded. An empty policy then fails the comparison of digests."""
+        return self.sensitive is not None
+
+    def needs_policy(self, role: Role) -> bool:
+        """Returns whether only the policy can authorize: for DUP, and for ADMIN with adminWithPolicy."""
+        return role is Role.DUP or (role is Role.ADMIN and self.has(TPMA_OBJECT.ADMIN_WITH_POLICY))

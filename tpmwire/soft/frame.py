@@ -1,0 +1,157 @@
+"""Executes commands on a soft TPM: header, handles, authorizations, parameters, handler, response (Part 3, §5)."""
+
+import io
+
+from ..errors import EncodeError
+from ..record import Record
+from ..spec.command import Command, command_class
+from ..spec.constants import TPM_CC, TPM_HT, TPM_RH, TPM_ST, TPMA_SESSION
+from ..spec.response_codes import TPM_RC
+from ..spec.structures import TPMS_AUTH_COMMAND
+from ..wire import HEADER_SIZE, first_parameter, split
+from .authorization import Authorizations
+from .refusal import Refusal
+from .registry import HANDLERS
+from .tpm_state import TpmState
+from .unmarshal import read_handles, read_parameters
+
+__all__ = ["execute"]
+
+SMALLEST_AUTHORIZATION = 9
+
+
+def execute(tpm: TpmState, data: bytes) -> bytes:
+    """Returns the response to the command in `data`. Never raises for a wrong command."""
+    kind: type[Command] | None = None
+    tag = TPM_ST.NO_SESSIONS
+    try:
+        tag, kind, stream = _read_header(tpm, data)
+        return _run(tpm, tag, kind, stream)
+    except Refusal as refusal:
+        rc = refusal.rc(kind)
+        tpm.note("refused", f"0x{rc:03x}")
+        tag = TPM_ST.RSP_COMMAND if rc == TPM_RC.BAD_TAG else TPM_ST.NO_SESSIONS
+        return _header(tag, b"", rc)
+
+
+def _header(tag: int, body: bytes, code: int) -> bytes:
+    return tag.to_bytes(2, "big") + (HEADER_SIZE + len(body)).to_bytes(4, "big") + code.to_bytes(4, "big") + body
+
+
+def _read_header(tpm: TpmState, data: bytes) -> tuple[TPM_ST, type[Command], io.BytesIO]:
+    """Returns the tag, the command's class and the bytes after the header (Part 3, §5.2 and §5.3)."""
+    if len(data) < HEADER_SIZE:
+        raise Refusal(TPM_RC.COMMAND_SIZE)
+    tag = TPM_ST(int.from_bytes(data[:2], "big"))
+    if tag not in (TPM_ST.NO_SESSIONS, TPM_ST.SESSIONS):
+        raise Refusal(TPM_RC.BAD_TAG)
+    if int.from_bytes(data[2:6], "big") != len(data):
+        raise Refusal(TPM_RC.COMMAND_SIZE)
+    code = int.from_bytes(data[6:10], "big")
+    kind = command_class(code)
+    if kind is None or code not in HANDLERS:
+        raise Refusal(TPM_RC.COMMAND_CODE)
+    if not tpm.started and code != TPM_CC.Startup:
+        raise Refusal(TPM_RC.INITIALIZE)
+    if tpm.started and code == TPM_CC.Startup:
+        raise Refusal(TPM_RC.INITIALIZE)
+    tpm.note("command", f"TPM2_{kind.__name__}")
+    return tag, kind, io.BytesIO(data[HEADER_SIZE:])
+
+
+def _run(tpm: TpmState, tag: TPM_ST, kind: type[Command], stream: io.BytesIO) -> bytes:
+    handles = read_handles(kind, stream)
+    for number, handle in enumerate(handles, 1):
+        _check_loaded(tpm, number, handle)
+    sent = _read_authorizations(tag, kind, stream)
+    auths = Authorizations(tpm, kind, handles, sent)
+    parameters = stream.read()
+    _check_encrypting(auths, kind)
+    auths.check(parameters)
+    audit = auths.find(TPMA_SESSION.AUDIT)
+    if audit is not None and audit.session is not None:
+        auths.audited = auths.cp_hash(audit.session, parameters)
+    command = read_parameters(kind, handles, auths.decrypted(parameters))
+    response = HANDLERS[kind.code](tpm, command)
+    _note_audit(tpm, kind, auths, parameters)
+    return _respond(tpm, tag, kind, response, auths)
+
+
+def _check_loaded(tpm: TpmState, number: int, handle: int) -> None:
+    """Raises Refusal unless the entity with the handle exists and its hierarchy is enabled (Part 3, §5.4)."""
+    kind = handle >> 24
+    if handle == TPM_RH.NULL:
+        return
+    if kind in (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION):
+        if handle not in tpm.sessions:
+            raise Refusal(TPM_RC(TPM_RC.REFERENCE_H0 + number - 1))
+        return
+    try:
+        entity = tpm.entity(handle)
+    except KeyError:
+        if kind == TPM_HT.TRANSIENT:
+            raise Refusal(TPM_RC(TPM_RC.REFERENCE_H0 + number - 1)) from None
+        raise Refusal(TPM_RC.HANDLE, handle=number) from None
+    hierarchy = getattr(entity, "hierarchy", handle)
+    owner = tpm.hierarchies.get(hierarchy)
+    if owner is not None and not owner.enabled:
+        raise Refusal(TPM_RC.HIERARCHY if handle == hierarchy else TPM_RC.HANDLE, handle=number)
+
+
+def _read_authorizations(tag: TPM_ST, kind: type[Command], stream: io.BytesIO) -> list[TPMS_AUTH_COMMAND]:
+    if tag == TPM_ST.NO_SESSIONS:
+        if any(role.authorized for _, role in kind.handle_fields()):
+            raise Refusal(TPM_RC.AUTH_MISSING)
+        return []
+    if not kind.sessions:
+        raise Refusal(TPM_RC.AUTH_CONTEXT)
+    size = int.from_bytes(stream.read(4), "big")
+    area = stream.read(size)
+    if size < SMALLEST_AUTHORIZATION or len(area) != size:
+        raise Refusal(TPM_RC.SIZE)
+    inner = io.BytesIO(area)
+    sent: list[TPMS_AUTH_COMMAND] = []
+    while inner.tell() < size:
+        if len(sent) == 3:
+            raise Refusal(TPM_RC.AUTHSIZE)
+        try:
+            sent.append(TPMS_AUTH_COMMAND.wire()._parse(inner, {}, ""))
+        except Exception as error:
+            raise Refusal(TPM_RC.INSUFFICIENT, session=len(sent) + 1) from error
+    return sent
+
+
+def _check_encrypting(auths: Authorizations, kind: type[Command]) -> None:
+    """Raises Refusal if a session encrypts a parameter that is no TPM2B, or has no cipher (Part 1, §21)."""
+    for attribute, record in ((TPMA_SESSION.DECRYPT, kind), (TPMA_SESSION.ENCRYPT, kind.Response)):
+        one = auths.find(attribute)
+        if one is None or one.session is None:
+            continue
+        if first_parameter(record) is None:
+            raise one.refused(TPM_RC.ATTRIBUTES)
+        if one.session.symmetric.mode is None and one.session.symmetric.key_bits is None:
+            raise one.refused(TPM_RC.SYMMETRIC)
+
+
+def _note_audit(tpm: TpmState, kind: type[Command], auths: Authorizations, parameters: bytes) -> None:
+    """Ends the exclusive status of an audit session that this command does not use (Part 1, §32)."""
+    audit = auths.find(TPMA_SESSION.AUDIT)
+    if audit is None or audit.session is None or audit.session.handle != tpm.exclusive_session:
+        tpm.exclusive_session = 0
+
+
+def _respond(
+    tpm: TpmState, tag: TPM_ST, kind: type[Command], response: Record | None, auths: Authorizations
+) -> bytes:
+    try:
+        area = split(response if response is not None else kind.Response())
+    except EncodeError as error:
+        raise AssertionError(f"the handler of {kind.__name__} returned an impossible response: {error}") from error
+    body = b"".join(handle.to_bytes(4, "big") for handle in area.handles)
+    parameters = area.parameters
+    if tag == TPM_ST.SESSIONS:
+        parameters, answered = auths.answer(parameters)
+        body += len(parameters).to_bytes(4, "big") + parameters + b"".join(auth.build() for auth in answered)
+    else:
+        body += parameters
+    return _header(tag, body, 0)

@@ -1,0 +1,241 @@
+"""Objects: their secrets, created from random bytes, and how a parent protects them (Part 1, §22 to §27)."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+from ..crypto.formulas import digest, digest_size, equal, hash_name, hmac_digest, kdfa, name_of, trimmed
+from ..errors import DecodeError
+from ..spec.constants import TPM_ALG, TPMA_OBJECT
+from ..spec.response_codes import TPM_RC
+from ..spec.structures import (
+    TPM2B_SENSITIVE,
+    TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
+    TPMS_RSA_PARMS,
+    TPMS_SENSITIVE_CREATE,
+    TPMS_SYMCIPHER_PARMS,
+    TPMT_PUBLIC,
+    TPMT_SENSITIVE,
+    TPMT_SYM_DEF_OBJECT,
+)
+from ..wires import wire_of
+from . import ecc, rsa
+from .aes import cfb
+from .entities import KeyedObject
+from .refusal import Refusal, require
+
+__all__ = [
+    "auth_limit",
+    "check_binding",
+    "check_key_size",
+    "create",
+    "parse_sensitive",
+    "protect",
+    "qualified_name",
+    "rsa_key",
+    "storage_algorithm",
+    "to_buffer",
+    "unprotect",
+    "unwrap",
+    "wrap",
+]
+
+IV = 16
+Random = Callable[[int], bytes]
+
+
+def create(
+    public: TPMT_PUBLIC, given: TPMS_SENSITIVE_CREATE, random: Random
+) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
+    """Returns the areas of a new object. `random` decides the secrets: equal bytes give an equal object.
+
+    Raises Refusal if the caller's data do not fit the template.
+    """
+    auth = trimmed(given.user_auth)
+    require(len(auth) <= digest_size(public.name_alg), TPM_RC.SIZE)
+    size = digest_size(public.name_alg)
+    parameters = public.parameters
+    if isinstance(parameters, TPMS_RSA_PARMS):
+        require(parameters.exponent in (0, rsa.EXPONENT), TPM_RC.RANGE)
+        key = rsa.generate(parameters.key_bits, parameters.exponent, random)
+        secret = key.prime.to_bytes(key.size // 2, "big")
+        unique: Any = key.modulus.to_bytes(key.size, "big")
+    elif isinstance(parameters, TPMS_ECC_PARMS):
+        curve = ecc.CURVES[parameters.curve_id]
+        scalar = ecc.derive_scalar(curve, random)
+        secret = scalar.to_bytes(curve.size, "big")
+        unique = ecc.point_of(curve, curve.multiply(scalar, curve.g))
+    else:
+        origin = public.object_attributes & TPMA_OBJECT.SENSITIVE_DATA_ORIGIN
+        secret = random(_secret_size(public)) if origin else given.data
+        unique = None
+    seeded = unique is None or _is_storage(public)
+    seed = random(size) if seeded else b""
+    if unique is None:
+        unique = digest(public.name_alg, seed, secret)
+    # The authValue is padded, so that the size of a private area does not tell the size of the password.
+    return public.replace(unique=unique), TPMT_SENSITIVE(public.type, auth.ljust(size, b"\0"), seed, secret)
+
+
+def auth_limit(public: TPMT_PUBLIC) -> int:
+    """Returns the size, in bytes, of the longest authValue of an object: that of a digest by nameAlg."""
+    return 0 if public.name_alg == TPM_ALG.NULL else digest_size(public.name_alg)
+
+
+def check_key_size(public: TPMT_PUBLIC, secret: bytes) -> None:
+    """Raises Refusal for a caller's key of a size that the cipher, or the hash of the HMAC, does not take."""
+    if public.object_attributes & TPMA_OBJECT.SENSITIVE_DATA_ORIGIN:
+        return  # then the caller's data only diversify the TPM's key
+    if isinstance(public.parameters, TPMS_SYMCIPHER_PARMS):
+        require(len(secret) == (public.parameters.sym.key_bits or 0) // 8, TPM_RC.KEY_SIZE)
+    details = getattr(getattr(public.parameters, "scheme", None), "details", None)
+    if details is not None:
+        require(len(secret) <= hashlib.new(hash_name(details.hash_alg)).block_size, TPM_RC.SIZE)
+
+
+def _secret_size(public: TPMT_PUBLIC) -> int:
+    if isinstance(public.parameters, TPMS_SYMCIPHER_PARMS):
+        return (public.parameters.sym.key_bits or 0) // 8
+    details = getattr(getattr(public.parameters, "scheme", None), "details", None)
+    return digest_size(details.hash_alg if details is not None else public.name_alg)
+
+
+def _is_storage(public: TPMT_PUBLIC) -> bool:
+    wanted = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
+    return public.object_attributes & wanted == wanted
+
+
+def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE) -> None:
+    """Raises Refusal unless the private part belongs to the public part (Part 1, §12.3.2 of Part 2)."""
+    require(sensitive.sensitive_type == public.type, TPM_RC.TYPE)
+    if public.name_alg != TPM_ALG.NULL:
+        require(len(sensitive.auth_value) <= digest_size(public.name_alg), TPM_RC.SIZE)
+    parameters = public.parameters
+    if isinstance(parameters, TPMS_RSA_PARMS) and isinstance(public.unique, bytes):
+        prime, modulus = int.from_bytes(sensitive.sensitive, "big"), int.from_bytes(public.unique, "big")
+        require(8 * len(public.unique) == parameters.key_bits, TPM_RC.KEY)
+        require(2 * len(sensitive.sensitive) == len(public.unique), TPM_RC.KEY_SIZE)
+        require(prime and modulus % prime == 0, TPM_RC.BINDING)
+    elif isinstance(parameters, TPMS_ECC_PARMS) and isinstance(public.unique, TPMS_ECC_POINT):
+        curve = ecc.CURVES[parameters.curve_id]
+        scalar = int.from_bytes(sensitive.sensitive, "big")
+        require(0 < scalar < curve.n, TPM_RC.KEY_SIZE)
+        ours = ecc.point_of(curve, curve.multiply(scalar, curve.g))
+        same = (int.from_bytes(public.unique.x, "big"), int.from_bytes(public.unique.y, "big")) == (
+            int.from_bytes(ours.x, "big"),
+            int.from_bytes(ours.y, "big"),
+        )
+        require(same, TPM_RC.BINDING)
+    else:
+        if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
+            require(len(sensitive.sensitive) == (parameters.sym.key_bits or 0) // 8, TPM_RC.KEY_SIZE)
+        if public.name_alg != TPM_ALG.NULL:
+            ours_digest = digest(public.name_alg, sensitive.seed_value, sensitive.sensitive)
+            require(ours_digest == public.unique, TPM_RC.BINDING)
+
+
+def rsa_key(found: KeyedObject) -> rsa.RsaKey:
+    """Returns an RSA object's key for arithmetic; without its private part, only `public` works."""
+    assert isinstance(found.public.parameters, TPMS_RSA_PARMS)
+    assert isinstance(found.public.unique, bytes)
+    prime = int.from_bytes(found.sensitive.sensitive, "big") if found.sensitive is not None else 0
+    return rsa.RsaKey(int.from_bytes(found.public.unique, "big"), found.public.parameters.exponent, prime)
+
+
+def qualified_name(parent: bytes, public: TPMT_PUBLIC) -> bytes:
+    """Returns the qualified Name: nameAlg and H(the parent's qualified Name || Name) (Part 1, §26.6)."""
+    if public.name_alg == TPM_ALG.NULL:
+        return b""
+    return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, parent, name_of(public))
+
+
+def to_buffer(sensitive: TPMT_SENSITIVE) -> bytes:
+    """Returns a private area as TPM2B_SENSITIVE."""
+    stream = io.BytesIO()
+    wire_of(TPM2B_SENSITIVE)._build(sensitive, stream, {}, "")
+    return stream.getvalue()
+
+
+def parse_sensitive(data: bytes) -> TPMT_SENSITIVE:
+    """Returns the private area in a TPM2B_SENSITIVE. Raises Refusal."""
+    stream = io.BytesIO(data)
+    try:
+        found = wire_of(TPM2B_SENSITIVE)._parse(stream, {}, "")
+    except DecodeError:
+        raise Refusal(TPM_RC.INTEGRITY) from None
+    if stream.read() or not isinstance(found, TPMT_SENSITIVE):
+        raise Refusal(TPM_RC.SIZE)
+    return found
+
+
+def storage_algorithm(public: TPMT_PUBLIC) -> TPMT_SYM_DEF_OBJECT:
+    """Returns the symmetric algorithm with which a parent protects its children."""
+    parameters = public.parameters
+    if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
+        return parameters.sym
+    assert isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS))
+    return parameters.symmetric
+
+
+def _keys(alg: int, bits: int, seed: bytes, name: bytes) -> tuple[bytes, bytes]:
+    """Returns the encryption key and the HMAC key of a protection (Part 1, §24.4 and §24.5)."""
+    return kdfa(alg, seed, b"STORAGE", name, b"", bits), kdfa(
+        alg, seed, b"INTEGRITY", b"", b"", 8 * digest_size(alg)
+    )
+
+
+def protect(parent: KeyedObject, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, random: Random) -> bytes:
+    """Returns the content of TPM2B_PRIVATE: a private area encrypted and authenticated for the parent."""
+    assert parent.sensitive is not None
+    alg, name = parent.public.name_alg, name_of(public)
+    bits = storage_algorithm(parent.public).key_bits or 0
+    key, integrity = _keys(alg, bits, parent.sensitive.seed_value, name)
+    iv = random(IV)
+    body = IV.to_bytes(2, "big") + iv + cfb(key, iv, to_buffer(sensitive), True)
+    mac = hmac_digest(alg, integrity, body, name)
+    return len(mac).to_bytes(2, "big") + mac + body
+
+
+def unprotect(parent: KeyedObject, public: TPMT_PUBLIC, private: bytes) -> TPMT_SENSITIVE:
+    """Returns the private area in a TPM2B_PRIVATE that `protect` made. Raises Refusal."""
+    assert parent.sensitive is not None
+    alg, name = parent.public.name_alg, name_of(public)
+    bits = storage_algorithm(parent.public).key_bits or 0
+    key, integrity = _keys(alg, bits, parent.sensitive.seed_value, name)
+    mac, body = split_buffer(private)
+    require(equal(mac, hmac_digest(alg, integrity, body, name)), TPM_RC.INTEGRITY)
+    iv, encrypted = split_buffer(body)
+    require(len(iv) == IV, TPM_RC.SIZE)
+    return parse_sensitive(cfb(key, iv, encrypted, False))
+
+
+def split_buffer(data: bytes) -> tuple[bytes, bytes]:
+    """Returns the content of the TPM2B at the beginning of `data`, and the bytes after it. Raises Refusal."""
+    require(len(data) >= 2, TPM_RC.INSUFFICIENT)
+    size = int.from_bytes(data[:2], "big")
+    require(size <= len(data) - 2, TPM_RC.INSUFFICIENT)
+    return data[2 : 2 + size], data[2 + size :]
+
+
+def wrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, data: bytes) -> bytes:
+    """Returns `data` encrypted and authenticated by a seed that only the parent can decrypt.
+
+    `name` is the Name of the object that the data are for: a duplicate (Part 1, §23.3.2.3) or the object of a
+    credential (Part 1, §24).
+    """
+    alg = parent.name_alg
+    key, integrity = _keys(alg, storage_algorithm(parent).key_bits or 0, seed, name)
+    encrypted = cfb(key, bytes(IV), data, True)
+    mac = hmac_digest(alg, integrity, encrypted, name)
+    return len(mac).to_bytes(2, "big") + mac + encrypted
+
+
+def unwrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, duplicate: bytes) -> bytes:
+    """Returns what `wrap` encrypted. Raises Refusal if the wrapper is not authentic."""
+    alg = parent.name_alg
+    key, integrity = _keys(alg, storage_algorithm(parent).key_bits or 0, seed, name)
+    mac, encrypted = split_buffer(duplicate)
+    require(equal(mac, hmac_digest(alg, integrity, encrypted, name)), TPM_RC.INTEGRITY)
+    return cfb(key, bytes(IV), encrypted, False)

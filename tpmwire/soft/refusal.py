@@ -1,0 +1,58 @@
+"""Refusals: how a command handler says why it does not execute a command, and the response code for it."""
+
+from ..record import Record
+from ..spec.command import role_of
+from ..spec.response_codes import TPM_RC
+
+__all__ = ["Refusal", "require"]
+
+_FORMAT_ONE = 0x080
+_PARAMETER = 0x040
+_SESSION = 0x800
+
+
+class Refusal(Exception):
+    """The TPM refuses the command with the response code `code`.
+
+    `field` names the handle or parameter of the command that is at fault. `handle`, `parameter` and `session` are
+    the number of the handle, parameter or session, from 1. At most one of the four is given.
+    """
+
+    def __init__(
+        self, code: TPM_RC, field: str = "", *, handle: int = 0, parameter: int = 0, session: int = 0
+    ) -> None:
+        super().__init__(code.name)
+        self.code = code
+        self.field = field
+        self.handle = handle
+        self.parameter = parameter
+        self.session = session
+
+    def rc(self, command: type[Record] | None = None) -> int:
+        """Returns the response code as sent, with the number of the handle, parameter or session (Part 2, §6.6.1).
+
+        `command` is the class of the refused command, in which `field` is looked up.
+        """
+        if not self.code & _FORMAT_ONE or self.code & 0x100:
+            return int(self.code)
+        handle, parameter = self.handle, self.parameter
+        if self.field and command is not None:
+            handle, parameter = _number(command, self.field)
+        if parameter:
+            return self.code | _PARAMETER | parameter << 8
+        if self.session:
+            return self.code | _SESSION | self.session << 8
+        return self.code | handle << 8
+
+
+def _number(command: type[Record], field: str) -> tuple[int, int]:
+    """Returns the number of a handle and 0, or 0 and the number of a parameter, both from 1."""
+    handles = [name for name, annotation in command.fields() if role_of(annotation) is not None]
+    parameters = [name for name, annotation in command.fields() if role_of(annotation) is None]
+    return (handles.index(field) + 1, 0) if field in handles else (0, parameters.index(field) + 1)
+
+
+def require(condition: object, code: TPM_RC, field: str = "") -> None:
+    """Raises Refusal with `code` and `field` unless the condition holds."""
+    if not condition:
+        raise Refusal(code, field)

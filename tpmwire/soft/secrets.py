@@ -1,0 +1,84 @@
+"""Secrets that a caller encrypts to a key of the TPM: salts, seeds of credentials and of duplicates.
+
+Part 1, Annex B.10 (RSA) and Annex C.6 (ECC).
+"""
+
+import io
+from collections.abc import Callable
+
+from ..crypto.formulas import digest_size, kdfe
+from ..errors import DecodeError
+from ..spec.constants import TPM_ALG
+from ..spec.response_codes import TPM_RC
+from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMS_SCHEME_HASH
+from . import ecc, rsa
+from .entities import KeyedObject
+from .objects import rsa_key
+from .refusal import Refusal, require
+
+__all__ = ["decrypt_secret", "encrypt_secret"]
+
+Random = Callable[[int], bytes]
+
+
+def _oaep_hash(key: KeyedObject) -> int:
+    details = getattr(getattr(key.public.parameters, "scheme", None), "details", None)
+    return details.hash_alg if isinstance(details, TPMS_SCHEME_HASH) else key.public.name_alg
+
+
+def decrypt_secret(key: KeyedObject, secret: bytes, label: bytes) -> bytes:
+    """Returns a secret that was encrypted to the key `key`. Raises Refusal.
+
+    `label`, without its final zero, is SECRET, IDENTITY or DUPLICATE.
+    """
+    parameters = key.public.parameters
+    if isinstance(parameters, TPMS_RSA_PARMS):
+        require(len(secret) == parameters.key_bits // 8, TPM_RC.SIZE)
+        try:
+            found = rsa.decrypt(rsa_key(key), TPM_ALG.OAEP, _oaep_hash(key), secret, label + b"\0")
+        except ValueError:
+            raise Refusal(TPM_RC.VALUE) from None
+        require(len(found) <= digest_size(key.public.name_alg), TPM_RC.VALUE)
+        return found
+    if isinstance(parameters, TPMS_ECC_PARMS) and key.sensitive is not None:
+        curve = ecc.CURVES[parameters.curve_id]
+        try:
+            sent = TPMS_ECC_POINT.wire()._parse(io.BytesIO(secret), {}, "")
+        except DecodeError:
+            raise Refusal(TPM_RC.INSUFFICIENT) from None
+        point = ecc.to_point(curve, sent)
+        if point is None:
+            raise Refusal(TPM_RC.ECC_POINT)
+        z = curve.multiply(int.from_bytes(key.sensitive.sensitive, "big"), point)[0]
+        return _derive(key, z, point[0], label)
+    raise Refusal(TPM_RC.KEY)
+
+
+def encrypt_secret(key: KeyedObject, label: bytes, random: Random) -> tuple[bytes, bytes]:
+    """Returns a new secret, and the secret encrypted to the public key `key`. Raises Refusal."""
+    parameters = key.public.parameters
+    size = digest_size(key.public.name_alg)
+    if isinstance(parameters, TPMS_RSA_PARMS):
+        secret = random(size)
+        sealed = rsa.encrypt(rsa_key(key), TPM_ALG.OAEP, _oaep_hash(key), secret, label + b"\0", random)
+        return secret, sealed
+    if isinstance(parameters, TPMS_ECC_PARMS) and isinstance(key.public.unique, TPMS_ECC_POINT):
+        curve = ecc.CURVES[parameters.curve_id]
+        static = ecc.to_point(curve, key.public.unique)
+        if static is None:
+            raise Refusal(TPM_RC.ECC_POINT)
+        scalar = ecc.derive_scalar(curve, random)
+        own = curve.multiply(scalar, curve.g)
+        z = curve.multiply(scalar, static)[0]
+        return _derive(key, z, own[0], label), ecc.point_of(curve, own).build()
+    raise Refusal(TPM_RC.KEY)
+
+
+def _derive(key: KeyedObject, z: int, ephemeral: int, label: bytes) -> bytes:
+    """Returns the secret that KDFe derives from the shared x coordinate `z` (Part 1, Annex C.6.1)."""
+    assert isinstance(key.public.parameters, TPMS_ECC_PARMS)
+    assert isinstance(key.public.unique, TPMS_ECC_POINT)
+    size = ecc.CURVES[key.public.parameters.curve_id].size
+    alg = key.public.name_alg
+    static = int.from_bytes(key.public.unique.x, "big").to_bytes(size, "big")
+    return kdfe(alg, z.to_bytes(size, "big"), label, ephemeral.to_bytes(size, "big"), static, 8 * digest_size(alg))

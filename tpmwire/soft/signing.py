@@ -1,0 +1,87 @@
+"""Signatures by loaded keys: which scheme applies, how it signs and verifies (Part 3, §20; Part 1, Annex B, C)."""
+
+from typing import Any
+
+from ..crypto.formulas import digest_size, equal, hmac_digest
+from ..spec.constants import TPM_ALG, TPMA_OBJECT
+from ..spec.response_codes import TPM_RC
+from ..spec.structures import (
+    TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
+    TPMS_KEYEDHASH_PARMS,
+    TPMS_SIGNATURE_ECC,
+    TPMS_SIGNATURE_RSA,
+    TPMT_HA,
+    TPMT_SIG_SCHEME,
+    TPMT_SIGNATURE,
+)
+from . import ecc, rsa
+from .entities import KeyedObject
+from .objects import rsa_key
+from .refusal import Refusal, require
+from .tpm_state import TpmState
+
+__all__ = ["choose_scheme", "sign_digest", "verify_signature"]
+
+BY_TYPE = {
+    TPM_ALG.RSA: (TPM_ALG.RSASSA, TPM_ALG.RSAPSS),
+    TPM_ALG.ECC: (TPM_ALG.ECDSA,),
+    TPM_ALG.KEYEDHASH: (TPM_ALG.HMAC,),
+}
+
+
+def choose_scheme(key: KeyedObject, given: TPMT_SIG_SCHEME, field: str = "in_scheme") -> tuple[int, int]:
+    """Returns (scheme, hash algorithm): the key's own, or the caller's if the key has none. Raises Refusal."""
+    require(key.has(TPMA_OBJECT.SIGN_ENCRYPT), TPM_RC.KEY, "sign_handle")
+    scheme: Any = getattr(key.public.parameters, "scheme", None)
+    own = scheme.scheme if scheme is not None else TPM_ALG.NULL
+    if own == TPM_ALG.NULL:
+        require(given.scheme in BY_TYPE.get(key.public.type, ()), TPM_RC.SCHEME, field)
+        return given.scheme, int(getattr(given.details, "hash_alg", TPM_ALG.NULL))
+    if given.scheme != TPM_ALG.NULL:
+        require(given.scheme == own, TPM_RC.SCHEME, field)
+        require(given.details == scheme.details, TPM_RC.SCHEME, field)
+    return own, int(scheme.details.hash_alg)
+
+
+def sign_digest(tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, digest: bytes) -> TPMT_SIGNATURE:
+    """Returns the signature of a digest. Raises Refusal."""
+    assert key.sensitive is not None
+    alg = TPM_ALG(scheme)
+    if scheme == TPM_ALG.HMAC:
+        return TPMT_SIGNATURE(
+            alg, TPMT_HA(TPM_ALG(hash_alg), hmac_digest(hash_alg, key.sensitive.sensitive, digest))
+        )
+    if isinstance(key.public.parameters, TPMS_ECC_PARMS):
+        curve = ecc.CURVES[key.public.parameters.curve_id]
+        private = int.from_bytes(key.sensitive.sensitive, "big")
+        r, s = ecc.sign(curve, private, digest, tpm.generator.bytes)
+        size = curve.size
+        return TPMT_SIGNATURE(
+            alg, TPMS_SIGNATURE_ECC(TPM_ALG(hash_alg), r.to_bytes(size, "big"), s.to_bytes(size, "big"))
+        )
+    try:
+        made = rsa.sign(rsa_key(key), scheme, hash_alg, digest, tpm.generator.bytes)
+    except ValueError:
+        raise Refusal(TPM_RC.SCHEME, "in_scheme") from None
+    return TPMT_SIGNATURE(alg, TPMS_SIGNATURE_RSA(TPM_ALG(hash_alg), made))
+
+
+def verify_signature(key: KeyedObject, digest: bytes, signature: TPMT_SIGNATURE) -> bool:
+    """Returns whether a signature of a digest is right. Raises Refusal for a scheme that the key cannot have."""
+    require(signature.sig_alg in BY_TYPE.get(key.public.type, ()), TPM_RC.SCHEME)
+    value, parameters = signature.signature, key.public.parameters
+    if isinstance(value, TPMS_SIGNATURE_ECC) and isinstance(parameters, TPMS_ECC_PARMS):
+        curve = ecc.CURVES[parameters.curve_id]
+        assert isinstance(key.public.unique, TPMS_ECC_POINT)
+        point = ecc.to_point(curve, key.public.unique)
+        r, s = int.from_bytes(value.signature_r, "big"), int.from_bytes(value.signature_s, "big")
+        return point is not None and ecc.verify(curve, point, digest, r, s)
+    if isinstance(value, TPMS_SIGNATURE_RSA):
+        if len(digest) != digest_size(value.hash):
+            return False
+        return rsa.verify(rsa_key(key), signature.sig_alg, value.hash, digest, value.sig)
+    if isinstance(value, TPMT_HA) and isinstance(parameters, TPMS_KEYEDHASH_PARMS) and key.sensitive is not None:
+        ours = hmac_digest(value.hash_alg, key.sensitive.sensitive, digest)
+        return equal(ours, value.digest or b"")
+    raise Refusal(TPM_RC.SCHEME)

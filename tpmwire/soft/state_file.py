@@ -1,0 +1,101 @@
+"""The file in which a soft TPM keeps its state between connections, also that of sessions and loaded objects."""
+
+import contextlib
+import fcntl
+import os
+from typing import Any
+
+from ..errors import TransportError
+from ..spec.storage import TPMS_NV_PUBLIC
+from ..spec.structures import TPMT_PUBLIC, TPMT_SENSITIVE, TPMT_SYM_DEF
+from .entities import Hierarchy, KeyedObject, NvIndex
+from .freeze import Freezer
+from .pcr_banks import PcrBanks
+from .random import Generator
+from .sequence import SoftSequence
+from .session import PolicyState, SoftSession
+from .tpm_state import Lockout, TpmState
+
+__all__ = ["StateFile"]
+
+FREEZER = Freezer(
+    Generator,
+    Hierarchy,
+    KeyedObject,
+    Lockout,
+    NvIndex,
+    PcrBanks,
+    PolicyState,
+    SoftSequence,
+    SoftSession,
+    TPMS_NV_PUBLIC,
+    TPMT_PUBLIC,
+    TPMT_SENSITIVE,
+    TPMT_SYM_DEF,
+)
+
+LEFT_OUT = ("seed", "observe", "now")
+"""Attributes of a TpmState that belong to the connection."""
+
+
+class StateFile:
+    """A locked file with the state of a TPM. The file contains the TPM's secrets in clear, for its owner only.
+
+    Raises TransportError if the file cannot be opened, is in use by another process, or is not such a file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._written = b""
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise TransportError(f"cannot open {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._fd)
+            raise TransportError(f"{path} is in use by another process; try again later") from None
+
+    def read(self, machine: TpmState) -> bool:
+        """Sets the state of `machine` from the file; returns False for an empty file. Raises TransportError."""
+        data = b""
+        while part := os.read(self._fd, 1 << 16):
+            data += part
+        if not data:
+            return False
+        try:
+            state = FREEZER.load(data)
+            self._set(machine, state)
+        except Exception as error:
+            self.close()
+            raise TransportError(f"{self._path} is not the state of a soft TPM, or it is damaged") from error
+        self._written = data
+        return True
+
+    def _set(self, machine: TpmState, state: dict[str, Any]) -> None:
+        elapsed = state.pop("time")
+        for name, value in state.items():
+            setattr(machine, name, value)
+        machine.began = machine.now() - elapsed / 1000
+
+    def write(self, machine: TpmState) -> None:
+        """Writes the state of `machine` if it has changed. Raises TransportError."""
+        kept = {name: value for name, value in vars(machine).items() if name not in (*LEFT_OUT, "began")}
+        data = FREEZER.dump({**kept, "time": machine.time})
+        if data == self._written:
+            return
+        try:
+            # Overwritten in place, because the lock is on this file.
+            os.pwrite(self._fd, data.ljust(len(self._written)), 0)
+            os.ftruncate(self._fd, len(data))
+        except OSError as error:
+            raise TransportError(f"cannot write {self._path}: {error.strerror}") from error
+        self._written = data
+
+    def close(self) -> None:
+        """Closes and unlocks the file. A second call has no effect."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)

@@ -1,0 +1,35 @@
+"""Tickets: HMACs by which the TPM recognizes what it has done before (Part 1, §11.4.6.3; Part 2, §10.7)."""
+
+from ..crypto.formulas import hmac_digest
+from ..spec.constants import TPM_ALG, TPM_RH, TPM_ST
+from ..spec.structures import TPMT_TK_CREATION, TPMT_TK_HASHCHECK
+from .tpm_state import TpmState
+
+__all__ = ["PROOF_ALG", "creation_ticket", "hash_ticket", "ticket_digest"]
+
+PROOF_ALG = TPM_ALG.SHA512
+"""The hash of tickets and contexts (TPM_PT_CONTEXT_HASH)."""
+
+
+def ticket_digest(tpm: TpmState, hierarchy: int, tag: TPM_ST, *parts: bytes) -> bytes:
+    """Returns a ticket's digest: HMAC(the hierarchy's proof, tag || parts)."""
+    return hmac_digest(PROOF_ALG, tpm.proof(hierarchy), tag.to_bytes(2, "big"), *parts)
+
+
+def creation_ticket(tpm: TpmState, hierarchy: int, name: bytes, creation_hash: bytes) -> TPMT_TK_CREATION:
+    """Returns the proof that the TPM created the object with this Name and creation data."""
+    if hierarchy == TPM_RH.NULL:
+        return TPMT_TK_CREATION(TPM_ST.CREATION, TPM_RH.NULL, b"")
+    digest = ticket_digest(tpm, hierarchy, TPM_ST.CREATION, name, creation_hash)
+    return TPMT_TK_CREATION(TPM_ST.CREATION, hierarchy, digest)
+
+
+def hash_ticket(tpm: TpmState, hierarchy: int, alg: int, digest: bytes, external: bool) -> TPMT_TK_HASHCHECK:
+    """Returns the proof that a hashed message does not begin with TPM_GENERATED_VALUE.
+
+    `external` is false for a message that begins so; such a ticket is empty.
+    """
+    if hierarchy == TPM_RH.NULL or not external:
+        return TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
+    proven = ticket_digest(tpm, hierarchy, TPM_ST.HASHCHECK, alg.to_bytes(2, "big"), digest)
+    return TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, hierarchy, proven)

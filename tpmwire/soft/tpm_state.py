@@ -1,0 +1,165 @@
+"""The state of a soft TPM: what each command reads and changes (Part 1, §36 and §37).
+
+`frame` executes commands on it. The handlers in `commands`, one module for each chapter of Part 3, change it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPMA_NV
+from ..spec.response_codes import TPM_RC
+from .entities import Entity, Hierarchy, KeyedObject, NvIndex, Pcr
+from .pcr_banks import AUTHORIZED, COUNT, PcrBanks
+from .random import Generator
+from .refusal import Refusal
+from .session import SoftSession
+
+__all__ = ["TpmState"]
+
+LOADED_MAX = 3
+"""Transient objects, and loaded sessions, at the same time: as many as swtpm has."""
+
+SESSIONS_MAX = 64
+"""Sessions, loaded or saved."""
+
+SEED_SIZE = 64
+
+
+@dataclass
+class Lockout:
+    """Protection against dictionary attacks (Part 1, §19.8). Times are in seconds."""
+
+    failed: int = 0
+    max_tries: int = 3
+    recovery: int = 1000
+    lockout_recovery: int = 1000
+    healed: int = 0
+    enabled: bool = True
+
+
+@dataclass
+class TpmState:
+    """A TPM's state. With `seed`, everything that the TPM draws at random is repeatable.
+
+    `observe(step, detail)` is called at each internal step. `now` returns seconds.
+    """
+
+    seed: bytes | None = None
+    observe: Callable[[str, str], None] | None = None
+    now: Callable[[], float] = time.monotonic
+    locality: int = 0
+    started: bool = False
+    generator: Generator = field(init=False)
+    began: float = 0.0
+    hierarchies: dict[int, Hierarchy] = field(default_factory=dict)
+    pcrs: PcrBanks = field(default_factory=PcrBanks)
+    indices: dict[int, NvIndex] = field(default_factory=dict)
+    persistent: dict[int, KeyedObject] = field(default_factory=dict)
+    transient: dict[int, Entity] = field(default_factory=dict)
+    sessions: dict[int, SoftSession] = field(default_factory=dict)
+    saved_sessions: dict[int, int] = field(default_factory=dict)
+    lockout: Lockout = field(default_factory=Lockout)
+    disable_clear: bool = False
+    platform_nv: bool = True
+    clock_offset: int = 0
+    reset_count: int = 0
+    restart_count: int = 0
+    context_counter: int = 0
+    highest_counter: int = 0
+    orderly: int | None = None
+    audit_commands: set[int] = field(default_factory=lambda: {TPM_CC.SetCommandCodeAuditStatus})
+    audit_alg: int = TPM_ALG.SHA256
+    audit_counter: int = 0
+    audit_digest: bytes = b""
+    exclusive_session: int = 0
+    pcr_auth: bytes = b""
+    pcr_policy: bytes = b""
+    pcr_policy_alg: int = TPM_ALG.NULL
+    next_banks: dict[int, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.generator = Generator(self.seed)
+        self.began = self.now()
+        for handle in (TPM_RH.OWNER, TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM, TPM_RH.NULL, TPM_RH.LOCKOUT):
+            self.hierarchies[handle] = Hierarchy(handle)
+            self.renew(handle)
+
+    def renew(self, handle: int) -> None:
+        """Gives a hierarchy a new seed and a new proof."""
+        self.hierarchies[handle].seed = self.generator.bytes(SEED_SIZE)
+        self.hierarchies[handle].proof = self.generator.bytes(SEED_SIZE)
+
+    def note(self, step: str, detail: str) -> None:
+        """Reports an internal step to the observer."""
+        if self.observe is not None:
+            self.observe(step, detail)
+
+    @property
+    def time(self) -> int:
+        """Milliseconds since the TPM was switched on."""
+        return int((self.now() - self.began) * 1000)
+
+    @property
+    def clock(self) -> int:
+        """TPMS_CLOCK_INFO's clock in milliseconds."""
+        return self.time + self.clock_offset
+
+    def hierarchy(self, handle: int) -> Hierarchy:
+        """Returns a hierarchy by its handle."""
+        return self.hierarchies[handle]
+
+    def key(self, handle: int) -> KeyedObject:
+        """Returns a loaded object. Raises KeyError for another entity; the frame has checked the handle."""
+        found = self.entity(handle)
+        if not isinstance(found, KeyedObject):
+            raise KeyError(handle)
+        return found
+
+    def entity(self, handle: int) -> Entity:
+        """Returns the entity with a handle. Raises KeyError if there is none."""
+        kind = handle >> 24
+        if kind == TPM_HT.TRANSIENT:
+            return self.transient[handle]
+        if kind == TPM_HT.PERSISTENT:
+            return self.persistent[handle]
+        if kind == TPM_HT.NV_INDEX:
+            return self.indices[handle]
+        if kind == TPM_HT.PCR and handle < COUNT:
+            if handle in AUTHORIZED:
+                return Pcr(handle, self.pcr_auth, self.pcr_policy, self.pcr_policy_alg)
+            return Pcr(handle)
+        return self.hierarchies[handle]
+
+    def check_memory(self) -> None:
+        """Raises Refusal if no object can be loaded."""
+        if len(self.transient) >= LOADED_MAX:
+            raise Refusal(TPM_RC.OBJECT_MEMORY)
+
+    def add_transient(self, entity: Entity) -> int:
+        """Loads an object or sequence, and returns its new handle. Raises Refusal if the memory is full."""
+        self.check_memory()
+        handle = next(h for h in range(0x80000000, 0x80000000 + LOADED_MAX) if h not in self.transient)
+        entity.handle = handle
+        self.transient[handle] = entity
+        return handle
+
+    def flush_hierarchy(self, handle: int) -> None:
+        """Removes the loaded objects of a hierarchy."""
+        for number, found in list(self.transient.items()):
+            if isinstance(found, KeyedObject) and found.hierarchy == handle:
+                del self.transient[number]
+
+    def proof(self, hierarchy: int) -> bytes:
+        """Returns the proof of a hierarchy, the key of its tickets."""
+        return self.hierarchies[hierarchy].proof
+
+    def forget_volatile_nv(self) -> None:
+        """Applies TPM2_Startup(CLEAR) to the NV indices: locks end, and CLEAR_STCLEAR erases (Part 1, §37.2)."""
+        for index in self.indices.values():
+            if index.has(TPMA_NV.CLEAR_STCLEAR):
+                index.set(TPMA_NV.WRITTEN, False)
+            if index.has(TPMA_NV.READ_STCLEAR):
+                index.set(TPMA_NV.READLOCKED, False)
+            if not (index.has(TPMA_NV.WRITEDEFINE) and index.has(TPMA_NV.WRITTEN)):
+                index.set(TPMA_NV.WRITELOCKED, False)

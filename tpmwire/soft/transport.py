@@ -1,0 +1,75 @@
+"""The transport to a TPM in this process."""
+
+from collections.abc import Callable
+from importlib import import_module
+
+from ..errors import TransportClosedError
+from ..spec.commands.startup import Startup
+from ..spec.constants import TPM_SU
+from ..transport.base import Transport
+from ..wire import CommandMessage
+from .commands import CHAPTERS
+from .frame import execute
+from .state_file import StateFile
+from .tpm_state import TpmState
+
+__all__ = ["SoftTransport", "load_handlers", "open_soft"]
+
+
+def load_handlers() -> None:
+    """Loads the handlers of all commands."""
+    for chapter in CHAPTERS:
+        import_module(f".commands.{chapter}", __package__)
+
+
+class SoftTransport(Transport):
+    """A TPM 2.0 in this process, already started.
+
+    With `seed`, everything that the TPM draws at random is repeatable. With `file`, the TPM keeps its state in
+    that file; one process at a time can open it. `observe(step, detail)` is called at each internal step.
+
+    Raises TransportError for a file that cannot be used.
+    """
+
+    path = "soft:"
+
+    def __init__(
+        self,
+        seed: bytes | None = None,
+        file: str | None = None,
+        observe: Callable[[str, str], None] | None = None,
+    ) -> None:
+        load_handlers()
+        self.machine = TpmState(seed, observe)
+        self._file = StateFile(file) if file is not None else None
+        self._open = True
+        if self._file is None or not self._file.read(self.machine):
+            self.transceive(CommandMessage(Startup.code, Startup(TPM_SU.CLEAR)).build())
+
+    def transceive(self, command: bytes) -> bytes:
+        """Executes a command and returns its response. Raises TransportError if the state cannot be saved."""
+        if not self._open:
+            raise TransportClosedError("the connection to the soft TPM is closed")
+        response = execute(self.machine, command)
+        if self._file is not None:
+            self._file.write(self.machine)
+        return response
+
+    def close(self) -> None:
+        """Ends the connection. A second call has no effect."""
+        self._open = False
+        if self._file is not None:
+            self._file.close()
+
+
+def open_soft(rest: str) -> SoftTransport:
+    """Opens the soft TPM of a path `soft:REST`. Raises TransportError.
+
+    REST is empty for a new TPM, `seed=WORD` for a new TPM that is repeatable, or the name of a state file.
+    """
+    if rest.startswith("seed="):
+        transport = SoftTransport(seed=rest.removeprefix("seed=").encode())
+    else:
+        transport = SoftTransport(file=rest or None)
+    transport.path = f"soft:{rest}"
+    return transport
