@@ -144,6 +144,26 @@ def test_calls_send_the_recorded_commands() -> None:
             tpm.flush(key.handle)
 
 
+def test_messages_are_signed_in_a_sequence() -> None:
+    """`sign_message` does not send TPM2_Sign for an ML-DSA key, nor `verify_message` TPM2_VerifySignature."""
+    sent: list[bytes] = []
+
+    class Watched(Replay):
+        def transceive(self, command: bytes) -> bytes:
+            sent.append(command)
+            return super().transceive(command)
+
+    with Tpm(Watched()) as tpm:
+        key = create_primary(tpm, TPM_RH.OWNER, templates.signing("mldsa44"))
+        calls.sign_message(tpm, key, b"message")
+        codes = [int.from_bytes(command[6:10], "big") for command in sent]
+        assert codes[1:3] == [TPM_CC.SignSequenceStart, TPM_CC.SignSequenceComplete]
+        with pytest.raises(KeyError):  # of the replay, which has no such command
+            calls.verify_message(tpm, key, b"message", TPMT_SIGNATURE(TPM_ALG.MLDSA, bytes(2420)))
+        assert int.from_bytes(sent[-1][6:10], "big") == TPM_CC.VerifySequenceStart
+        tpm.flush(key.handle)
+
+
 def test_session_salted_to_an_mlkem_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library opens the recorded session: it sends the same HMACs, and accepts the TPM's."""
     note = "MLKEM_512 endorsement"

@@ -20,6 +20,7 @@ from ..tpm import Tpm
 from .arguments import NOBODY, Item, public_of, reach
 from .data import hash_with_ticket
 from .objects import load_external
+from .version_185 import sign_sequence, verify_sequence
 
 __all__ = ["Scheme", "scheme_for", "sign", "sign_message", "verify", "verify_message"]
 
@@ -58,10 +59,13 @@ def sign_message(
     """Signs a message of any length, which the TPM hashes (Part 3, §20.2). Works with restricted keys too.
 
     A restricted key signs no message that starts like the TPM's own statements (TPM_GENERATED_VALUE). The default
-    hash is SHA-256.
+    hash is SHA-256. ML-DSA and HashML-DSA keys sign as in `sign_sequence`, without a context.
     """
+    public = public_of(tpm, key)
+    if scheme is None and public.type in (TPM_ALG.MLDSA, TPM_ALG.HASH_MLDSA):
+        return sign_sequence(tpm, key, message, by=by)
     chosen = scheme_for(tpm, key, bytes(32), scheme)
-    details = chosen.details or _scheme_of(public_of(tpm, key))[1]
+    details = chosen.details or _scheme_of(public)[1]
     hash_alg = TPM_ALG.SHA256 if details is None else details.hash_alg
     # Proofs of the owner hierarchy are valid for keys of each hierarchy but the null hierarchy.
     digest, ticket = hash_with_ticket(tpm, message, hash_alg)
@@ -92,8 +96,11 @@ def verify(tpm: Tpm, key: Item | TPMT_PUBLIC, digest: bytes, signature: TPMT_SIG
 def verify_message(tpm: Tpm, key: Item | TPMT_PUBLIC, message: bytes, signature: TPMT_SIGNATURE) -> bool:
     """Returns whether a signature of a message of any length is valid for a key; the TPM hashes the message.
 
-    Raises EncodeError for a signature without a hash.
+    ML-DSA and HashML-DSA signatures are verified as in `verify_sequence`, without a context. Raises EncodeError
+    for another signature without a hash.
     """
+    if signature.sig_alg in (TPM_ALG.MLDSA, TPM_ALG.HASH_MLDSA):
+        return verify_sequence(tpm, key, message, signature)
     hash_alg = getattr(signature.signature, "hash", None)
     if hash_alg is None:
         raise EncodeError(f"a signature of the scheme {signature.sig_alg.name} does not state its hash")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _BY_NAME = ("attestation", "decryption", "parse_template", "signing", "storage")
 __all__ = [
+    "EK_POLICIES",
     "attestation",
     "decryption",
     "ek_ecc",
@@ -67,7 +68,7 @@ _ENDORSEMENT = _PRIMARY | TPMA_OBJECT.ADMIN_WITH_POLICY
 _EK_POLICY = bytes.fromhex("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa")
 
 # PolicyB of the EK profile for the hash of each ML-KEM and ML-DSA parameter set: PolicyA or an authorized policy.
-_EK_POLICIES = {
+EK_POLICIES = {
     1: (TPM_ALG.SHA256, "ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0"),
     2: (
         TPM_ALG.SHA384,
@@ -158,14 +159,14 @@ def ek_ecc() -> TPMT_PUBLIC:
 
 def ek_mlkem(parameter_set: TPM_MLKEM = TPM_MLKEM.MLKEM_768) -> TPMT_PUBLIC:
     """Returns the template of an ML-KEM endorsement key (TCG EK Credential Profile 2.7, H-26 to H-28)."""
-    name_alg, policy = _EK_POLICIES[parameter_set]
+    name_alg, policy = EK_POLICIES[parameter_set]
     parameters = TPMS_MLKEM_PARMS(TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 256, TPM_ALG.CFB), parameter_set)
     return TPMT_PUBLIC(TPM_ALG.MLKEM, name_alg, _ENDORSEMENT, bytes.fromhex(policy), parameters, b"")
 
 
 def ek_mldsa(parameter_set: TPM_MLDSA = TPM_MLDSA.MLDSA_65) -> TPMT_PUBLIC:
     """Returns the template of an ML-DSA endorsement key, which signs (EK Credential Profile 2.7, H-32 to H-34)."""
-    name_alg, policy = _EK_POLICIES[parameter_set]
+    name_alg, policy = EK_POLICIES[parameter_set]
     attributes = (_ENDORSEMENT & ~TPMA_OBJECT.DECRYPT) | TPMA_OBJECT.SIGN_ENCRYPT
     return TPMT_PUBLIC(
         TPM_ALG.MLDSA, name_alg, attributes, bytes.fromhex(policy), TPMS_MLDSA_PARMS(parameter_set), b""

@@ -39,16 +39,7 @@ PERSISTENT = (0x81010000, 0x8101FFFF)
 """The first and last persistent handle that is reserved for endorsement keys."""
 
 # PolicyB: PolicySecret(TPM_RH_ENDORSEMENT) or PolicyAuthorizeNV of the index 0x01c07f01, …02 or …03 (Annex B.6.5).
-POLICY_B = {
-    TPM_ALG.SHA256: bytes.fromhex("ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0"),
-    TPM_ALG.SHA384: bytes.fromhex(
-        "b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12"
-    ),
-    TPM_ALG.SHA512: bytes.fromhex(
-        "b8221ca69e8550a4914de3faa6a18c072cc01208073a928d5d66d59ef79e49a4"
-        "29c41a6b269571d57edb25fbdb1838425608b413cd616a5f6db5b6071af99bea"
-    ),
-}
+POLICY_B = {alg: bytes.fromhex(policy) for alg, policy in templates.EK_POLICIES.values()}
 
 
 class EkKind(NamedTuple):
