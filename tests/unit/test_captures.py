@@ -307,3 +307,22 @@ def test_time_is_proportional_to_the_size(first: bytes, repeated: bytes) -> None
     """Each takes seconds. A pattern whose time grows with the square would take longer than a test may."""
     with pytest.raises(InputError):
         read(first + repeated * (2_000_000 // len(repeated)))
+
+
+def test_json_of_other_programs_is_not_taken_for_packets() -> None:
+    """Elasticsearch has `_source` too."""
+    logs = [{"_index": "logs", "_source": {"message": f"sent {COMMAND.hex()}"}}]
+    assert read(json.dumps(logs, indent=1)) == [(COMMAND, b"")]
+
+
+def test_tables_of_spi_from_other_programs() -> None:
+    """Hex without prefix, a whole transfer in each row, and MISO before MOSI."""
+    bare = "MISO;MOSI\n" + "\n".join(f"{miso:02x};{mosi:02x}" for t in talk() for mosi, miso in t)
+    rows = [(bytes(mosi for mosi, _ in t).hex(" "), bytes(miso for _, miso in t).hex(" ")) for t in talk(waits=2)]
+    whole = "Time,MOSI,MISO\n" + "\n".join(f'0.1,"{mosi}","{miso}"' for mosi, miso in rows)
+    assert read(bare) == read(whole) == [(COMMAND, RESPONSE)]
+
+
+def test_arrays_of_trace_cmd() -> None:
+    lines = [f" a-1 [001] 5.1: tpm_x: buf=ARRAY[{m.hex(' ').replace(' ', ', ')}]" for m in (COMMAND, RESPONSE)]
+    assert read("\n".join(lines)) == [(COMMAND, RESPONSE)]

@@ -12,7 +12,8 @@ __all__ = ["BUS_PIRATE", "BUS_TABLE", "LPC_SNIFFER", "SIGROK_LPC", "SIGROK_SPI"]
 __all__ += ["read_bus_pirate", "read_bus_table", "read_lpc_sniffer", "read_sigrok_lpc", "read_sigrok_spi"]
 
 BUS_TABLE = re.compile(
-    rb'^(?=[\w "\x27.,;\t\[\]()/#\xef\xbb\xbf-]{0,400}\s*$)(?:(?=.*[,;\t] ?"?mosi\b)(?=.*[,;\t] ?"?miso\b)'
+    rb'^(?=[\w "\x27.,;\t\[\]()/#\xef\xbb\xbf-]{0,400}\s*$)(?:(?=(?:.*[,;\t])? ?"?mosi\b)(?=.*[,;\t])'
+    rb'(?=(?:.*[,;\t])? ?"?miso\b)'
     rb'|(?=(?:.*[,;\t])? ?"?addr(?:ess)?\b)(?=(?:.*[,;\t])? ?"?data\b[^,;\t]*(?:[,;\t]|\s*$))'
     rb"(?=.*[,;\t].*[,;\t]))",
     re.I,
@@ -28,9 +29,24 @@ SIGROK_SPI = re.compile(rb"^(?:\d+-\d+ )?[\w-]*spi[\w-]*: (?:(?:mosi|miso)[\w ]*
 SIGROK_LPC = re.compile(rb"^(?:\d+-\d+ )?[\w-]*lpc[\w-]*: .*(?:Cycle type|Address): ", re.I)
 
 
+PEEKED = 64
+"""Rows that show whether numbers without prefix are hex."""
+
+
+def _octets(text: str, *, bare: bool) -> bytes:
+    """Returns the bytes in a cell: one number in hex, binary or decimal, or several bytes in hex; b"" if none.
+
+    `bare` means that numbers without prefix are hex.
+    """
+    text = text.strip(" '\"")
+    if re.fullmatch(r"(?:(?:0x)?[0-9a-fA-F]{2}[\s,-]+)+(?:0x)?[0-9a-fA-F]{2}", text):
+        return bytes.fromhex(re.sub(r"0x|[\s,-]", "", text))
+    number = _number(f"0x{text}" if bare and re.fullmatch(r"[0-9a-fA-F]{1,2}", text) else text)
+    return b"" if number is None else bytes((number & 0xFF,))
+
+
 def _number(text: str) -> int | None:
     """Returns the number in a cell in hex, binary or decimal; None if it has none."""
-    text = text.strip(" '\"")
     if found := re.search(r"0x([0-9a-f]{1,16})\b", text, re.I):
         return int(found[1], 16)
     if found := re.fullmatch(r"0b([01 ]{1,40})", text):
@@ -56,8 +72,9 @@ def read_bus_table(lines: Iterator[bytes]) -> Iterator[Message]:
     """Yields (is_command, message) from a table with the columns MOSI and MISO, or with address and data.
 
     Saleae Logic 1 has a column `Packet ID`, which counts the transfers; Logic 2 has rows of type `enable` and
-    `disable`. Without them, the transfers are found by their headers. Tables of register accesses have an address,
-    data, and a column with the word read or write, as analyzers for TPMs on SPI and LPC export them.
+    `disable`. Other tables have a whole transfer in each row. Without any of these, the transfers are found by
+    their headers. Tables of register accesses have an address, data, and a column with the word read or write, as
+    analyzers for TPMs on SPI and LPC export them.
     """
     rows = _rows(lines)
     first = next(rows, {})
@@ -68,14 +85,18 @@ def read_bus_table(lines: Iterator[bytes]) -> Iterator[Message]:
 def _spi_rows(rows: Iterator[dict[str, str]]) -> Iterator[Message]:
     transfers = Transfers()
     packet = None
-    for row in rows:
+    first = list(itertools.islice(rows, PEEKED))
+    bare = any(re.fullmatch(r"[0-9][a-fA-F]|[a-fA-F][0-9a-fA-F]", row.get("mosi", "").strip()) for row in first)
+    for row in itertools.chain(first, rows):
         identifier = row.get("packet id", "").strip()
         if row.get("type", "").strip().lower() in ("enable", "disable") or (identifier and identifier != packet):
             yield from transfers.select()
             packet = identifier
-        mosi, miso = _number(row.get("mosi", "")), _number(row.get("miso", ""))
-        if mosi is not None or miso is not None:
-            yield from transfers.add((mosi or 0) & 0xFF, (miso or 0) & 0xFF)
+        mosi, miso = (_octets(row.get(line, ""), bare=bare) for line in ("mosi", "miso"))
+        if len(mosi) > 1:
+            yield from transfers.select()
+        for pair in itertools.zip_longest(mosi, miso, fillvalue=0):
+            yield from transfers.add(*pair)
     yield from transfers.end()
 
 

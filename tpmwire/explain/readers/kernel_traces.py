@@ -16,11 +16,12 @@ r"""A line with a message as bpftrace's printf("%r") prints it: \x80\x01\x00\x00
 
 KERNEL_TRACE = re.compile(
     rb"\{0x(?:80,0x0?[12],0x0?0,|0?0,0xc4,)|\((?:80:0[12]:00:|00:c4:00:)|\bdata=(?:80 0[12] 00 |00 c4 00 )"
+    rb"|ARRAY\[(?:80, 0[12], 00, |00, c4, )"
 )
 """A line with a message in an array of a probe (x8[32]), or in the buffer of a system call's tracepoint."""
 
 _ARRAY = re.compile(rb"\{((?:0x[0-9a-f]{1,2},)*0x[0-9a-f]{1,2})\}")
-_HEX = re.compile(rb"(?:\(|\bdata=)((?:[0-9a-f]{2}[: ]){9,}[0-9a-f]{2})\b")
+_HEX = re.compile(rb"(?:\(|\bdata=|ARRAY\[)((?:[0-9a-f]{2}(?:[: ]|, )){9,}[0-9a-f]{2})\b")
 
 
 def read_bpftrace(lines: Iterator[bytes]) -> Iterator[Message]:
@@ -47,7 +48,7 @@ def _arrays(line: bytes) -> Iterator[bytes]:
     """Yields the bytes of a line; b"" if there are none. Arrays in one line that follow each other are joined."""
     arrays = b"".join(bytes(int(n, 16) for n in found[1].split(b",")) for found in _ARRAY.finditer(line))
     found = _HEX.search(line)
-    yield arrays or (bytes.fromhex(found[1].replace(b":", b" ").decode("ascii")) if found else b"")
+    yield arrays or (bytes.fromhex(re.sub(rb"[:,]", b" ", found[1]).decode("ascii")) if found else b"")
 
 
 def _join(pieces: Iterator[tuple[bytes, bool]], hint: str) -> Iterator[Message]:

@@ -24,7 +24,8 @@ _LITERAL = re.compile(rb'"((?:[^"\\]|\\.)*)"(\.\.\.)?', re.DOTALL)
 _BUFFER = re.compile(rb'iov_base="((?:[^"\\]|\\.)*)"(\.\.\.)?', re.DOTALL)
 _RESULT = re.compile(rb"\)\s*= (-?\d+)[^\"=]*$")
 _PROCESS = re.compile(rb"^\s*(?:\[pid\s+(\d+)\]|(\d+)(?=\s))")
-_RESUMED = re.compile(rb"<\.\.\. \w+ resumed>")
+_UNFINISHED = b"<unfinished ...>"
+_RESUMED = re.compile(rb'^[^"]*?<\.\.\. \w+ resumed>')
 
 PENDING = 256
 """Unfinished calls that are remembered at a time."""
@@ -45,12 +46,12 @@ def read_strace(lines: Iterator[bytes]) -> Iterator[Message]:
     for number, text in enumerate(lines, 1):
         found = _PROCESS.match(text)
         process = (found[1] or found[2] or b"") if found else b""
-        if (cut := text.find(b"<unfinished ...>")) >= 0:
+        if (begun := text.rstrip()).endswith(_UNFINISHED):
             if len(unfinished) == PENDING:
                 unfinished.pop(next(iter(unfinished)))
-            unfinished[process] = text[:cut]
+            unfinished[process] = begun.removesuffix(_UNFINISHED)
             continue
-        resumed = _RESUMED.search(text)
+        resumed = _RESUMED.match(text)
         line = unfinished.pop(process, b"") + text[resumed.end() :] if resumed else text
         call = _CALL.search(line)
         if call is None:
@@ -74,7 +75,7 @@ def _transferred(line: bytes, call: "re.Match[bytes]") -> tuple[bytes, bool]:
     """Returns the bytes that a call transferred, and whether strace printed all of them."""
     result = _RESULT.search(line)
     size = int(result[1]) if result else 1 << 32
-    if size <= 0 or b"MSG_PEEK" in line:
+    if size <= 0 or (b"MSG_PEEK" in line and b"MSG_PEEK" in _LITERAL.sub(b"", line)):
         return b"", True
     vectors = call[1].endswith((b"v", b"v2", b"msg"))
     parts = list(_BUFFER.finditer(line)) if vectors else [_LITERAL.search(line, call.end())]

@@ -13,7 +13,7 @@ __all__ += ["read_packet_dump", "read_packet_fields", "read_packet_stream"]
 
 PACKET_FIELDS = re.compile(
     rb'"(?:tcp_|data_)?(?:tcp[._]payload|data[._]data)(?:_raw)?"\s*:|<field name="tcp\.payload"|^<pdml\b'
-    rb'|"_source"\s*:|"_index"\s*:\s*"packets-'
+    rb'|"_index"\s*:\s*"packets-'
 )
 """A line of packets as JSON (`tshark -T json`, `jsonraw`, `ek`) or as PDML."""
 
