@@ -164,6 +164,26 @@ def test_events_in_words() -> None:
     assert (is_proven(log.events[-1]), is_proven(changed)) == (True, False)
 
 
+def test_events_of_windows() -> None:
+    def record(kind: int, value: bytes) -> bytes:
+        return struct.pack("<II", kind, len(value)) + value
+
+    records = record(0x00050003, b"\0") + record(0x00070001, "\\winload.efi\0".encode("utf-16-le"))
+    inner = record(0x40010003, record(0x00070002, (2019328).to_bytes(8, "little")))
+    (event,) = parse_event_log(agile_log((13, 6, record(0x40010001, records + inner)))).events[1:]
+    assert explain_event(event) == [("test signing", "off"), ("file", "\\winload.efi"), ("image size", "2019328")]
+    separator = parse_event_log(agile_log((12, 4, b"WBCL"))).events[1]
+    assert explain_event(separator) == [("separator", "0x4c434257: Windows (WBCL)")]
+
+
+def test_padding_after_the_last_event_is_ignored() -> None:
+    log = agile_log(SEPARATOR)
+    for padding in (bytes(500), b"\xff" * 500):
+        assert parse_event_log(log + padding) == parse_event_log(log)
+    with pytest.raises(DecodeError):
+        parse_event_log(log + bytes(500) + b"\1")
+
+
 def test_the_reader_of_explain() -> None:
     (reading,) = read_event_log(recorded("ovmf.bin").read_bytes())
     assert reading.kind == "an event log of the firmware (TCG, crypto-agile)"

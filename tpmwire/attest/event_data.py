@@ -12,6 +12,7 @@ from ..policy.pcr_selection import bank_name
 from .device_path import format_device_path, format_guid, utf16
 from .events import Event
 from .ima_log import explain_ima
+from .windows_events import is_windows_tag, read_windows_events
 
 __all__ = ["explain_event", "is_proven"]
 
@@ -327,6 +328,9 @@ def _read_partitions(data: bytes) -> Iterator[Detail]:
 def _read_tag(data: bytes) -> Iterator[Detail]:
     reader = _Reader(data)
     tag, size = reader.number(4), reader.number(4)
+    if is_windows_tag(tag):
+        yield from read_windows_events(data)
+        return
     yield "tag", f"0x{tag:08x}" + (f": {_TAGS[tag]}" if tag in _TAGS else "")
     yield from _read_text(reader.take(size))
 

@@ -19,8 +19,8 @@ __all__ = ["Difference", "Event", "EventLog", "differences", "first_value", "par
 
 _SPEC_ID = b"Spec ID Event03\0"
 _LOCALITY = b"StartupLocality\0"
-_MOST_TRIED = 1000
-"""Events of a PCR that are left out, one at a time, to find the one that is not in the PCR."""
+_MOST_HASHES = 200_000
+"""Hashes that are computed to find the event that is not in a PCR: each event is left out, one at a time."""
 _LARGEST = 1 << 24
 """Bytes of an event's data; a larger size is a sign of damage."""
 
@@ -59,8 +59,8 @@ def _parse_all(data: bytes, start: int, banks: Mapping[int, int]) -> list[Event]
     events: list[Event] = []
     first = 2 if banks else 1
     while start < len(data):
-        rest = data[start:]
-        if not rest.strip(b"\0") or not rest.strip(b"\xff"):
+        padding = next((byte for byte in (b"\0", b"\xff") if data[start : start + 8] == 8 * byte), None)
+        if padding is not None and not data[start:].strip(padding):
             break
         number = first + len(events)
         event, start = (
@@ -211,7 +211,7 @@ def _explain_difference(
     for number, (_, value) in enumerate(steps[:-1]):
         if value == expected:
             return Difference(bank, pcr, logged, expected, steps[number + 1][0], number == len(steps) - 2)
-    for event, _ in steps[1 : _MOST_TRIED + 1]:
+    for event, _ in steps[1 : 2 + _MOST_HASHES // len(steps)]:
         *_, (_, value) = _steps(logs, bank, pcr, event)
         if value == expected:
             return Difference(bank, pcr, logged, expected, event, True)
