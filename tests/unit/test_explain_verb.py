@@ -290,3 +290,34 @@ def test_other_words(tool: Tool, thing: str, says: str) -> None:
     assert says in ran.out
     asked = json.loads(tool("explain", "--json", thing).out)[0]["as"]
     assert tool("explain", "--as", asked, thing).code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("ERROR:esys:src/tss2-esys/api/Esys_Load.c:135:Esys_Load() Esys Finish ErrorCode (0x000009a2)", 0x9A2),
+        ("ERROR: Esys_CreatePrimary(0x9A2) - tpm:session(1):authorization failure without DA implications", 0x9A2),
+        ("TPM2_Load failed 395: TPM_RC_HANDLE", 0x18B),
+        ("TPM2_Load failed 0x18b: TPM_RC_HANDLE", 0x18B),
+        ("returned a non-zero response code 2466 (0x9a2)", 0x9A2),
+        ("(Exception from HRESULT: 0x80280921)", 0x80280921),
+        ("0x80090016 Keyset does not exist", 0x80090016),
+        ("Failed to unseal secret using TPM2: tpm:session(1):a policy check failed", 0x99D),
+        ("tpm2.Load: parameter 1, error code 0x1f : integrity check failed", 0x1DF),
+        ("TPM_RC_INTEGRITY (parameter 1): integrity check failed", 0x1DF),
+        ("create: failed, rc 000001d5\nTPM_RC_SIZE - structure is the wrong size Parameter number 1", 0x1D5),
+        ("tpmrm0: tpm_try_transmit: send(): error -62", -62),
+        ("tpm tpm0: A TPM error (2314) occurred attempting to create NULL primary", 0x90A),
+        ("ima: Error Communicating to TPM chip, result: 256", 0x100),
+        ("failed with error code 2337", 0x921),
+        ("code = 0x1c4 (TPM_RC_VALUE param 1)", 0x1C4),
+        ("the signature is not valid", 0x09B),
+        ("RC_AUTH_FAIL", 0x08E),
+        ("0x57f", 0x57F),
+        ("tpm tpm0: [Hardware Error]: Adjusting reported timeouts", None),
+        ("ERROR: Unable to run tpm2_createprimary", None),
+    ],
+)
+def test_lines_of_logs(line: str, value: int | None) -> None:
+    found = read_words(line)
+    assert (found[0].value if found else None) == value

@@ -176,7 +176,7 @@ _SHORTEST = 6
 
 
 @cache
-def _texts(block: str) -> dict[int, str]:
+def _read_table(block: str) -> dict[int, str]:
     lines = block.replace("\n  ", " ").splitlines()
     return {int(line[:2], 16): line[3:] for line in lines}
 
@@ -190,7 +190,7 @@ def _warning(number: int) -> str | None:
     if 0x18 <= number <= 0x1E:
         kind = "" if number in (0x1C, 0x1D) else "authorization "
         return f"the {ends[number - 0x18]} {kind}session handle references a session that is not loaded"
-    return _texts(_WARNINGS).get(number)
+    return _read_table(_WARNINGS).get(number)
 
 
 def tss2_text(rc: int) -> str:
@@ -205,7 +205,7 @@ def tss2_text(rc: int) -> str:
     if layer in (0, 11):
         return f"{name}:{_tpm_text(rc & 0xFFFF)}"
     if layer in _LAYERS and layer not in (12, 13):
-        return f"{name}:{_texts(_LAYER).get(rc & 0xFFFF) or f'0x{rc & 0xFFFF:X}'}"
+        return f"{name}:{_read_table(_LAYER).get(rc & 0xFFFF) or f'0x{rc & 0xFFFF:X}'}"
     return f"{name}:0x{rc >> 8:X}"
 
 
@@ -214,7 +214,7 @@ def _tpm_text(rc: int) -> str:
         number = rc & 0x3F
         place = rc >> 8 & 7  # three bits also for parameters, which have four in the standard
         kind = "parameter" if rc & 0x40 else "session" if rc & 0x800 else "handle"
-        known = _texts(_FORMAT_ONE)
+        known = _read_table(_FORMAT_ONE)
         text = known.get(number) or ("(null)" if number <= max(known) else f"unknown error num: 0x{number:X}")
         return f"{kind}({place or 'unk'}):{text}"
     kind = "warn" if rc & 0x800 else "error"
@@ -223,33 +223,34 @@ def _tpm_text(rc: int) -> str:
     number = rc & 0x7F
     if rc & 0x400:
         return f"{kind}(2.0): Vendor specific error: 0x{number:X}"
-    found = _warning(number) if rc & 0x800 else _texts(_ERRORS).get(number)
+    found = _warning(number) if rc & 0x800 else _read_table(_ERRORS).get(number)
     return f"{kind}(2.0): {found}" if found else f"0x{rc:X}"
 
 
-def find_codes(text: str) -> list[int]:
+def find_codes(text: str, *, only_prefixed: bool = False) -> list[int]:
     """Returns the response codes whose text by `tss2_text` is in `text`, the best one first.
 
+    With `only_prefixed`, the text must have the prefix of a layer, such as `tpm:`.
     The text may be part of a line of a log, and its end may be missing: `tpm:session(1):the authorization HMAC`.
     Without the number of a session, handle or parameter, the code has none.
     """
     words = " ".join(text.lower().replace("\u2026", " ").replace("...", " ").split())
     prefixes = list(_PREFIX.finditer(words))
     for found in prefixes:
-        codes = _after_prefix(_PREFIXES[found[1]], words[found.end() :].strip())
+        codes = _match_layer(_PREFIXES[found[1]], words[found.end() :].strip())
         if codes:
             return codes
-    return [] if prefixes else _search(words)
+    return [] if prefixes or only_prefixed else _search(words)
 
 
-def _after_prefix(layer: int, rest: str) -> list[int]:
+def _match_layer(layer: int, rest: str) -> list[int]:
     """Returns the codes of a layer for the part of a text after the layer's prefix."""
     if number := re.match(r"0x([0-9a-f]{1,4})\b", rest):
         return [layer << 16 | int(number[1], 16)]
     if re.match(r"success\b", rest):
         return [layer << 16]
     if layer not in (0, 11):
-        return [layer << 16 | code for code in _match(rest, _texts(_LAYER))]
+        return [layer << 16 | code for code in _match(rest, _read_table(_LAYER))]
     return [layer << 16 | code for code in _tpm_codes(rest)]
 
 
@@ -265,7 +266,7 @@ def _tpm_codes(rest: str) -> list[int]:
         if number > (15 if place[1] == "parameter" else 7):
             return []
         kind = {"session": 0x880, "handle": 0x080, "parameter": 0x0C0}[place[1]]
-        codes = [kind | number << 8 | code for code in _match(place[3], _texts(_FORMAT_ONE))]
+        codes = [kind | number << 8 | code for code in _match(place[3], _read_table(_FORMAT_ONE))]
         unknown = re.match(r"unknown error num: 0x([0-9a-f]{1,2})\b", place[3])
         return [kind | number << 8 | int(unknown[1], 16) & 0x3F] if unknown else codes
     if error := _ERROR.match(rest):
@@ -278,7 +279,7 @@ def _tpm_codes(rest: str) -> list[int]:
 
 @cache
 def _format_zero(warning: bool) -> dict[int, str]:
-    return {n: text for n in range(0x80) if (text := _warning(n))} if warning else _texts(_ERRORS)
+    return {n: text for n in range(0x80) if (text := _warning(n))} if warning else _read_table(_ERRORS)
 
 
 def _match(words: str, texts: dict[int, str]) -> list[int]:
@@ -292,7 +293,7 @@ def _match(words: str, texts: dict[int, str]) -> list[int]:
 
 def _search(words: str) -> list[int]:
     """Returns the code whose text is somewhere in `words`, without the number of a session, or an empty list."""
-    texts = {0x080 | code: text for code, text in _texts(_FORMAT_ONE).items()}
+    texts = {0x080 | code: text for code, text in _read_table(_FORMAT_ONE).items()}
     for base, warning in ((0x100, False), (0x900, True)):
         texts |= {base | code: text for code, text in _format_zero(warning).items()}
     inside = [(len(text), code) for code, text in texts.items() if len(text) >= 12 and _fold(text) in words]

@@ -155,9 +155,8 @@ def _response_code(rc: int) -> list[str]:
                 if rc & 0x800
                 else "  bit 11 is clear: an error"
             )
-    lines += _meaning_lines("TPM_RC", found.code.name)
-    if found.hint:
-        lines.append(f"  {found.hint}")
+    causes = [] if found.vendor else _meaning_lines("TPM_RC", found.code.name)
+    lines += causes or ([f"  {found.hint}"] if found.hint else [])
     if (windows := windows_code(rc)) is not None:
         lines.append(f"  {windows.name}, an error code of Windows (`tpmwire explain --as windows 0x{rc:x}`)")
     elif not found.vendor:

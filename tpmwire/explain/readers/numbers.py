@@ -101,7 +101,7 @@ def number_kinds(number: int, *, digits: int = 0) -> list[Interpretation]:
     `digits` is the count of hexadecimal digits that were written, 0 if unknown: 0x000b is an algorithm sooner than
     0xb, and 0x00000153 a command code sooner than 0x153.
     """
-    scored = sorted(_scored(number, digits), key=lambda each: -each[0])
+    scored = sorted(_score_kinds(number, digits), key=lambda each: -each[0])
     if any(score > _UNKNOWN for score, _ in scored):
         scored = [each for each in scored if each[0] > _UNKNOWN]
     return [as_type(ask, number) for _, ask in scored]
@@ -125,15 +125,15 @@ def as_type(ask: str, number: int) -> Interpretation:
     return Interpretation(kind, ask, name, number, explain_value(name, number))
 
 
-def _scored(number: int, digits: int) -> Iterator[tuple[int, str]]:
+def _score_kinds(number: int, digits: int) -> Iterator[tuple[int, str]]:
     """Yields (score, word of KINDS or type) of each meaning of a number; a higher score is more likely."""
     known: tuple[tuple[bool, int, str], ...] = (
         (windows_code(number) is not None, 95, "windows"),
         (number == TPM_GENERATED_VALUE, 95, "magic"),
-        (bool(score := _response_score(number, digits)), score, "rc"),
-        (bool(score := _handle_score(number)), score, "handle"),
+        (bool(score := _score_response(number, digits)), score, "rc"),
+        (bool(score := _score_handle(number)), score, "handle"),
         (TPM_CC(number).known, 72 if digits == 8 else 65, "command"),
-        (_is_subset(number, TPMA_OBJECT, 2), _object_score(number), "object"),
+        (_is_subset(number, TPMA_OBJECT, 2), _score_object(number), "object"),
         (_is_nv_attributes(number), 76, "nv"),
         (number > 0xFFFF and TPM_CC(number & 0xFFFF).known and _is_command_attributes(number), 73,
          "command-attributes"),
@@ -149,7 +149,7 @@ def _scored(number: int, digits: int) -> Iterator[tuple[int, str]]:
     yield from ((8, name) for name in _OTHERS if _is_known(name, number) or _is_subset_of(name, number))
 
 
-def _response_score(number: int, digits: int) -> int:
+def _score_response(number: int, digits: int) -> int:
     meaning = explain(number)
     if meaning.layer:
         known = meaning.code.known or number & 0xFFFF in BASE
@@ -158,6 +158,8 @@ def _response_score(number: int, digits: int) -> int:
         return 0
     if number == 0:
         return 60
+    if number & 0x580 == 0x500:  # a maker's own code
+        return 40
     if not meaning.code.known or number < 0x80:
         return _UNKNOWN
     least = 10 if digits == 8 else 0
@@ -169,13 +171,13 @@ def _response_score(number: int, digits: int) -> int:
     return (81 if 0 < place <= 3 else 75 if place and number & 0x40 else 58) - least
 
 
-def _object_score(number: int) -> int:
+def _score_object(number: int) -> int:
     # fixedTPM requires fixedParent (Part 2, §8.3.3.2).
     fixed = not number & TPMA_OBJECT.FIXED_TPM or bool(number & TPMA_OBJECT.FIXED_PARENT)
     return 25 if number < 0x10000 else 78 if fixed else 50
 
 
-def _handle_score(number: int) -> int:
+def _score_handle(number: int) -> int:
     kind = number >> 24
     if kind == TPM_HT.PCR:
         return 22 if number < 24 else 0

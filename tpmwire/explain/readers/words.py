@@ -47,7 +47,7 @@ def read_words(text: str) -> list[Interpretation]:
     found = [*_number(word), *(fields + names if word[:1].islower() else names + fields)]
     found += [*_attributes(word), *_pcrs(word)]
     found += [*read_program(word), *_vendor(word), *(read_template(word) if ":" in word and not found else ())]
-    return found or _unique(_texts(text))
+    return found or _remove_duplicates(_texts(text))
 
 
 def read_as(ask: str, text: str) -> list[Interpretation]:
@@ -74,7 +74,7 @@ def read_as(ask: str, text: str) -> list[Interpretation]:
     return constants
 
 
-def _unique(found: Iterator[Interpretation]) -> list[Interpretation]:
+def _remove_duplicates(found: Iterator[Interpretation]) -> list[Interpretation]:
     return list({(each.type, each.value): each for each in found}.values())
 
 
@@ -100,9 +100,9 @@ def _name(word: str) -> Iterator[Interpretation]:
     word = re.sub(
         r"^(?:Esys|Tss2_Sys|Tspi|TSS2_Sys)_(\w+?)(?:_Async|_Finish|_Complete|_Prepare)?$", r"TPM2_\1", word
     )
-    known = find_name(word)
+    known = find_name(word) or find_name(f"tpm_{word}")
     if known is not None:
-        yield _named(*known)
+        yield _interpret_name(*known)
         if "_" in word and known[1] is not None:
             return
     if (windows := windows_number(word)) is not None:
@@ -112,10 +112,10 @@ def _name(word: str) -> Iterator[Interpretation]:
     key = _plain(_ALIASES.get(word.lower(), word))
     for name, member in _short_names().get(key, ()):
         if known != (name, member):
-            yield _named(name, member)
+            yield _interpret_name(name, member)
 
 
-def _named(name: str, member: str | None) -> Interpretation:
+def _interpret_name(name: str, member: str | None) -> Interpretation:
     kind: Any = declarations()[name]
     if member is None:
         return Interpretation(_kind_of(name, kind), "name", name, None, table_of(name).as_text().splitlines())
@@ -294,7 +294,8 @@ _LEGACY = re.compile(
 )
 _HEX = re.compile(r"(?<![\w.])0x([0-9a-f]{1,8})\b", re.IGNORECASE)
 _DECIMAL = re.compile(
-    r"(?:error|code|rc|returned|result|status|hr|hresult)\b[\s:=(#]{0,4}(-?\d{1,10})(?![\w.])", re.IGNORECASE
+    r"(?:error|failed|code|rc|returned|result|status|hr|hresult)\b[\s:=(#]{0,4}(-?\d{1,10})(?![\w.])",
+    re.IGNORECASE,
 )
 _BARE = re.compile(r"\b(?:rc|error|code)\b[\s:=(#]{0,4}([0-9a-f]{3,8})\b", re.IGNORECASE)
 
@@ -305,24 +306,35 @@ def _texts(text: str) -> Iterator[Interpretation]:
         number = int(kernel[1], 0)
         error = _kernel_error(number)
         yield error or as_type("rc", number & 0xFFFFFFFF)
-    for code in find_codes(text):
-        yield as_type("rc", code)
+    yield from (as_type("rc", code) for code in find_codes(text, only_prefixed=True))
     for found in _LEGACY.finditer(text):
-        yield as_type("rc", _placed(found[1], found[2], int(found[4], 16), warning=found[3].lower() == "warning"))
+        warning = found[3].lower() == "warning"
+        yield as_type("rc", _add_place(found[1], found[2], int(found[4], 16), warning=warning))
     hexes = [int(found[1], 16) for found in _HEX.finditer(text)]
-    yield from (as_type("windows", each) for each in hexes if windows_code(each))
-    named = [
-        (each, found) for found in _PLACES.finditer(text) for each in _name(found[1]) if each.type == "TPM_RC"
-    ]
-    codes = [each for each in hexes if explain(each).code.known or explain(each).layer]
-    yield from (as_type("rc", each) for each in codes)
-    for each, found in named:
-        value = each.value or 0
-        if not any(explain(code).code == value for code in codes):
-            yield as_type("rc", _placed(found[2], found[3], value & 0x3F)) if found[2] and value & 0x80 else each
-    for pattern, base in ((_DECIMAL, 10), (_BARE, 16)):
-        for found in pattern.finditer(text):
-            yield from _code_or_hresult(int(found[1], base) & 0xFFFFFFFF)
+    decimals = [int(found[1]) for found in _DECIMAL.finditer(text) if not re.match(r"0\d", found[1])]
+    numbers = [*hexes, *decimals, *(int(found[1], 16) for found in _BARE.finditer(text))]
+    codes = [number for number in numbers if _is_code(number)]
+    for number in numbers:
+        if error := _kernel_error(number):
+            yield error
+        elif windows_code(number & 0xFFFFFFFF):
+            yield as_type("windows", number & 0xFFFFFFFF)
+    yield from (as_type("rc", number) for number in codes)
+    for found in _PLACES.finditer(text):
+        for each in _name(found[1]):
+            value = each.value or 0
+            if each.type == "TPM_RC" and not any(explain(code).code == value for code in codes):
+                placed = found[2] and value & 0x80
+                yield as_type("rc", _add_place(found[2], found[3], value & 0x3F)) if placed else each
+    yield from (as_type("rc", code) for code in find_codes(text))
+
+
+def _is_code(number: int) -> bool:
+    """Returns whether a number in a text is a response code of a TPM or of a layer above it."""
+    if number < 0x80 or number >> 32:
+        return False
+    meaning = explain(number)
+    return meaning.code.known if not meaning.layer else meaning.code.known or number & 0xFFFF in BASE
 
 
 def _kernel_error(number: int) -> Interpretation | None:
@@ -346,14 +358,7 @@ _DRIVER_ERRORS = {
 }
 
 
-def _code_or_hresult(number: int) -> Iterator[Interpretation]:
-    if windows_code(number) is not None:
-        yield as_type("windows", number)
-    elif explain(number).code.known and number >= 0x80:
-        yield as_type("rc", number)
-
-
-def _placed(kind: str | None, number: str | None, code: int, *, warning: bool = False) -> int:
+def _add_place(kind: str | None, number: str | None, code: int, *, warning: bool = False) -> int:
     """Returns the response code of an error number and the session, handle or parameter that it is about."""
     if kind is None or number is None:
         return (0x900 if warning else 0x100) | code
