@@ -134,6 +134,7 @@ def _key_in_tpm(tpm: Tpm, key: Item | TPMT_PUBLIC) -> Iterator[Item]:
 
 @contextlib.contextmanager
 def _flush_after_error(tpm: Tpm, sequence: int) -> Iterator[None]:
+    """Flushes a sequence if the context raises."""
     tpm.trust_name(sequence, b"")  # a sequence has no public area, and an empty Name (Part 1, §16)
     try:
         yield

@@ -545,21 +545,21 @@ class TPMS_ECC_PARMS(Record):
 
 
 class TPMS_MLDSA_PARMS(Record):
-    """Parameters of an ML-DSA key; whether it signs a Mu that was computed outside the TPM (§12.2.3.6)."""
+    """Parameters of an ML-DSA key. `allow_external_mu`: the caller may compute Mu (§12.2.3.6)."""
 
     parameter_set: TPMI_MLDSA_PARMS
     allow_external_mu: TPMI_YES_NO = False
 
 
 class TPMS_HASH_MLDSA_PARMS(Record):
-    """Parameters of a HashML-DSA key, and the hash of its messages (§12.2.3.7)."""
+    """Parameters of a HashML-DSA key. `hash_alg` is the hash of the message (§12.2.3.7)."""
 
     parameter_set: TPMI_MLDSA_PARMS
     hash_alg: TPMI_ALG_HASH
 
 
 class TPMS_MLKEM_PARMS(Record):
-    """Parameters of an ML-KEM key; a storage key has a symmetric algorithm (§12.2.3.8)."""
+    """Parameters of an ML-KEM key. Only a storage key has a symmetric algorithm (§12.2.3.8)."""
 
     symmetric: TPMT_SYM_DEF_OBJECT
     parameter_set: TPMI_MLKEM_PARMS
