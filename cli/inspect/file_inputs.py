@@ -1,11 +1,9 @@
 """Tells recordings of TPM commands from other files, such as keys and the files of tpm2-tools."""
 
-import binascii
-import contextlib
 import io
-import re
 from collections.abc import Iterator
 
+from tpmwire.explain.readers.data import read_data
 from tpmwire.explain.readers.files import read_file
 from tpmwire.explain.readers.headers import Exchange
 from tpmwire.explain.readers.lines import is_text
@@ -15,7 +13,7 @@ from tpmwire.explain.reading import Reading
 from ..terminal.messages import UsageError, warn
 from .source import Source
 
-__all__ = ["find_readings", "find_recording"]
+__all__ = ["find_recording"]
 
 
 def find_recording(source: Source) -> Iterator[Exchange] | Reading:
@@ -30,22 +28,9 @@ def find_recording(source: Source) -> Iterator[Exchange] | Reading:
         found: Iterator[Exchange] | bytes = source.head
     else:
         found = detect_recording(source.file, source.name, warn)
-        readings = find_readings(found) if isinstance(found, bytes) else []
+        readings = read_data(found) if isinstance(found, bytes) else []
     if readings:
         if not readings[0].trees:
             raise UsageError(f"{source.name} is {readings[0].kind}; decode cannot explain its bytes")
         return readings[0]
     return open_recording(io.BytesIO(found), source.name, warn) if isinstance(found, bytes) else found
-
-
-def find_readings(data: bytes) -> list[Reading]:
-    """Returns what a file can be, the likeliest first. The data can also be in hex or base64."""
-    found = read_file(data)
-    text = b"".join(data.split())
-    if not found and re.fullmatch(rb"(0x)?[0-9a-fA-F:,]{8,}", text):
-        with contextlib.suppress(ValueError):
-            return read_file(bytes.fromhex(re.sub(rb"0x|[:,]", b"", text).decode()))
-    if not found and re.fullmatch(rb"[A-Za-z0-9+/]{16,}={0,2}", text):
-        with contextlib.suppress(ValueError):
-            return read_file(binascii.a2b_base64(text, strict_mode=True))
-    return found

@@ -1,5 +1,6 @@
 """Reads a public key, a key file or a signature in any format, and writes it in another one."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from tpmwire.errors import DecodeError, EncodeError, KeyFileError
 from tpmwire.keys import bridges, keyfile
 from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile
 from tpmwire.keys.template_names import parse_template
+from tpmwire.keys.tools_files import ObjectContextFile
 from tpmwire.primary import WELL_KNOWN
 from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
 from tpmwire.spec.structures import (
@@ -68,6 +70,10 @@ def read_item(data: bytes, how: Conversion) -> Item:
     """
     if b"TSS2 PRIVATE KEY" in data:
         return keyfile.parse(data)
+    with contextlib.suppress(DecodeError):
+        inside = ObjectContextFile.parse(data).context_blob.esys_metadata.data.misc
+        if isinstance(inside, TPMT_PUBLIC):
+            return inside
     if (signature := _read_signature(data, how)) is not None:
         return signature
     try:

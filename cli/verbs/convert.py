@@ -11,8 +11,8 @@
   tpmwire convert key.pem --to tpm2b-private --out key.priv
 
 The format of the input is detected. Keys can be PEM, DER, a JWK, an SSH public key, TPM2B_PUBLIC, TPMT_PUBLIC, an
-X.509 certificate, or a TPM key file (TSS2 PRIVATE KEY). Signatures can be TPMT_SIGNATURE, ECDSA signatures in DER,
-or, with --scheme rsassa or rsapss, the plain bytes of an RSA signature.
+X.509 certificate, a TPM key file (TSS2 PRIVATE KEY), or a context file of tpm2-tools. Signatures can be
+TPMT_SIGNATURE, ECDSA signatures in DER, or, with --scheme rsassa or rsapss, the plain bytes of an RSA signature.
 
 For a signature, --to der writes DER for ECDSA and the plain bytes for RSA, and jws the bytes of a JWS. A key that
 is not a TPM's has no attributes: --template names them, as tpm2-tools does (rsa2048:rsapss), or a standard key

@@ -44,7 +44,7 @@ def openssl(*arguments: object) -> bytes:
 
 def test_public_keys_as_tpm2_readpublic_writes_them(tool: Tool, files: Path, tmp_path: Path) -> None:
     assert convert(tool, files / "key.pub", "pem") == (files / "key.pem").read_text()
-    for kind in ("rsa.pub", "rsa.tpmt", "rsa.der"):
+    for kind in ("rsa.pub", "rsa.tpmt", "rsa.der", "rsa.ctx"):
         convert(tool, files / kind, "der", "--out", tmp_path / f"{kind}.der")
         assert (tmp_path / f"{kind}.der").read_bytes() == (files / "rsa.der").read_bytes()
     convert(tool, files / "rsa.pub", "tpmt-public", "--out", tmp_path / "tpmt")
@@ -186,7 +186,7 @@ def test_mistakes(tool: Tool, files: Path, tmp_path: Path) -> None:
             "--template does",
         ),
         ((files / "key.pub", "--to", "pem", "--out", tmp_path / "there"), "exists; --force replaces it"),
-        ((files / "key.ctx", "--to", "pem"), "a context file of tpm2-tools"),
+        ((files / "policy.ctx", "--to", "pem"), "a context file of tpm2-tools"),
         ((tmp_path / "private.pem", "--to", "pem"), "a private key, which is not needed"),
         ((files / "key.sig", "--to", "der", "--hash", "md5"), "unknown hash 'md5'"),
         ((tmp_path / "none", "--to", "pem"), "none"),

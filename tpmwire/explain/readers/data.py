@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..reading import Reading
+from .dumps import join_dumps
 from .files import read_file
 
 __all__ = ["read_data"]
@@ -14,8 +15,8 @@ __all__ = ["read_data"]
 def read_data(data: bytes) -> list[Reading]:
     """Returns what an input can be, the likeliest first; an empty list if that is not known.
 
-    The input is a file's content, or a text in hex or base64 that stands for it. Commands and responses are not
-    recognized: see `recordings.detect_recording`.
+    The input is a file's content, or a text that stands for it: hex, base64, or a dump of xxd, hexdump -C or od.
+    Commands and responses are not recognized: see `recordings.detect_recording`.
     """
     for each in (data, *_decode_text(data)):
         if found := read_file(each):
@@ -24,7 +25,7 @@ def read_data(data: bytes) -> list[Reading]:
 
 
 def _decode_text(text: bytes) -> Iterator[bytes]:
-    """Yields the bytes that a text stands for, if it is hex or base64."""
+    """Yields the bytes that a text stands for, if it is hex, base64 or a dump."""
     plain = re.sub(rb"0x|[\s:,\\x]", b"", text)
     if re.fullmatch(rb"([0-9a-fA-F]{2}){4,}", plain):
         yield bytes.fromhex(plain.decode())
@@ -32,3 +33,4 @@ def _decode_text(text: bytes) -> Iterator[bytes]:
     if re.fullmatch(rb"[A-Za-z0-9+/_-]{16,}", joined) and len(joined) % 4 != 1:
         with contextlib.suppress(ValueError):
             yield base64.b64decode(joined.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
+    yield from join_dumps(text)
