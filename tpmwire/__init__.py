@@ -9,9 +9,9 @@
 >>> tpmwire.parse_command(bytes.fromhex("80010000000c0000017b0008")).command
 GetRandom(bytes_requested=8)
 
-The names in `__all__` of this module, of `tpmwire.bridges`, `tpmwire.calls` and `tpmwire.explain` are public.
-So are the standard's names in `tpmwire.commands`, `tpmwire.spec.constants` and `tpmwire.spec.structures`. Other
-modules may change at any time.
+The names in `__all__` of this module, and of `tpmwire.attest`, `tpmwire.bridges`, `tpmwire.calls`,
+`tpmwire.explain` and `tpmwire.templates`, are public. So are the standard's names in `tpmwire.commands`,
+`tpmwire.spec.constants` and `tpmwire.spec.structures`. Other modules may change at any time.
 """
 
 import sys
