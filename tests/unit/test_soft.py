@@ -17,8 +17,12 @@ from tpmwire.errors import TpmError, TransportError
 from tpmwire.sessions import Password
 from tpmwire.soft import SoftTransport, aes, ecc
 from tpmwire.soft import rsa as soft_rsa
-from tpmwire.spec.constants import TPM_ALG, TPM_RH
+from tpmwire.spec.attestation import TPMS_ATTEST
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_RH
+from tpmwire.spec.structures import TPMT_SIG_SCHEME
 from tpmwire.tpm import Tpm
+
+NO_SCHEME = TPMT_SIG_SCHEME(TPM_ALG.NULL)
 
 
 @pytest.mark.parametrize("size", [16, 24, 32])
@@ -146,3 +150,46 @@ def test_two_threads_have_two_tpms() -> None:
     for thread in threads:
         thread.join()
     assert len(set(names)) == 2
+
+
+def test_a_lockout_ends_with_time() -> None:
+    now = [0.0]
+    transport = SoftTransport()
+    transport.machine.now = lambda: now[0]
+    transport.machine.began = 0.0
+    with Tpm(transport) as tpm:
+        parent = calls.create_primary(tpm)
+        blob = calls.seal(tpm, parent, b"kept", auth=b"right")
+        for _ in range(3):
+            with pytest.raises(TpmError):
+                calls.unseal(tpm, parent, blob, by=Password(b"wrong"))
+        with pytest.raises(TpmError, match="LOCKOUT"):
+            calls.unseal(tpm, parent, blob, by=Password(b"right"))
+        now[0] += 1000
+        assert calls.unseal(tpm, parent, blob, by=Password(b"right")) == b"kept"
+
+
+def test_two_phases_of_a_key_exchange() -> None:
+    with Tpm(SoftTransport()) as tpm:
+        parent = calls.create_primary(tpm)
+        key = calls.load(tpm, parent, calls.create(tpm, parent, "ecc"))
+        curve = ecc.CURVES[3]
+        other = ecc.derive_scalar(curve, os.urandom)
+        point = ecc.point_of(curve, curve.multiply(other, curve.g))
+        begun = tpm.execute(commands.EC_Ephemeral(TPM_ECC.NIST_P256))
+        exchange = commands.ZGen_2Phase(key.handle, point, point, TPM_ALG.ECDH, begun.counter)
+        shared = tpm.execute(exchange)
+        ours = ecc.to_point(curve, begun.q)
+        assert ours is not None
+        assert shared.out_z2 == ecc.point_of(curve, curve.multiply(other, ours))
+        with pytest.raises(TpmError, match="VALUE"):
+            tpm.execute(exchange)
+
+
+def test_command_audit() -> None:
+    with Tpm(SoftTransport()) as tpm:
+        tpm.execute(commands.SetCommandCodeAuditStatus(TPM_RH.OWNER, TPM_ALG.NULL, (TPM_CC.GetRandom,), ()))
+        before = tpm.execute(commands.GetCommandAuditDigest(TPM_RH.ENDORSEMENT, TPM_RH.NULL, b"", NO_SCHEME))
+        tpm.execute(commands.GetRandom(8))
+        after = tpm.execute(commands.GetCommandAuditDigest(TPM_RH.ENDORSEMENT, TPM_RH.NULL, b"", NO_SCHEME))
+        assert TPMS_ATTEST.parse(before.audit_info).attested != TPMS_ATTEST.parse(after.audit_info).attested

@@ -3,12 +3,13 @@
 The order of the checks is the standard's, because it decides which response code a wrong command gets.
 """
 
-from ..crypto.formulas import cp_hash, digest, equal, parameter_cipher, rp_hash, trimmed
+from ..crypto.formulas import cp_hash, digest, equal, kdfa, rp_hash, trimmed, xor_obfuscation
 from ..sessions import authorization_hmac
 from ..spec.command import Command
-from ..spec.constants import TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_SESSION
+from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
+from .aes import BLOCK, cfb
 from .entities import Entity, KeyedObject, NvIndex
 from .policy_check import check_policy
 from .refusal import Refusal
@@ -147,6 +148,7 @@ class Authorizations:
     def _check_lockout(self, entity: Entity) -> None:
         """Raises Refusal if the entity is protected against guessing and the TPM is in lockout (Part 1, §19.8)."""
         lockout = self._tpm.lockout
+        lockout.heal(self._tpm.time // 1000)
         if entity.handle == TPM_RH.LOCKOUT:
             if not lockout.enabled:
                 raise Refusal(TPM_RC.LOCKOUT)
@@ -162,8 +164,9 @@ class Authorizations:
             return one.refused(TPM_RC.BAD_AUTH)
         if entity is not None and entity.handle == TPM_RH.LOCKOUT:
             self._tpm.lockout.enabled = False
+            self._tpm.lockout.disabled_at = self._tpm.time // 1000
         else:
-            self._tpm.lockout.failed += 1
+            self._tpm.lockout.fail(self._tpm.time // 1000)
         return one.refused(TPM_RC.AUTH_FAIL)
 
     def cp_hash(self, session: SoftSession, parameters: bytes) -> bytes:
@@ -228,9 +231,11 @@ class Authorizations:
         assert session is not None
         key = session.key + (trimmed(one.entity.auth) if one.entity is not None else b"")
         symmetric = session.symmetric
-        return parameter_cipher(
-            symmetric.algorithm, session.auth_hash, symmetric.key_bits or 0, key, nonces, data, encrypting
-        )
+        if symmetric.algorithm == TPM_ALG.XOR:
+            return xor_obfuscation(session.auth_hash, key, *nonces, data)
+        size = (symmetric.key_bits or 0) // 8
+        derived = kdfa(session.auth_hash, key, b"CFB", *nonces, 8 * (size + BLOCK))
+        return cfb(derived[:size], derived[size:], data, encrypting)
 
     def answer(self, parameters: bytes) -> tuple[bytes, list[TPMS_AUTH_RESPONSE]]:
         """Returns the response's parameters, encrypted if a session asks for it, and its authorizations.

@@ -2,6 +2,7 @@
 
 import io
 
+from ..crypto.formulas import cp_hash, digest, digest_size, rp_hash
 from ..errors import EncodeError
 from ..record import Record
 from ..spec.command import Command, command_class
@@ -73,8 +74,8 @@ def _run(tpm: TpmState, tag: TPM_ST, kind: type[Command], stream: io.BytesIO) ->
         auths.audited = auths.cp_hash(audit.session, parameters)
     command = read_parameters(kind, handles, auths.decrypted(parameters))
     response = HANDLERS[kind.code](tpm, command)
-    _note_audit(tpm, kind, auths, parameters)
-    return _respond(tpm, tag, kind, response, auths)
+    _end_exclusive(tpm, auths)
+    return _respond(tpm, tag, kind, response, auths, parameters)
 
 
 def _check_loaded(tpm: TpmState, number: int, handle: int) -> None:
@@ -133,22 +134,43 @@ def _check_encrypting(auths: Authorizations, kind: type[Command]) -> None:
             raise one.refused(TPM_RC.SYMMETRIC)
 
 
-def _note_audit(tpm: TpmState, kind: type[Command], auths: Authorizations, parameters: bytes) -> None:
+def _end_exclusive(tpm: TpmState, auths: Authorizations) -> None:
     """Ends the exclusive status of an audit session that this command does not use (Part 1, §32)."""
     audit = auths.find(TPMA_SESSION.AUDIT)
     if audit is None or audit.session is None or audit.session.handle != tpm.exclusive_session:
         tpm.exclusive_session = 0
 
 
+def _audit(tpm: TpmState, kind: type[Command], names: list[bytes], sent: bytes, returned: bytes) -> None:
+    """Extends the command audit digest, if the command is audited (Part 1, §34).
+
+    `sent` are the command's parameters, `returned` the response's.
+    """
+    if kind.code not in tpm.audit_commands:
+        return
+    if not tpm.audit_digest:
+        tpm.audit_counter += 1
+        tpm.audit_digest = bytes(digest_size(tpm.audit_alg))
+    hashed = cp_hash(tpm.audit_alg, kind.code, names, sent), rp_hash(tpm.audit_alg, kind.code, returned)
+    tpm.audit_digest = digest(tpm.audit_alg, tpm.audit_digest, *hashed)
+
+
 def _respond(
-    tpm: TpmState, tag: TPM_ST, kind: type[Command], response: Record | None, auths: Authorizations
+    tpm: TpmState,
+    tag: TPM_ST,
+    kind: type[Command],
+    response: Record | None,
+    auths: Authorizations,
+    sent: bytes,
 ) -> bytes:
+    """Returns the response to a command with the parameters `sent`."""
     try:
         area = split(response if response is not None else kind.Response())
     except EncodeError as error:
         raise AssertionError(f"the handler of {kind.__name__} returned an impossible response: {error}") from error
     body = b"".join(handle.to_bytes(4, "big") for handle in area.handles)
     parameters = area.parameters
+    _audit(tpm, kind, auths.names, sent, parameters)
     if tag == TPM_ST.SESSIONS:
         parameters, answered = auths.answer(parameters)
         body += len(parameters).to_bytes(4, "big") + parameters + b"".join(auth.build() for auth in answered)

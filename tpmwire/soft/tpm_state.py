@@ -28,14 +28,33 @@ SEED_SIZE = 64
 
 @dataclass
 class Lockout:
-    """Protection against dictionary attacks (Part 1, §19.8). Times are in seconds."""
+    """Protection against dictionary attacks (Part 1, §19.8). Times are in seconds.
+
+    `since` is when the count of failures last changed, `disabled_at` when lockout's own authValue was disabled.
+    """
 
     failed: int = 0
     max_tries: int = 3
     recovery: int = 1000
     lockout_recovery: int = 1000
-    healed: int = 0
     enabled: bool = True
+    since: int = 0
+    disabled_at: int = 0
+
+    def fail(self, time: int) -> None:
+        """Counts a failed authorization; `time` is the TPM's time in seconds."""
+        if not self.failed:
+            self.since = time
+        self.failed += 1
+
+    def heal(self, time: int) -> None:
+        """Forgets one failure for each recovery time that has passed; `time` is the TPM's time in seconds."""
+        if self.failed and self.recovery:
+            periods = (time - self.since) // self.recovery
+            self.failed = max(0, self.failed - periods)
+            self.since += periods * self.recovery
+        if not self.enabled and self.lockout_recovery and time - self.disabled_at >= self.lockout_recovery:
+            self.enabled = True
 
 
 @dataclass
@@ -67,6 +86,8 @@ class TpmState:
     restart_count: int = 0
     context_counter: int = 0
     highest_counter: int = 0
+    commit_counter: int = 0
+    open_commits: list[int] = field(default_factory=list)
     orderly: int | None = None
     audit_commands: set[int] = field(default_factory=lambda: {TPM_CC.SetCommandCodeAuditStatus})
     audit_alg: int = TPM_ALG.SHA256

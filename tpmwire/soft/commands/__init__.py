@@ -9,6 +9,7 @@ CHAPTERS = (
     "context",
     "dictionary",
     "duplication",
+    "ephemeral",
     "hierarchy",
     "management",
     "nv",
