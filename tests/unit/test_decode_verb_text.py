@@ -9,6 +9,8 @@ import pytest
 from cli.toolbox import main
 from tests.support.captures import COMMAND, ERROR, RESPONSE
 from tests.unit.test_decode_verb_stream import DECODE, peak
+from tpmwire.explain.readers.forms import FORMS
+from tpmwire.explain.readers.logs import LOGS
 
 OTHER = bytes.fromhex("80010000000c0000017b0011")
 PLAIN = {
@@ -146,3 +148,14 @@ def test_bytes_after_a_message_are_named(capsys: pytest.CaptureFixture[str]) -> 
     assert "line 1: 1 byte after the message: not part of it" in capsys.readouterr().err
     assert main(["decode", f"{COMMAND.hex()}{'00' * 50}"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_page_has_the_notations_and_the_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "decode.md").read_text()
+    for form in FORMS:
+        assert f"| {form.name} | `{form.example}` |" in page
+        (tmp_path / "example").write_text(form.example)
+        assert main(["decode", "--format=jsonl", str(tmp_path / "example")]) == 0
+        assert octets(capsys.readouterr().out) == [COMMAND.hex()]
+    for log in LOGS:
+        assert f"\n| {log.name} | " in page

@@ -36,6 +36,8 @@ ANY_OFFSET = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?(?:[:
 TAIL = re.compile(r"""\s*["'`]*\s*(?:$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
 """Text that may follow the data in a line."""
 
+_RUN = re.compile(r"(?:(?<![0-9A-Za-z.])(?:0x|\\x)?-?[0-9A-Fa-f]{1,8}(?:u8)?[\s,]{1,4})+$")
+_OFFSET = re.compile(r"\s*\S+\s+")
 _GAP = re.compile(r"\s{2,}|\t")
 _HEXLIKE = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}")
 _ALONE = re.compile(r"""(?:.*[\[({:=,])?[\s"'>-]*$""")
@@ -106,11 +108,16 @@ def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
     """Returns where the data of a row begins, and its bytes, if only an offset and data are before a message."""
     if form.decode is decode_base64:  # a label in front looks like data
         return None
-    for place in [offset.end() for offset in ANY_OFFSET.finditer(before)] or [0]:
-        data = form.decode(before, place)
-        if data.octets and not before[data.end :].strip(" \t,"):
-            return place, data.octets
-    return None
+    run = _RUN.search(before)
+    if run is None:
+        return None
+    place = run.start()
+    first, *others = run[0].split()
+    offset = _OFFSET.match(run[0])
+    if offset is not None and len(first) > 3 and (not others or len(first) != len(others[0])):
+        place += offset.end()
+    data = form.decode(before, place)
+    return (place, data.octets) if data.octets and not before[data.end :].strip(" \t,") else None
 
 
 def _is_known(header: bytes) -> bool:

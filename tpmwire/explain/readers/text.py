@@ -169,7 +169,8 @@ class TextReader:
         shaped = self._shape.match(text) if self._shape is not None else None
         if shaped is not None and shaped.end():
             found = _OFFSET.search(text[: shaped.end()])
-            prefixes.append((shaped.end(), found[1] if found is not None else None))
+            if found is not None or self._offset is None:
+                prefixes.append((shaped.end(), found[1] if found is not None else None))
         if self._offset is not None:
             bare = _LINE_OFFSET.match(text)
             if bare is not None:
