@@ -16,6 +16,7 @@ from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.templates import rsa_parent_of
 from tpmwire.spec.commands.attestation import CertifyCreation
 from tpmwire.spec.commands.objects import Create
+from tpmwire.spec.constants import TPM_ALG
 from tpmwire.spec.structures import TPM2B_PUBLIC, TPMS_SENSITIVE_CREATE
 from tpmwire.use.attesting import OWN_SCHEME
 from tpmwire.wires import wire_of
@@ -78,6 +79,8 @@ def run(args: Settings) -> int:
         template = templates.attestation(args.algorithm)
     except EncodeError as error:
         raise UsageError(str(error)) from error
+    if template.type in (TPM_ALG.SYMCIPHER, TPM_ALG.KEYEDHASH):
+        raise UsageError(f"a key of type {template.type.name} has no public key; choose ecc or rsa2048")
     auth = new_key_auth(args)
     above = parent_auth(args) or (owner_auth(args) if args.parent == OWNER else parent_auth(args))
     with open_tpm(args) as tpm:

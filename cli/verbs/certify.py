@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tpmwire.attest.attestation_key import read_attestation_key
 from tpmwire.calls import Attested
 from tpmwire.crypto.formulas import name_of
 from tpmwire.primary import read_loaded
@@ -104,6 +105,10 @@ def _load_item(tpm: Tpm, item: NamedKey, parent: Secret) -> Iterator[int]:
 
 
 def _document(made: Attested, public: TPMT_PUBLIC, about: dict[str, str]) -> dict[str, str]:
+    """Returns the statement for JSON. Raises AttestationError if no verifier would accept the key."""
+    key = read_attestation_key(public)
+    key.check_attributes()
+    key.check_signature(made.message, made.signature)
     return {
         "message": made.message.hex(),
         "signature": made.signature.build().hex(),

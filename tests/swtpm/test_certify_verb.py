@@ -57,6 +57,20 @@ def test_a_key_file_is_certified(swtpm: Swtpm, tool: Tool, ak: Path, tmp_path: P
         assert said in bad.err
 
 
+def test_keys_that_no_verifier_accepts(swtpm: Swtpm, tool: Tool, ak: Path, tmp_path: Path) -> None:
+    where = ("--tpm-path", swtpm.path)
+    key = ("-G", "ecc:ecdsa-sha256:null", "-a", "sign|fixedtpm|fixedparent|sensitivedataorigin|userwithauth")
+    tpm2(swtpm, "createprimary", "-C", "o", *key, "-c", "key.ctx", cwd=tmp_path)
+    tpm2(swtpm, "flushcontext", "-t")
+    refused = tool("certify", ak, "--by", tmp_path / "key.ctx", "--nonce", NONCE, *where)
+    assert (refused.code, refused.out) == (8, "")
+    assert "without restricted" in refused.err
+    assert tool("ak", "--out", tmp_path / "x.pem", "--algorithm", "aes128", *where).code == 2
+    missing = tool("quote", "0x81010009", "--pcrs", "sha256:0", "--nonce", NONCE, *where)
+    assert missing.code == 4
+    assert "access key" not in missing.err
+
+
 def test_files_of_tpm2_certify(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     for words in (
         ("createek", "-c", "ek.ctx", "-G", "ecc", "-u", "ek.pub"),

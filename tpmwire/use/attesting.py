@@ -21,7 +21,7 @@ from ..spec.storage import TPMS_NV_PUBLIC
 from ..spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC, TPMT_SIG_SCHEME
 from ..state.nv import most_at_once
 from ..tpm import Tpm
-from .key import Key, explain_missing_key, verify_refused_pin
+from .key import Key, verify_refused_pin
 from .run import Run
 
 __all__ = ["OWN_SCHEME", "AttestingKey"]
@@ -95,8 +95,7 @@ class AttestingKey(Key):
     def loaded(self, tpm: Tpm) -> Iterator[int]:
         """Yields the handle of the key, loaded without being used; flushes what it opened."""
         run = Run(self, tpm)
-        with explain_missing_key(self):
-            handle = run.reach()
+        handle = run.reach()
         flush_run(tpm, run, keep=handle)  # a TPM may have only three object slots
         yield handle
         if handle in run.opened:
@@ -117,7 +116,7 @@ class AttestingKey(Key):
         """
         run = Run(self, tpm)
         try:
-            with explain_missing_key(self), verify_refused_pin(self, tpm):
+            with verify_refused_pin(self, tpm):
                 result = self._execute(tpm, run, command_for, before, after)
         except TpmError:
             # A caller may try another key with the same TPM. After other errors, `Tpm.close` flushes.
