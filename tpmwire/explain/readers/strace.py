@@ -13,7 +13,7 @@ __all__ = ["STRACE", "read_strace"]
 STRACE = re.compile(
     rb'\b(?:write|read|send|recv|sendto|recvfrom|pwrite64|pread64)\(\d+(?:<[^"]{0,400}?>)?, "'
     rb'|\b(?:writev|readv|sendmsg|recvmsg|sendmmsg|recvmmsg)\(\d+(?:<[^"]{0,400}?>)?, .*iov_base='
-    rb"|<unfinished \.\.\.>|<\.\.\. \w+ resumed>"
+    rb'|\b\w+\([^"(]{0,200}<unfinished \.\.\.>\s*$|^[^"]*<\.\.\. \w+ resumed>'
 )
 """A line of a call that strace prints with its bytes."""
 
