@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.held import held_key, no_settings
+from tests.support.keys import PLAIN_HANDLE
 from tests.support.programs import ROOT
 from tests.support.sts import VerifyingSts
 from tests.support.swift import SwiftS3
@@ -38,6 +39,8 @@ def test_the_python_runs(
         ):
             assert f'"{told}"' in text
             text = text.replace(f'"{told}"', repr(meant))
+        assert text.count("handle=0x81010020") == 1
+        text = text.replace("0x81010020", f"{PLAIN_HANDLE:#x}")
         exec(compile(text, "docs/sdks.md", "exec"), names)
         with urllib.request.urlopen(str(names["url"]), timeout=30) as answer:
             assert answer.read() == b"signed by the TPM"

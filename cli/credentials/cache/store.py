@@ -30,7 +30,7 @@ def place() -> str:
     that does not exist. Raises UnfitError if the home directory is unknown.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and os.path.isabs(runtime) and os.path.lexists(runtime):
+    if runtime and os.path.isabs(runtime) and not _is_missing(runtime):
         return os.path.join(runtime, "tpmwire")
     caches = os.environ.get("XDG_CACHE_HOME")
     if not (caches and os.path.isabs(caches)):
@@ -39,6 +39,14 @@ def place() -> str:
             raise UnfitError("cannot find a home directory; set HOME, or XDG_RUNTIME_DIR")
         caches = os.path.join(home, ".cache")
     return os.path.join(caches, "tpmwire")
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)  # not if a directory above belongs to another user
+    return False
 
 
 class CacheFile:
