@@ -1,6 +1,8 @@
 """`tpmwire decode` of pasted text: what is refused, and that text is explained while it arrives."""
 
+import io
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from tests.support.captures import COMMAND, ERROR, RESPONSE
 from tests.unit.test_decode_verb_stream import DECODE, peak
 from tpmwire.explain.readers.forms import FORMS
 from tpmwire.explain.readers.logs import LOGS
+from tpmwire.explain.readers.recordings import open_recording
 
 OTHER = bytes.fromhex("80010000000c0000017b0011")
 PLAIN = {
@@ -159,3 +162,18 @@ def test_the_page_has_the_notations_and_the_logs(tmp_path: Path, capsys: pytest.
         assert octets(capsys.readouterr().out) == [COMMAND.hex()]
     for log in LOGS:
         assert f"\n| {log.name} | " in page
+
+
+DUMPS = ["xxd", "xxd -e", "xxd -c 8", "xxd -i", "hexdump", "hexdump -C", "hexdump -b", "hexdump -c", "hexdump -d"]
+DUMPS += ["od", "od -t x1", "od -x", "od -t x4", "od -b", "od -c", "od -d", "od -t d1", "od -A x -t x1z"]
+DUMPS += ["od -A d -t u1"]
+
+
+@pytest.mark.parametrize("program", DUMPS)
+def test_dumps_of_real_programs_with_repeated_rows(program: str, tmp_path: Path) -> None:
+    message = bytes.fromhex("80010000006c0000017b") + bytes(70) + b"Az0 af 12 98  cd" + bytes(11) + b"\x5a"
+    if shutil.which(program.split(maxsplit=1)[0]) is None:
+        pytest.skip(f"{program.split(maxsplit=1)[0]} is not installed")
+    (tmp_path / "message").write_bytes(message + ERROR)
+    dump = subprocess.run([*program.split(), tmp_path / "message"], check=True, capture_output=True).stdout
+    assert list(open_recording(io.BytesIO(dump), "the dump")) == [(message, ERROR)]

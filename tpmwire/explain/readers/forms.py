@@ -224,7 +224,7 @@ FORMS = [
     Form(
         "little-endian words in decimal, as od -t u2",
         "0000000   384     0  3072     0 31489  4096",
-        _start(r"(?:384|640|49408|49664|49920|50176|50432|50688)\s+0\s+\d+\s"),
+        _start(r"0*(?:384|640|49408|49664|49920|50176|50432|50688)\s+0+\s+\d+\s"),
         _decode_tokens(_WORDS["decimal"], _from_word(10)),
     ),
     Form(

@@ -75,7 +75,7 @@ class TextReader:
         self._heading = ""
         self._shape: re.Pattern[str] | None = None
         self._is_logged = self._by_field = False
-        self._width = self._first = 0
+        self._width = self._first = self._base = 0
         self._offset: str | None = None
         self._fed = 0
         self._row = b""
@@ -138,10 +138,12 @@ class TextReader:
         self._form, self._octets, self._left = start.form, start.decoded.octets, start.decoded.left
         self._is_logged = _WORD.search(before) is not None and _DIGIT.search(before) is not None
         self._width, self._first = width, len(start.decoded.octets)
+        self._base = 0
         self._by_field = len(start.decoded.octets) < HEADER
         row = find_row(start.form, before)
         if row is not None:
             before = before[: row[0]]
+        before = before[: max(before.rfind(quote) for quote in "\"'") + 1 or None]  # inside a string
         self._shape = _shape(before)
         offset = _OFFSET.search(before)
         self._offset = offset[1] if offset is not None else None
@@ -263,11 +265,15 @@ class TextReader:
 
     def _follows(self, offset: str) -> bool:
         """Returns whether an offset is the next one after the data so far."""
-        return any(step == self._fed for step in self._steps(offset))
+        for base, step in self._steps(offset):
+            if step == self._fed:
+                self._base = base
+                return True
+        return False
 
     def _fill(self, offset: str) -> bool:
         """Repeats the last row up to an offset, where the dump has a line with an asterisk."""
-        for step in self._steps(offset):
+        for _, step in self._steps(offset):
             missing = step - self._fed
             if self._row and 0 <= missing <= LARGEST and not missing % len(self._row):
                 self._octets += self._row * (missing // len(self._row))
@@ -275,12 +281,13 @@ class TextReader:
                 return True
         return False
 
-    def _steps(self, offset: str) -> list[int]:
-        """Returns the bytes between the first offset and this one, if it is in hex, octal or decimal."""
+    def _steps(self, offset: str) -> list[tuple[int, int]]:
+        """Returns (base, bytes between the first offset and this one) for each base that the offset may have."""
         found = []
-        for base in (8, 16, 10) if len(offset) == 7 and not self._form_is_hexdump() else (16, 8, 10):
+        octal_first = len(offset) == 7 and not self._form_is_hexdump()
+        for base in (self._base,) if self._base else (8, 16, 10) if octal_first else (16, 8, 10):
             try:
-                found.append(int(offset, base) - int(self._offset or "0", base))
+                found.append((base, int(offset, base) - int(self._offset or "0", base)))
             except ValueError:
                 continue
         return found
