@@ -1260,10 +1260,10 @@ _shtab_tpmwire_sign_defaults_added=0
 
 _shtab_tpmwire_soft_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--port=[port of 127.0.0.1 for commands]:PORT:"
-  "--socket=[unix socket for commands, in place of a port]:PATH:_files"
-  "--state=[file in which the TPM keeps its state]:FILE:_files"
-  "--seed=[make keys and nonces the same each time]:WORD:"
+  "--port=[TCP port for commands on 127.0.0.1]:PORT:"
+  "--socket=[Unix socket for commands, instead of a port]:PATH:_files"
+  "--state=[file for the state of the TPM]:FILE:_files"
+  "--seed=[seed that makes keys and nonces repeatable]:WORD:"
   "--explain[print each internal step on standard error]"
 )
 

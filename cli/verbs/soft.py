@@ -1,4 +1,4 @@
-"""Runs a TPM 2.0 in Python, for other programs: to learn with, and to test with.
+"""Runs a TPM 2.0 in pure Python for other programs, for learning and testing.
 
   tpmwire soft
   TPM2TOOLS_TCTI=swtpm:host=127.0.0.1,port=2321 tpm2_getrandom --hex 8
@@ -7,17 +7,17 @@
   tpmwire soft --socket /tmp/soft.sock
   TPM2TOOLS_TCTI=swtpm:path=/tmp/soft.sock tpm2_pcrread
 
-The TPM speaks the protocol of swtpm: commands on a port or a socket, control on the next port or SOCKET.ctrl. One
-client at a time is served. Ctrl-C ends it.
+The soft TPM speaks the protocol of swtpm. TPM commands use a TCP port or a Unix socket. Control commands use the
+next port, or SOCKET.ctrl. Only one client at a time is served. Ctrl-C stops the server.
 
-tpmwire itself needs no server: --tpm-path soft: is a new TPM in the same process, soft:FILE one that keeps its
-state in FILE, and soft:seed=WORD one whose random values are the same each time.
+tpmwire itself needs no server: --tpm-path soft: is a new TPM in the same process, soft:FILE is a TPM with its
+state in FILE, and soft:seed=WORD is a TPM with repeatable random values.
 
-With --state, the TPM keeps its state in a file. With --seed, its keys and nonces are the same each time. With
---explain, it prints each internal step: keys that are derived, digests, and why it refuses a command.
+With --state, the TPM stores its state in a file. With --seed, its keys and nonces are repeatable. With --explain,
+it prints each internal step: derived keys, digests, and the reason of each error response.
 
-A soft TPM protects nothing: its secrets are in the memory of this process, and in the state file. Do not store
-keys in it that matter.
+A soft TPM is not secure: its secrets are in the memory of this process and in the state file. Do not store
+production keys in it.
 """
 
 import argparse
@@ -53,24 +53,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=PORT,
         metavar="PORT",
-        help=f"port of 127.0.0.1 for commands; the next port is for control (default: {PORT})",
+        help=f"TCP port for commands on 127.0.0.1; control uses the next port (default: {PORT})",
     )
     parser.add_argument(
-        "--socket", action=Once, metavar="PATH", help="unix socket for commands, in place of a port"
+        "--socket", action=Once, metavar="PATH", help="Unix socket for commands, instead of a port"
     )
-    parser.add_argument("--state", action=Once, metavar="FILE", help="file in which the TPM keeps its state")
-    parser.add_argument("--seed", action=Once, metavar="WORD", help="make keys and nonces the same each time")
+    parser.add_argument("--state", action=Once, metavar="FILE", help="file for the state of the TPM")
+    parser.add_argument("--seed", action=Once, metavar="WORD", help="seed that makes keys and nonces repeatable")
     parser.add_argument("--explain", action="store_true", help="print each internal step on standard error")
 
 
 def run(args: Settings) -> int:
-    """Serves the TPM until a signal or a client ends it."""
+    """Serves the soft TPM until a signal or a client stops the server."""
     if args.state is not None and args.seed is not None:
-        raise UsageError("--seed and --state exclude each other: the state file has its own random values")
+        raise UsageError("--seed and --state exclude each other: the state file has its own seed; remove one")
     try:
         from tpmwire.soft import SoftTransport  # noqa: PLC0415 - the single file does not have it
     except ModuleNotFoundError:
-        raise UsageError("the single file has no soft TPM; install tpmwire with pip") from None
+        raise UsageError("the single-file tpmwire has no soft TPM; install tpmwire with pip") from None
     seed = None if args.seed is None else args.seed.encode()
     observe = (lambda step, detail: note(f"{step}: {detail}")) if args.explain else None
     tpm = SoftTransport(seed, args.state, observe)
@@ -86,16 +86,16 @@ def _serve(tpm: "SoftTransport", args: Settings) -> None:
 
     if args.socket is None:
         if not 0 < args.port < 65535:
-            raise UsageError(f"--port {args.port} is not valid; use 1 to 65534, because control has the next port")
+            raise UsageError(f"--port {args.port} is not valid; use 1 to 65534 (control uses the next port)")
         with tcp_listener("127.0.0.1", args.port) as commands, tcp_listener("127.0.0.1", args.port + 1) as control:
-            note(f"serving a soft TPM, which protects nothing, at 127.0.0.1:{args.port}")
+            note(f"serving a soft TPM (not secure) at 127.0.0.1:{args.port}")
             serve(tpm, commands, control)
         return
     control_path = f"{args.socket}.ctrl"
     with unix_listener(args.socket, OWNER_ONLY) as commands, unix_listener(control_path, OWNER_ONLY) as control:
         bound = {path: identity(path) for path in (args.socket, control_path)}
         try:
-            note(f"serving a soft TPM, which protects nothing, at {args.socket}")
+            note(f"serving a soft TPM (not secure) at {args.socket}")
             serve(tpm, commands, control)
         finally:
             for path, file in bound.items():

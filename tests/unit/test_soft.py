@@ -116,7 +116,7 @@ def test_a_file_keeps_the_state(tmp_path: Path) -> None:
         with pytest.raises(TransportError, match="in use"):
             Tpm.open(path)
     (tmp_path / "state").write_bytes(b'{"no": "state"}')
-    with pytest.raises(TransportError, match="not the state of a soft TPM"):
+    with pytest.raises(TransportError, match="not a soft TPM state file"):
         Tpm.open(path)
 
 

@@ -35,7 +35,7 @@ def attach_plain(
         with walk.area(len(octets)):
             walk.value(field_name(name), annotation, {}, secret=False, field=(kind, name))
     except DecodeError as fault:
-        error = f"the decrypted value is not valid: {fault}; check that the authValue is right"
+        error = f"the decrypted value is not valid: {fault}; check the authValue"
     if sealed is None:
         return
     doubt = (

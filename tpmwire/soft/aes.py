@@ -1,6 +1,6 @@
 """AES and its modes of operation in Python, for the soft TPM only (FIPS 197; SP 800-38A).
 
-Python does not compute in constant time, so this module protects nothing against an observer of the machine.
+The code is not constant-time: anyone who can measure its timing may recover the key.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ BLOCK = 16
 
 
 def _multiply(a: int, b: int) -> int:
-    """Returns the product in GF(2^8) with the polynomial of AES."""
+    """Returns the product of two bytes in GF(2^8), reduced by the AES polynomial."""
     product = 0
     while b:
         if b & 1:
@@ -24,7 +24,7 @@ def _multiply(a: int, b: int) -> int:
 
 
 def _make_boxes() -> tuple[bytes, bytes]:
-    """Returns the S-box and its inverse: the inverse in GF(2^8), then an affine map."""
+    """Returns (S-box, inverse S-box), each with 256 bytes (FIPS 197, §5.1.1 and §5.3.2)."""
     powers = [1]
     while len(powers) < 255:
         powers.append(_multiply(powers[-1], 3))
@@ -50,7 +50,7 @@ UNSHIFTED = tuple((index - 4 * (index % 4)) % BLOCK for index in range(BLOCK))
 
 
 class Aes:
-    """AES with one key of 16, 24 or 32 bytes."""
+    """AES (FIPS 197) with a fixed key of 16, 24 or 32 bytes."""
 
     def __init__(self, key: bytes) -> None:
         words = [key[index : index + 4] for index in range(0, len(key), 4)]
@@ -110,12 +110,12 @@ def _xor(a: "bytes | bytearray", b: bytes) -> bytes:
 
 
 def cfb(key: bytes, iv: bytes, data: bytes, encrypting: bool) -> bytes:
-    """Encrypts or decrypts data with AES-CFB128."""
+    """Returns the data encrypted or decrypted with AES-CFB128."""
     return crypt(TPM_ALG.CFB, key, iv, data, encrypting)[0]
 
 
 def crypt(mode: int, key: bytes, iv: bytes, data: bytes, encrypting: bool) -> tuple[bytes, bytes]:
-    """Returns the encrypted or decrypted data and the IV with which the next data continue (Part 3, §15.2)."""
+    """Returns (output data, IV for the next call), encrypted or decrypted in a TPM cipher mode (Part 3, §15.2)."""
     return _MODES[mode](Aes(key), iv, data, encrypting)
 
 

@@ -1,6 +1,6 @@
-"""The authorization area: which entity each session authorizes, and whether it may (Part 1, §19; Part 3, §5.6).
+"""Checks the authorization area of a command (Part 1, §19; Part 3, §5.6).
 
-The order of the checks is the standard's, because it decides which response code a wrong command gets.
+The checks run in the order of the standard, which determines the response code of an invalid command.
 """
 
 from ..crypto.formulas import cp_hash, digest, equal, kdfa, rp_hash, trimmed, xor_obfuscation
@@ -26,9 +26,9 @@ USED_FOR = TPMA_SESSION.DECRYPT | TPMA_SESSION.ENCRYPT | TPMA_SESSION.AUDIT
 
 
 class Authorizations:
-    """The authorizations of one command, checked in order.
+    """The authorizations of one command.
 
-    `kind` is the command's class, `handles` its handles and `names` their Names.
+    `kind` is the command's class, `handles` are its handles, and `names` are the Names of the entities.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Authorizations:
         return session
 
     def _check_attributes(self) -> None:
-        """Checks what needs no entity: a session is used once, and at most one has each attribute."""
+        """Raises Refusal if a session appears twice or two sessions have the same special attribute."""
         seen: set[int] = set()
         for one in self.all:
             if one.session is None:
@@ -91,11 +91,11 @@ class Authorizations:
             one.entity, one.role = self._tpm.entity(handle), role
 
     def find(self, attribute: TPMA_SESSION) -> Authorization | None:
-        """Returns the authorization whose session has an attribute."""
+        """Returns the authorization whose session has `attribute` set, or None."""
         return next((one for one in self.all if one.session is not None and one.attributes & attribute), None)
 
     def check(self, parameters: bytes) -> None:
-        """Checks every authorization against the command's parameters, as they were sent. Raises Refusal."""
+        """Checks every authorization. `parameters` are the command's parameters as sent. Raises Refusal."""
         self._check_exclusive()
         for one in self.all:
             if one.entity is not None:
@@ -108,7 +108,10 @@ class Authorizations:
                 self._check_hmac(one, parameters)
 
     def _check_exclusive(self) -> None:
-        """Raises Refusal if an audit session must be exclusive, and another command came between (Part 1, §32)."""
+        """Raises Refusal if auditExclusive is set and the audit session is not exclusive.
+
+        Source: Part 1, §32.
+        """
         one = self.find(TPMA_SESSION.AUDIT)
         if one is None or one.session is None or not one.attributes & TPMA_SESSION.AUDIT_EXCLUSIVE:
             return
@@ -132,7 +135,7 @@ class Authorizations:
         if one.session is None:
             if not equal(trimmed(one.sent.hmac), trimmed(entity.auth)):
                 raise self._failed(one, entity)
-            self._tpm.note("password", "the authValue is right")
+            self._tpm.note("password", "the authValue is correct")
             self._count_use(entity)
             return
         if policy:
@@ -146,7 +149,10 @@ class Authorizations:
             entity.count_use(right=True)
 
     def _check_lockout(self, entity: Entity) -> None:
-        """Raises Refusal if the entity is protected against guessing and the TPM is in lockout (Part 1, §19.8)."""
+        """Raises Refusal if the TPM is in lockout and the entity has dictionary attack protection.
+
+        Source: Part 1, §19.8.
+        """
         lockout = self._tpm.lockout
         lockout.heal(self._tpm.time // 1000)
         if entity.handle == TPM_RH.LOCKOUT:
@@ -156,7 +162,7 @@ class Authorizations:
             raise Refusal(TPM_RC.LOCKOUT)
 
     def _failed(self, one: Authorization, entity: Entity | None) -> Refusal:
-        """Counts a wrong authValue, and returns the refusal."""
+        """Counts an authorization failure, and returns the Refusal to raise."""
         if isinstance(entity, NvIndex):
             entity.count_use(right=False)
         bound = one.session is not None and one.session.protected_bind
@@ -170,11 +176,14 @@ class Authorizations:
         return one.refused(TPM_RC.AUTH_FAIL)
 
     def cp_hash(self, session: SoftSession, parameters: bytes) -> bytes:
-        """Returns cpHash by the session's hash algorithm."""
+        """Returns the command's cpHash, computed with the session's hash algorithm."""
         return cp_hash(session.auth_hash, self._kind.code, self.names, parameters)
 
     def _hmac_key(self, one: Authorization, auth: bytes) -> bytes:
-        """Returns the HMAC key: the session key and, unless bound to the entity, its authValue (Part 1, §19.6)."""
+        """Returns the HMAC key: sessionKey || authValue, without the authValue in a session bound to the entity.
+
+        Source: Part 1, §19.6.
+        """
         session = one.session
         assert session is not None
         if one.entity is None:
@@ -203,7 +212,10 @@ class Authorizations:
             raise self._failed(one, one.entity)
 
     def _extra_nonces(self, one: Authorization) -> list[bytes]:
-        """Returns the TPM's nonces of other encrypting sessions, which the first HMAC covers (Part 1, §19.6.5)."""
+        """Returns the nonceTPM values of the decrypt and encrypt sessions, for the HMAC of the first session.
+
+        Source: Part 1, §19.6.5.
+        """
         if one.number != 1 or one.entity is None:
             return []
         extra: dict[int, bytes] = {}
@@ -214,7 +226,7 @@ class Authorizations:
         return list(extra.values())
 
     def decrypted(self, parameters: bytes) -> bytes:
-        """Returns the parameters with the first one in clear, if a session encrypted it (Part 1, §21)."""
+        """Returns the parameters, with the first one decrypted if a session encrypted it (Part 1, §21)."""
         one = self.find(TPMA_SESSION.DECRYPT)
         if one is None or one.session is None:
             return parameters
@@ -238,9 +250,9 @@ class Authorizations:
         return cfb(derived[:size], derived[size:], data, encrypting)
 
     def answer(self, parameters: bytes) -> tuple[bytes, list[TPMS_AUTH_RESPONSE]]:
-        """Returns the response's parameters, encrypted if a session asks for it, and its authorizations.
+        """Returns (response parameters, response authorizations), with the first parameter encrypted on request.
 
-        Each nonce rolls here. A session without continueSession ends, a policy session starts its policy anew.
+        Replaces nonceTPM of each session. Ends each session without continueSession. Resets each policy session.
         """
         for one in self.all:
             if one.session is not None:
@@ -294,7 +306,7 @@ class Authorizations:
     """cpHash of the command, for the audit session; set by the frame before the command runs."""
 
     def _current(self, entity: Entity) -> Entity:
-        """Returns the entity as it is after the command, which may have changed its authValue or removed it."""
+        """Returns the entity after the command, which may have changed the authValue or removed the entity."""
         if isinstance(entity, (NvIndex, KeyedObject)):
             return entity
         return self._tpm.hierarchies.get(entity.handle, entity)

@@ -1,4 +1,4 @@
-"""Comparisons of TPM2_PolicyNV and TPM2_PolicyCounterTimer (Part 2, §6.12; Part 3, §23.9)."""
+"""Compares operands for TPM2_PolicyNV and TPM2_PolicyCounterTimer (Part 2, §6.12; Part 3, §23.9)."""
 
 from collections.abc import Callable
 
@@ -28,5 +28,5 @@ _OPERATIONS: dict[int, Callable[[bytes, bytes], bool]] = {
 
 
 def holds(value: bytes, operand: bytes, operation: int) -> bool:
-    """Returns whether `value` compares to `operand`, of the same size, as `operation` (TPM_EO) says."""
+    """Returns whether `value` and `operand` satisfy the comparison `operation` (TPM_EO). They have equal sizes."""
     return _OPERATIONS[operation](value, operand)

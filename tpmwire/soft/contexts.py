@@ -1,4 +1,4 @@
-"""Saved contexts: an object or session, encrypted and authenticated by the TPM for itself (Part 1, §30)."""
+"""Saved contexts: objects and sessions that the TPM encrypts and authenticates for itself (Part 1, §30)."""
 
 from typing import Any
 
@@ -35,14 +35,14 @@ FREEZER = Freezer(
 
 
 def _keys(tpm: TpmState, hierarchy: int, sequence: int, handle: int) -> tuple[bytes, bytes]:
-    """Returns the encryption key with its IV, as one string of bytes, and the key of the HMAC."""
+    """Returns (encryption key || IV, HMAC key) for a saved context."""
     proof = tpm.proof(hierarchy)
     numbers = sequence.to_bytes(8, "big"), handle.to_bytes(4, "big")
     return kdfa(PROOF_ALG, proof, b"CONTEXT", *numbers, 256 + 128), proof
 
 
 def seal_context(tpm: TpmState, value: Any, sequence: int, handle: int, hierarchy: int) -> TPMS_CONTEXT:
-    """Returns the context of an object or session. `handle` is savedHandle (Part 2, §14.5)."""
+    """Returns the saved context of an object or session. `handle` is savedHandle (Part 2, §14.5)."""
     key, proof = _keys(tpm, hierarchy, sequence, handle)
     encrypted = cfb(key[:32], key[32:], FREEZER.dump(value), True)
     covered = _covered(tpm, sequence, handle, encrypted)
@@ -59,7 +59,10 @@ def _covered(tpm: TpmState, sequence: int, handle: int, encrypted: bytes) -> byt
 
 
 def open_context(tpm: TpmState, context: TPMS_CONTEXT) -> Any:
-    """Returns the object or session in a context. Raises Refusal if this TPM did not save it since its reset."""
+    """Returns the object or session in a saved context.
+
+    Raises Refusal if the context is not from this TPM, or was saved before the last TPM reset.
+    """
     require(context.hierarchy in tpm.hierarchies, TPM_RC.VALUE)
     mac, encrypted = split_buffer(context.context_blob)
     require(len(mac) == digest_size(PROOF_ALG), TPM_RC.SIZE)

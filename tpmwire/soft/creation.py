@@ -1,4 +1,4 @@
-"""What TPM2_Create, TPM2_CreatePrimary and TPM2_CreateLoaded share (Part 3, §12.1, §12.9 and §24.1)."""
+"""Object creation for TPM2_Create, TPM2_CreatePrimary and TPM2_CreateLoaded (Part 3, §12.1, §12.9, §24.1)."""
 
 from ..crypto.formulas import digest, kdfa, name_of
 from ..spec.constants import TPM_ALG, TPM_RH, TPMA_LOCALITY, TPMA_OBJECT
@@ -22,7 +22,7 @@ __all__ = ["at_field", "create_child", "create_primary", "creation_data"]
 
 
 class at_field:
-    """A context manager that names the parameter of a Refusal raised inside it: `with at_field("in_public"):`."""
+    """Context manager that names the parameter of a Refusal raised in its body: `with at_field("in_public"):`."""
 
     def __init__(self, field: str) -> None:
         self._field = field
@@ -38,9 +38,10 @@ class at_field:
 def create_primary(
     tpm: TpmState, hierarchy: int, public: TPMT_PUBLIC, given: TPMS_SENSITIVE_CREATE
 ) -> KeyedObject:
-    """Returns a primary object: its secrets derive from the hierarchy's seed, the template and the caller's data.
+    """Returns a new primary object, derived from the hierarchy's seed, the template and the caller's data.
 
-    The same seed and template give the same object (Part 1, §14.3). Raises Refusal.
+    `given` is inSensitive of the command. The same seed and input give the same object (Part 1, §14.3).
+    Raises Refusal if the template is not valid.
     """
     with at_field("in_public"):
         check_creation(public, given.data, None)
@@ -69,7 +70,7 @@ def create_primary(
 def create_child(
     tpm: TpmState, parent: KeyedObject, public: TPMT_PUBLIC, given: TPMS_SENSITIVE_CREATE
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns the areas of a new child. Raises Refusal."""
+    """Returns (public area, sensitive area) of a new child. `given` is inSensitive. Raises Refusal."""
     with at_field("in_public"):
         check_creation(public, given.data, parent)
     objects.check_key_size(public, given.data)
@@ -85,9 +86,9 @@ def creation_data(
     outside: bytes,
     pcrs: tuple[TPMS_PCR_SELECTION, ...],
 ) -> tuple[TPMS_CREATION_DATA, bytes, TPMT_TK_CREATION]:
-    """Returns the creation data of a new object, their hash, and the ticket for both (Part 2, §15.1).
+    """Returns (creation data, their hash, creation ticket) of a new object (Part 2, §15.1).
 
-    For a primary object, `parent` is None, and its hierarchy is the parent.
+    `parent` is None for a primary object: the hierarchy is the parent. `outside` is outsideInfo.
     """
     handle = hierarchy.to_bytes(4, "big")
     found = TPMS_CREATION_DATA(

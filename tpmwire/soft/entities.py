@@ -1,7 +1,6 @@
 """The entities that commands name by handle: hierarchies, PCRs, NV indices, objects (Part 1, §16 and §19).
 
-An entity knows its Name, its authValue and policy, and which kinds of authorization it accepts. What differs
-between entities is in these classes, so that the check of authorizations treats all alike.
+An entity has a Name, an authValue and a policy. Its class decides which kinds of authorization it accepts.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ __all__ = ["Entity", "Hierarchy", "KeyedObject", "NvIndex", "Pcr"]
 
 @dataclass
 class Entity:
-    """What can authorize a command. `auth` is the authValue, `policy` the authPolicy with its hash algorithm."""
+    """An entity that can authorize commands. `auth` is the authValue; `policy` is (authPolicy, hash algorithm)."""
 
     handle: int
     auth: bytes = b""
@@ -27,30 +26,36 @@ class Entity:
 
     @property
     def name(self) -> bytes:
-        """The Name: the handle, for an entity without a public area (Part 1, §16)."""
+        """The Name of the entity: the handle, if the entity has no public area (Part 1, §16)."""
         return self.handle.to_bytes(4, "big")
 
     @property
     def protected(self) -> bool:
-        """Whether a wrong authValue counts towards lockout (Part 1, §19.8)."""
+        """Whether a wrong authValue counts as a failure towards lockout (Part 1, §19.8)."""
         return False
 
     def takes_auth(self, role: Role, writes: bool) -> bool:
-        """Returns whether the authValue can authorize a command; `writes` is for commands that change NV data."""
+        """Returns whether the authValue can authorize a command in this role.
+
+        `writes` is true for commands that change NV data.
+        """
         return True
 
     def takes_policy(self, role: Role, writes: bool) -> bool:
-        """Returns whether the policy can authorize a command."""
+        """Returns whether the policy can authorize a command in this role.
+
+        `writes` is true for commands that change NV data.
+        """
         return self.policy_alg != TPM_ALG.NULL
 
     def needs_policy(self, role: Role) -> bool:
-        """Returns whether only the policy can authorize a command."""
+        """Returns whether only the policy can authorize a command in this role."""
         return False
 
 
 @dataclass
 class Hierarchy(Entity):
-    """A hierarchy, or lockout: the seed of its primary keys, and the proof in its tickets and contexts."""
+    """A hierarchy or lockout, with the seed of its primary keys and the proof for its tickets and contexts."""
 
     seed: bytes = b""
     proof: bytes = b""
@@ -58,13 +63,13 @@ class Hierarchy(Entity):
 
     @property
     def protected(self) -> bool:
-        """Whether a wrong authValue counts: only lockout's, which has its own recovery time."""
+        """Whether a wrong authValue counts as a failure: only for lockout, which has its own recovery time."""
         return self.handle == TPM_RH.LOCKOUT
 
 
 @dataclass
 class Pcr(Entity):
-    """A PCR; its values are in the banks."""
+    """A PCR as an entity of commands. `PcrBanks` has the PCR values."""
 
 
 @dataclass
@@ -76,20 +81,20 @@ class NvIndex(Entity):
 
     @property
     def name(self) -> bytes:
-        """nameAlg and the hash of the public area."""
+        """The Name of the index: nameAlg || H(public area)."""
         return nv_name_of(self.public)
 
     @property
     def protected(self) -> bool:
-        """Whether a wrong authValue counts: unless TPMA_NV_NO_DA is set."""
+        """Whether a wrong authValue counts as a failure: yes, unless TPMA_NV_NO_DA is set."""
         return not self.has(TPMA_NV.NO_DA)
 
     def has(self, attribute: TPMA_NV) -> bool:
-        """Returns whether an attribute is set."""
+        """Returns whether all bits of `attribute` are set."""
         return bool(self.public.attributes & attribute)
 
     def set(self, attributes: TPMA_NV, on: bool = True) -> None:
-        """Sets or clears attributes."""
+        """Sets the given attributes, or clears them if `on` is false."""
         old = self.public.attributes
         self.public = self.public.replace(attributes=TPMA_NV(old | attributes if on else old & ~attributes))
 
@@ -99,20 +104,29 @@ class NvIndex(Entity):
         return int(self.public.attributes) >> 4 & 0xF
 
     def takes_auth(self, role: Role, writes: bool) -> bool:
-        """Returns whether AUTHWRITE or AUTHREAD allows the index's own authValue."""
+        """Returns whether AUTHWRITE or AUTHREAD lets the index's own authValue authorize a command.
+
+        `writes` selects AUTHWRITE.
+        """
         if self.pin is not None and self.pin.pin_count >= self.pin.pin_limit:
             return False
         return self.has(TPMA_NV.AUTHWRITE if writes else TPMA_NV.AUTHREAD)
 
     @property
     def pin(self) -> TPMS_NV_PIN_COUNTER_PARAMETERS | None:
-        """The count and the limit of an index with a PIN, both 0 before it is written; None for another index."""
+        """The PIN count and PIN limit of a PIN_PASS or PIN_FAIL index, both 0 before the first write.
+
+        None for an index of another type.
+        """
         if self.type not in (TPM_NT.PIN_FAIL, TPM_NT.PIN_PASS):
             return None
         return TPMS_NV_PIN_COUNTER_PARAMETERS.parse(self.data if self.has(TPMA_NV.WRITTEN) else bytes(8))
 
     def count_use(self, right: bool) -> None:
-        """Counts an authorization: each use of a PIN_PASS, consecutive failures of a PIN_FAIL (Part 1, §37.2)."""
+        """Updates the PIN count after an authorization, which was correct if `right` is true (Part 1, §37.2).
+
+        A PIN_PASS index counts correct authorizations. A PIN_FAIL index counts consecutive failures.
+        """
         pin = self.pin
         if pin is None or not self.has(TPMA_NV.WRITTEN):
             return
@@ -123,21 +137,21 @@ class NvIndex(Entity):
             self.data = pin.replace(pin_count=0).build()
 
     def takes_policy(self, role: Role, writes: bool) -> bool:
-        """Returns whether POLICYWRITE or POLICYREAD, or the role ADMIN, allows the policy."""
+        """Returns whether POLICYWRITE, POLICYREAD or the role ADMIN lets the policy authorize a command."""
         return role is Role.ADMIN or self.has(TPMA_NV.POLICYWRITE if writes else TPMA_NV.POLICYREAD)
 
     def needs_policy(self, role: Role) -> bool:
-        """Returns whether only the policy can authorize: always for the role ADMIN."""
+        """Returns whether only the policy can authorize a command: always for the role ADMIN."""
         return role is Role.ADMIN
 
 
 @dataclass
 class KeyedObject(Entity):
-    """A loaded object. `sensitive` is None for a public key.
+    """A loaded object: a key or sealed data. `sensitive` is None for a public key.
 
-    `hierarchy` is the handle of its hierarchy, `qualified_name` the Name with those of its ancestors.
-    `external` is set for an object of TPM2_LoadExternal, and for one whose parent is external. `st_clear` is set
-    if the object or an ancestor has stClear. `primary` is set for a primary object.
+    `hierarchy` is the handle of the object's hierarchy, `qualified_name` is the qualified Name.
+    `external` is set for an object of TPM2_LoadExternal and for its descendants. `st_clear` is set if the object
+    or an ancestor has stClear. `primary` is set for a primary object.
     """
 
     public: TPMT_PUBLIC = field(default=None)  # type: ignore[assignment]
@@ -150,26 +164,26 @@ class KeyedObject(Entity):
 
     @property
     def name(self) -> bytes:
-        """nameAlg and the hash of the public area."""
+        """The Name of the object: nameAlg || H(public area)."""
         return name_of(self.public)
 
     @property
     def persistent(self) -> bool:
-        """Whether the object is persistent."""
+        """Whether the object is a persistent object."""
         return self.handle >> 24 == TPM_HT.PERSISTENT
 
     @property
     def protected(self) -> bool:
-        """Whether a wrong authValue counts: unless noDA is set."""
+        """Whether a wrong authValue counts as a failure: yes, unless noDA is set."""
         return not self.has(TPMA_OBJECT.NO_DA)
 
     def has(self, attributes: TPMA_OBJECT) -> bool:
-        """Returns whether all of these attributes are set."""
+        """Returns whether all given attributes of the object are set."""
         return self.public.object_attributes & attributes == attributes
 
     @property
     def is_parent(self) -> bool:
-        """Whether the object can have children: it is a restricted decryption key with its private part."""
+        """Whether the object can have children: a restricted decryption key with its private part loaded."""
         # A keyed-hash object with these attributes is a derivation parent.
         return (
             self.public.type != TPM_ALG.KEYEDHASH
@@ -178,15 +192,24 @@ class KeyedObject(Entity):
         )
 
     def takes_auth(self, role: Role, writes: bool) -> bool:
-        """Returns whether the authValue is loaded and, for the role USER, userWithAuth is set."""
+        """Returns whether the authValue can authorize a command: the private part must be loaded.
+
+        For the role USER, userWithAuth must also be set.
+        """
         if self.sensitive is None:
             return False
         return role is not Role.USER or self.has(TPMA_OBJECT.USER_WITH_AUTH)
 
     def takes_policy(self, role: Role, writes: bool) -> bool:
-        """Returns whether the private part is loaded. An empty policy then fails the comparison of digests."""
+        """Returns whether the policy can authorize a command: the private part must be loaded.
+
+        An empty policy is rejected later, when the policy digests are compared.
+        """
         return self.sensitive is not None
 
     def needs_policy(self, role: Role) -> bool:
-        """Returns whether only the policy can authorize: for DUP, and for ADMIN with adminWithPolicy."""
+        """Returns whether only the policy can authorize a command.
+
+        Returns True for the role DUP, and for the role ADMIN of an object with adminWithPolicy.
+        """
         return role is Role.DUP or (role is Role.ADMIN and self.has(TPMA_OBJECT.ADMIN_WITH_POLICY))

@@ -22,7 +22,7 @@ SMALLEST_AUTHORIZATION = 9
 
 
 def execute(tpm: TpmState, data: bytes) -> bytes:
-    """Returns the response to the command in `data`. Never raises for a wrong command."""
+    """Returns the response to the marshaled command `data`. An invalid command gets an error response."""
     kind: type[Command] | None = None
     tag = TPM_ST.NO_SESSIONS
     try:
@@ -40,7 +40,7 @@ def _header(tag: int, body: bytes, code: int) -> bytes:
 
 
 def _read_header(tpm: TpmState, data: bytes) -> tuple[TPM_ST, type[Command], io.BytesIO]:
-    """Returns the tag, the command's class and the bytes after the header (Part 3, §5.2 and §5.3)."""
+    """Returns (tag, command class, stream of the bytes after the header) (Part 3, §5.2 and §5.3)."""
     if len(data) < HEADER_SIZE:
         raise Refusal(TPM_RC.COMMAND_SIZE)
     tag = TPM_ST(int.from_bytes(data[:2], "big"))
@@ -79,7 +79,10 @@ def _run(tpm: TpmState, tag: TPM_ST, kind: type[Command], stream: io.BytesIO) ->
 
 
 def _check_loaded(tpm: TpmState, number: int, handle: int) -> None:
-    """Raises Refusal unless the entity with the handle exists and its hierarchy is enabled (Part 3, §5.4)."""
+    """Raises Refusal unless the entity with this handle exists and its hierarchy is enabled (Part 3, §5.4).
+
+    `number` is the handle's number in the command, from 1.
+    """
     kind = handle >> 24
     if handle == TPM_RH.NULL:
         return
@@ -123,7 +126,10 @@ def _read_authorizations(tag: TPM_ST, kind: type[Command], stream: io.BytesIO) -
 
 
 def _check_encrypting(auths: Authorizations, kind: type[Command]) -> None:
-    """Raises Refusal if a session encrypts a parameter that is no TPM2B, or has no cipher (Part 1, §21)."""
+    """Raises Refusal if a session encrypts a first parameter that is not a TPM2B, or has no cipher.
+
+    Source: Part 1, §21.
+    """
     for attribute, record in ((TPMA_SESSION.DECRYPT, kind), (TPMA_SESSION.ENCRYPT, kind.Response)):
         one = auths.find(attribute)
         if one is None or one.session is None:
@@ -135,7 +141,10 @@ def _check_encrypting(auths: Authorizations, kind: type[Command]) -> None:
 
 
 def _end_exclusive(tpm: TpmState, auths: Authorizations) -> None:
-    """Ends the exclusive status of an audit session that this command does not use (Part 1, §32)."""
+    """Ends the exclusive status of the current audit session unless this command uses that session.
+
+    Source: Part 1, §32.
+    """
     audit = auths.find(TPMA_SESSION.AUDIT)
     if audit is None or audit.session is None or audit.session.handle != tpm.exclusive_session:
         tpm.exclusive_session = 0

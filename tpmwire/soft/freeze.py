@@ -1,4 +1,4 @@
-"""Writes a TPM's state as JSON and reads it back: for saved contexts, and for the file of a `soft:` TPM."""
+"""Serializes the state of a soft TPM as JSON, for saved contexts and state files."""
 
 import json
 from dataclasses import fields
@@ -10,20 +10,20 @@ __all__ = ["Freezer"]
 
 
 class Freezer:
-    """Writes and reads values of the classes that it is given: dataclasses and records.
+    """Writes and reads values of the given classes: dataclasses and TPM structures.
 
-    Bytes are hex. A record is its wire form. The names of the classes are part of the form.
+    Bytes are written as hex, TPM structures as their marshaled bytes. Class names are part of the JSON.
     """
 
     def __init__(self, *kinds: type) -> None:
         self._kinds = {kind.__name__: kind for kind in kinds}
 
     def dump(self, value: Any) -> bytes:
-        """Returns the value as JSON. Raises TypeError for a value of a class that is not known."""
+        """Returns the value as JSON. Raises TypeError for a value of an unknown class."""
         return json.dumps(self._to_plain(value), separators=(",", ":")).encode()
 
     def load(self, data: bytes) -> Any:
-        """Returns the value that `dump` wrote. Raises ValueError or KeyError for other data."""
+        """Returns the value that `dump` serialized. Raises ValueError or KeyError for invalid data."""
         return self._to_value(json.loads(data))
 
     def _to_plain(self, value: Any) -> Any:

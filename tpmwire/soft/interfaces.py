@@ -1,4 +1,7 @@
-"""The values that the soft TPM accepts for each interface type, and the response code for others (Part 2, §9)."""
+"""The values that the soft TPM supports for each interface type (TPMI), and the response code for other values.
+
+Source: Part 2, §9.
+"""
 
 from collections.abc import Callable
 
@@ -125,5 +128,5 @@ _HANDLES = {
 
 
 def handle_types(kind: str) -> Callable[[int], bool]:
-    """Returns the function that says whether a handle is of the type `kind`, such as TPMI_DH_OBJECT."""
+    """Returns a function that checks whether a handle is of the interface type `kind`, such as TPMI_DH_OBJECT."""
     return _HANDLES[kind]

@@ -1,4 +1,4 @@
-"""Objects: their secrets, created from random bytes, and how a parent protects them (Part 1, §22 to §27)."""
+"""Objects: creation of their secrets from random bytes, and protection by a parent (Part 1, §22 to §27)."""
 
 import hashlib
 import io
@@ -49,9 +49,9 @@ Random = Callable[[int], bytes]
 def create(
     public: TPMT_PUBLIC, given: TPMS_SENSITIVE_CREATE, random: Random
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns the areas of a new object. `random` decides the secrets: equal bytes give an equal object.
+    """Returns (public area, sensitive area) of a new object. `given` is inSensitive of the command.
 
-    Raises Refusal if the caller's data do not fit the template.
+    Equal bytes from `random` give equal objects. Raises Refusal if inSensitive does not match the template.
     """
     auth = trimmed(given.user_auth)
     require(len(auth) <= digest_size(public.name_alg), TPM_RC.SIZE)
@@ -80,12 +80,12 @@ def create(
 
 
 def auth_limit(public: TPMT_PUBLIC) -> int:
-    """Returns the size, in bytes, of the longest authValue of an object: that of a digest by nameAlg."""
+    """Returns the maximum size of the object's authValue in bytes: the size of a nameAlg digest."""
     return 0 if public.name_alg == TPM_ALG.NULL else digest_size(public.name_alg)
 
 
 def check_key_size(public: TPMT_PUBLIC, secret: bytes) -> None:
-    """Raises Refusal for a caller's key of a size that the cipher, or the hash of the HMAC, does not take."""
+    """Raises Refusal if a caller's key has a size that the cipher or the HMAC hash does not support."""
     if public.object_attributes & TPMA_OBJECT.SENSITIVE_DATA_ORIGIN:
         return  # then the caller's data only diversify the TPM's key
     if isinstance(public.parameters, TPMS_SYMCIPHER_PARMS):
@@ -108,7 +108,7 @@ def _is_storage(public: TPMT_PUBLIC) -> bool:
 
 
 def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE) -> None:
-    """Raises Refusal unless the private part belongs to the public part (Part 1, §12.3.2 of Part 2)."""
+    """Raises Refusal unless the sensitive area belongs to the public area (Part 2, §12.3.2)."""
     require(sensitive.sensitive_type == public.type, TPM_RC.TYPE)
     if public.name_alg != TPM_ALG.NULL:
         require(len(sensitive.auth_value) <= digest_size(public.name_alg), TPM_RC.SIZE)
@@ -137,7 +137,7 @@ def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE) -> None:
 
 
 def rsa_key(found: KeyedObject) -> rsa.RsaKey:
-    """Returns an RSA object's key for arithmetic; without its private part, only `public` works."""
+    """Returns the RsaKey of an RSA object. Its `private` method needs the object's private part."""
     assert isinstance(found.public.parameters, TPMS_RSA_PARMS)
     assert isinstance(found.public.unique, bytes)
     prime = int.from_bytes(found.sensitive.sensitive, "big") if found.sensitive is not None else 0
@@ -145,21 +145,24 @@ def rsa_key(found: KeyedObject) -> rsa.RsaKey:
 
 
 def qualified_name(parent: bytes, public: TPMT_PUBLIC) -> bytes:
-    """Returns the qualified Name: nameAlg and H(the parent's qualified Name || Name) (Part 1, §26.6)."""
+    """Returns the qualified Name: nameAlg || H(parent's qualified Name || Name) (Part 1, §26.6).
+
+    `parent` is the qualified Name of the parent.
+    """
     if public.name_alg == TPM_ALG.NULL:
         return b""
     return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, parent, name_of(public))
 
 
 def to_buffer(sensitive: TPMT_SENSITIVE) -> bytes:
-    """Returns a private area as TPM2B_SENSITIVE."""
+    """Returns a sensitive area marshaled as TPM2B_SENSITIVE."""
     stream = io.BytesIO()
     wire_of(TPM2B_SENSITIVE)._build(sensitive, stream, {}, "")
     return stream.getvalue()
 
 
 def parse_sensitive(data: bytes) -> TPMT_SENSITIVE:
-    """Returns the private area in a TPM2B_SENSITIVE. Raises Refusal."""
+    """Returns the sensitive area in TPM2B_SENSITIVE bytes. Raises Refusal if the bytes are not valid."""
     stream = io.BytesIO(data)
     try:
         found = wire_of(TPM2B_SENSITIVE)._parse(stream, {}, "")
@@ -171,7 +174,7 @@ def parse_sensitive(data: bytes) -> TPMT_SENSITIVE:
 
 
 def storage_algorithm(public: TPMT_PUBLIC) -> TPMT_SYM_DEF_OBJECT:
-    """Returns the symmetric algorithm with which a parent protects its children."""
+    """Returns the symmetric algorithm with which a parent encrypts its children."""
     parameters = public.parameters
     if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
         return parameters.sym
@@ -180,14 +183,17 @@ def storage_algorithm(public: TPMT_PUBLIC) -> TPMT_SYM_DEF_OBJECT:
 
 
 def _keys(alg: int, bits: int, seed: bytes, name: bytes) -> tuple[bytes, bytes]:
-    """Returns the encryption key and the HMAC key of a protection (Part 1, §24.4 and §24.5)."""
+    """Returns (encryption key, HMAC key), derived from the seed of a storage key (Part 1, §24.4 and §24.5).
+
+    `alg` is the hash algorithm and `bits` the size of the encryption key. `name` is the protected object's Name.
+    """
     return kdfa(alg, seed, b"STORAGE", name, b"", bits), kdfa(
         alg, seed, b"INTEGRITY", b"", b"", 8 * digest_size(alg)
     )
 
 
 def protect(parent: KeyedObject, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, random: Random) -> bytes:
-    """Returns the content of TPM2B_PRIVATE: a private area encrypted and authenticated for the parent."""
+    """Returns the content of TPM2B_PRIVATE: the sensitive area, encrypted and authenticated by the parent."""
     assert parent.sensitive is not None
     alg, name = parent.public.name_alg, name_of(public)
     bits = storage_algorithm(parent.public).key_bits or 0
@@ -199,7 +205,7 @@ def protect(parent: KeyedObject, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE,
 
 
 def unprotect(parent: KeyedObject, public: TPMT_PUBLIC, private: bytes) -> TPMT_SENSITIVE:
-    """Returns the private area in a TPM2B_PRIVATE that `protect` made. Raises Refusal."""
+    """Returns the sensitive area in the content of a TPM2B_PRIVATE. Raises Refusal if it is not authentic."""
     assert parent.sensitive is not None
     alg, name = parent.public.name_alg, name_of(public)
     bits = storage_algorithm(parent.public).key_bits or 0
@@ -212,7 +218,7 @@ def unprotect(parent: KeyedObject, public: TPMT_PUBLIC, private: bytes) -> TPMT_
 
 
 def split_buffer(data: bytes) -> tuple[bytes, bytes]:
-    """Returns the content of the TPM2B at the beginning of `data`, and the bytes after it. Raises Refusal."""
+    """Returns (content of the TPM2B at the start of `data`, remaining bytes). Raises Refusal if truncated."""
     require(len(data) >= 2, TPM_RC.INSUFFICIENT)
     size = int.from_bytes(data[:2], "big")
     require(size <= len(data) - 2, TPM_RC.INSUFFICIENT)
@@ -220,10 +226,10 @@ def split_buffer(data: bytes) -> tuple[bytes, bytes]:
 
 
 def wrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, data: bytes) -> bytes:
-    """Returns `data` encrypted and authenticated by a seed that only the parent can decrypt.
+    """Returns `data`, encrypted and authenticated with keys that derive from `seed`.
 
-    `name` is the Name of the object that the data are for: a duplicate (Part 1, §23.3.2.3) or the object of a
-    credential (Part 1, §24).
+    `parent` is the public area of the key that decrypts the seed. `name` is the Name of the object that the data
+    belong to: a duplicate (Part 1, §23.3.2.3) or the object of a credential (Part 1, §24).
     """
     alg = parent.name_alg
     key, integrity = _keys(alg, storage_algorithm(parent).key_bits or 0, seed, name)
@@ -233,7 +239,7 @@ def wrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, data: bytes) -> bytes:
 
 
 def unwrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, duplicate: bytes) -> bytes:
-    """Returns what `wrap` encrypted. Raises Refusal if the wrapper is not authentic."""
+    """Returns the data that `wrap` encrypted. Raises Refusal if the integrity check fails."""
     alg = parent.name_alg
     key, integrity = _keys(alg, storage_algorithm(parent).key_bits or 0, seed, name)
     mac, encrypted = split_buffer(duplicate)

@@ -1,4 +1,4 @@
-"""PCR banks: values, attributes by the PC Client profile, and updates (Part 1, §17)."""
+"""PCR banks: PCR values, PCR attributes of the PC Client profile, extend and reset (Part 1, §17)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ UNCOUNTED = (16, 21, 22, 23)
 
 @dataclass
 class PcrBanks:
-    """The values of all PCRs. `counter` is pcrUpdateCounter."""
+    """The PCR values of all banks. `counter` is pcrUpdateCounter."""
 
     allocated: dict[int, bytes] = field(default_factory=lambda: dict.fromkeys(BANKS, b"\xff\xff\xff"))
     values: dict[int, list[bytes]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class PcrBanks:
         self.start(locality=0)
 
     def start(self, locality: int, kept: "dict[int, list[bytes]] | None" = None) -> None:
-        """Sets the values that they have after TPM2_Startup; `kept` has the values that a Shutdown saved."""
+        """Sets all PCRs to their values after TPM2_Startup. `kept` has the values that TPM2_Shutdown saved."""
         self.values = {}
         for alg in self.allocated:
             size = digest_size(alg)
@@ -53,29 +53,29 @@ class PcrBanks:
             self.values[alg] = values
 
     def has(self, alg: int, number: int) -> bool:
-        """Returns whether a bank has a PCR."""
+        """Returns whether the bank of hash algorithm `alg` has PCR `number`."""
         mask = self.allocated.get(alg, b"\0\0\0")
         return bool(mask[number // 8] >> number % 8 & 1)
 
     def extend(self, number: int, alg: int, value: bytes) -> None:
-        """Extends a PCR of a bank: PCR := H(PCR || value)."""
+        """Extends PCR `number` of the bank of hash algorithm `alg`: PCR := H(PCR || value)."""
         if self.has(alg, number):
             self.values[alg][number] = digest(alg, self.values[alg][number], value)
             self.count_change(number)
 
     def reset(self, number: int) -> None:
-        """Sets a PCR to zero in each bank."""
+        """Sets PCR `number` to zero in every bank."""
         for alg in self.values:
             self.values[alg][number] = bytes(digest_size(alg))
         self.count_change(number)
 
     def count_change(self, number: int) -> None:
-        """Advances pcrUpdateCounter, if changes of the PCR count."""
+        """Increments pcrUpdateCounter unless changes of PCR `number` do not count."""
         if number not in UNCOUNTED:
             self.counter = (self.counter + 1) & 0xFFFFFFFF
 
     def filtered(self, selections: Iterable[TPMS_PCR_SELECTION]) -> tuple[TPMS_PCR_SELECTION, ...]:
-        """Returns the selections without the PCRs that the TPM does not have."""
+        """Returns the selections without the PCRs that the TPM does not implement."""
         return tuple(
             selection.replace(
                 pcr_select=bytes(
@@ -88,7 +88,7 @@ class PcrBanks:
         )
 
     def digest(self, alg: int, selections: Iterable[TPMS_PCR_SELECTION]) -> bytes:
-        """Returns the hash, by `alg`, of the selected values, which are concatenated."""
+        """Returns the hash, with algorithm `alg`, of the concatenated values of the selected PCRs."""
         return digest(alg, *(self.values[s.hash][n] for s in self.filtered(selections) for n in selected(s)))
 
 

@@ -1,4 +1,4 @@
-"""The check of a policy session at the command that it authorizes (Part 1, §19.7; Part 3, §5.6)."""
+"""Checks a policy session against the command that it authorizes (Part 1, §19.7; Part 3, §5.6)."""
 
 from ..crypto.formulas import digest, equal
 from ..spec.command import Command, Role
@@ -19,7 +19,10 @@ def check_policy(
     handles: tuple[int, ...],
     cp_hash: bytes,
 ) -> None:
-    """Raises Refusal unless the policy session of the authorization `one` allows this command on `entity`."""
+    """Raises Refusal unless the policy session of authorization `one` allows the command on `entity`.
+
+    `kind` is the command's class, `handles` are its handles.
+    """
     assert one.session is not None
     session, policy = one.session, one.session.policy
     if session.auth_hash != entity.policy_alg or not equal(policy.digest, entity.policy):

@@ -1,4 +1,4 @@
-"""Random bytes of the soft TPM: from the operating system, or repeatable from a word."""
+"""Random bytes of the soft TPM, from the operating system or from a repeatable generator with a seed."""
 
 import builtins
 import hashlib
@@ -12,15 +12,15 @@ __all__ = ["Generator"]
 class Generator:
     """A source of random bytes.
 
-    With `seed`, the same calls return the same bytes: blocks of SHA-256 over the seed and a counter. Without
-    `seed`, the bytes come from the operating system.
+    With `seed`, the bytes are repeatable: SHA-256 blocks over the seed and a counter. Without `seed`, the bytes
+    come from the operating system.
     """
 
     seed: "builtins.bytes | None" = None
     counter: int = 0
 
     def bytes(self, count: int) -> "builtins.bytes":
-        """Returns `count` bytes."""
+        """Returns `count` random bytes."""
         if self.seed is None:
             return os.urandom(count)
         blocks = []
@@ -30,6 +30,6 @@ class Generator:
         return b"".join(blocks)[:count]
 
     def stir(self, data: "builtins.bytes") -> None:
-        """Mixes `data` into the seed of a repeatable generator (TPM2_StirRandom)."""
+        """Mixes `data` into the seed of a repeatable generator (TPM2_StirRandom). No effect without a seed."""
         if self.seed is not None:
             self.seed = hashlib.sha256(self.seed + data).digest()

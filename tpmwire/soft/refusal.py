@@ -1,4 +1,4 @@
-"""Refusals: how a command handler says why it does not execute a command, and the response code for it."""
+"""The exception with which a command handler refuses a command, and the response code for the client."""
 
 from ..record import Record
 from ..spec.command import role_of
@@ -12,10 +12,10 @@ _SESSION = 0x800
 
 
 class Refusal(Exception):
-    """The TPM refuses the command with the response code `code`.
+    """An error response: the TPM refuses the command with response code `code`.
 
-    `field` names the handle or parameter of the command that is at fault. `handle`, `parameter` and `session` are
-    the number of the handle, parameter or session, from 1. At most one of the four is given.
+    `field` is the name of the invalid handle or parameter. `handle`, `parameter` and `session` are the number,
+    from 1, of the invalid handle, parameter or session. At most one of the four is set.
     """
 
     def __init__(
@@ -29,9 +29,9 @@ class Refusal(Exception):
         self.session = session
 
     def rc(self, command: type[Record] | None = None) -> int:
-        """Returns the response code as sent, with the number of the handle, parameter or session (Part 2, §6.6.1).
+        """Returns the response code with the number of the handle, parameter or session (Part 2, §6.6.1).
 
-        `command` is the class of the refused command, in which `field` is looked up.
+        `command` is the class of the refused command; its declaration gives the number of `field`.
         """
         if not self.code & _FORMAT_ONE or self.code & 0x100:
             return int(self.code)
@@ -46,13 +46,13 @@ class Refusal(Exception):
 
 
 def _number(command: type[Record], field: str) -> tuple[int, int]:
-    """Returns the number of a handle and 0, or 0 and the number of a parameter, both from 1."""
+    """Returns (number of the handle `field`, 0) or (0, number of the parameter `field`), counted from 1."""
     handles = [name for name, annotation in command.fields() if role_of(annotation) is not None]
     parameters = [name for name, annotation in command.fields() if role_of(annotation) is None]
     return (handles.index(field) + 1, 0) if field in handles else (0, parameters.index(field) + 1)
 
 
 def require(condition: object, code: TPM_RC, field: str = "") -> None:
-    """Raises Refusal with `code` and `field` unless the condition holds."""
+    """Raises Refusal with `code` and `field` unless `condition` is true."""
     if not condition:
         raise Refusal(code, field)

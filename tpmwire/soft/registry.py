@@ -1,4 +1,4 @@
-"""The handlers of commands, by command code."""
+"""Registry of command handlers by command code."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,10 +14,11 @@ HANDLERS: dict[int, Callable[[TpmState, Any], Any]] = {}
 
 
 def handles(kind: type[C]) -> Callable[[Callable[[TpmState, C], Any]], Callable[[TpmState, C], Any]]:
-    """Registers a function as the handler of a command.
+    """Registers the decorated function as the handler of command `kind`.
 
-    The function gets the TPM's state and the command, whose handles exist and whose authorizations are right. It
-    returns the command's Response, or None if the response is empty. It raises Refusal before it changes anything.
+    The handler gets the TPM's state and the command, whose handles and authorizations are already checked. The
+    handler returns the command's Response, or None for an empty response. It raises Refusal before it changes any
+    state.
     """
 
     def register(handler: Callable[[TpmState, C], Any]) -> Callable[[TpmState, C], Any]:

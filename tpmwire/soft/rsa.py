@@ -1,4 +1,4 @@
-"""RSA with Python's integers, for the soft TPM only: keys, encryption, signatures (RFC 8017; Part 1, Annex B)."""
+"""RSA in Python integers, for the soft TPM only: keys, encryption, signatures (RFC 8017; Part 1, Annex B)."""
 
 import hashlib
 from collections.abc import Callable
@@ -35,7 +35,7 @@ SMALL_PRIMES = _small_primes(2000)
 
 
 class RsaKey:
-    """A modulus, its exponent and, for a private key, one of its primes."""
+    """An RSA key: modulus, public exponent and, for a private key, one prime factor."""
 
     def __init__(self, modulus: int, exponent: int = EXPONENT, prime: int = 0) -> None:
         self.modulus = modulus
@@ -44,11 +44,11 @@ class RsaKey:
         self.prime = prime
 
     def public(self, value: int) -> int:
-        """Returns value^e mod n."""
+        """Returns value^e mod n (the public key operation)."""
         return pow(value, self.exponent, self.modulus)
 
     def private(self, value: int) -> int:
-        """Returns value^d mod n, by way of the two primes."""
+        """Returns value^d mod n (the private key operation), computed modulo each prime (CRT)."""
         p = self.prime
         q = self.modulus // p
         first = pow(value, pow(self.exponent, -1, p - 1), p)
@@ -57,7 +57,7 @@ class RsaKey:
 
 
 def generate(bits: int, exponent: int, random: Random) -> RsaKey:
-    """Returns a new key. `random` decides it: equal bytes give an equal key."""
+    """Returns a new RSA key with a modulus of `bits` bits. Equal bytes from `random` give equal keys."""
     exponent = exponent or EXPONENT
     while True:
         p, q = _prime(bits // 2, exponent, random), _prime(bits // 2, exponent, random)
@@ -98,7 +98,7 @@ def _hash(alg: int, data: bytes) -> bytes:
 
 
 def _mask(alg: int, seed: bytes, size: int) -> bytes:
-    """Returns the mask of MGF1."""
+    """Returns a mask of `size` bytes (MGF1 with hash algorithm `alg`)."""
     out, counter = b"", 0
     while len(out) < size:
         out += _hash(alg, seed + counter.to_bytes(4, "big"))
@@ -111,7 +111,10 @@ def _xor(a: bytes, b: bytes) -> bytes:
 
 
 def encrypt(key: RsaKey, scheme: int, hash_alg: int, message: bytes, label: bytes, random: Random) -> bytes:
-    """Returns the ciphertext. Raises ValueError if the message is too long for the key and scheme."""
+    """Returns the RSA ciphertext of a message. Raises ValueError if the message is too long.
+
+    `scheme` is the padding scheme, `hash_alg` and `label` apply to OAEP.
+    """
     if scheme == TPM_ALG.NULL:
         value = int.from_bytes(message, "big")
         if value >= key.modulus:
@@ -136,7 +139,7 @@ def encrypt(key: RsaKey, scheme: int, hash_alg: int, message: bytes, label: byte
 
 
 def decrypt(key: RsaKey, scheme: int, hash_alg: int, data: bytes, label: bytes) -> bytes:
-    """Returns the plaintext. Raises ValueError if the padding is wrong."""
+    """Returns the plaintext of an RSA ciphertext. Raises ValueError if the padding is not valid."""
     plain = key.private(int.from_bytes(data, "big")).to_bytes(key.size, "big")
     if scheme == TPM_ALG.NULL:
         return plain
@@ -155,13 +158,13 @@ def decrypt(key: RsaKey, scheme: int, hash_alg: int, data: bytes, label: bytes) 
 
 
 def sign(key: RsaKey, scheme: int, hash_alg: int, digest: bytes, random: Random) -> bytes:
-    """Returns the signature of a digest."""
+    """Returns the RSA signature of a digest with scheme RSASSA or RSAPSS."""
     block = _pkcs1(key, hash_alg, digest) if scheme == TPM_ALG.RSASSA else _pss(key, hash_alg, digest, random)
     return key.private(int.from_bytes(block, "big")).to_bytes(key.size, "big")
 
 
 def verify(key: RsaKey, scheme: int, hash_alg: int, digest: bytes, signature: bytes) -> bool:
-    """Returns whether a signature of a digest is right."""
+    """Returns whether the RSA signature of a digest is valid."""
     value = int.from_bytes(signature, "big")
     if len(signature) != key.size or value >= key.modulus:
         return False
@@ -179,7 +182,7 @@ def _pkcs1(key: RsaKey, hash_alg: int, digest: bytes) -> bytes:
 
 
 def _pss(key: RsaKey, hash_alg: int, digest: bytes, random: Random) -> bytes:
-    """Encodes a digest by EMSA-PSS with a salt as long as the digest, or shorter if the key needs that."""
+    """Returns a digest encoded with EMSA-PSS, with a salt as long as the digest if the key is large enough."""
     bits = key.modulus.bit_length() - 1
     size = (bits + 7) // 8
     salt = random(min(len(digest), size - len(digest) - 2))

@@ -1,6 +1,6 @@
-"""Secrets that a caller encrypts to a key of the TPM: salts, seeds of credentials and of duplicates.
+"""Secrets encrypted to a TPM key: session salts, and seeds of credentials and duplicates.
 
-Part 1, Annex B.10 (RSA) and Annex C.6 (ECC).
+Source: Part 1, Annex B.10 (RSA) and Annex C.6 (ECC).
 """
 
 import io
@@ -27,9 +27,9 @@ def _oaep_hash(key: KeyedObject) -> int:
 
 
 def decrypt_secret(key: KeyedObject, secret: bytes, label: bytes) -> bytes:
-    """Returns a secret that was encrypted to the key `key`. Raises Refusal.
+    """Returns the secret that a caller encrypted to `key`. Raises Refusal if decryption fails.
 
-    `label`, without its final zero, is SECRET, IDENTITY or DUPLICATE.
+    `label` is SECRET, IDENTITY or DUPLICATE, without the final zero byte.
     """
     parameters = key.public.parameters
     if isinstance(parameters, TPMS_RSA_PARMS):
@@ -55,7 +55,7 @@ def decrypt_secret(key: KeyedObject, secret: bytes, label: bytes) -> bytes:
 
 
 def encrypt_secret(key: KeyedObject, label: bytes, random: Random) -> tuple[bytes, bytes]:
-    """Returns a new secret, and the secret encrypted to the public key `key`. Raises Refusal."""
+    """Returns (new secret, secret encrypted to the public key `key`). Raises Refusal for an unsupported key."""
     parameters = key.public.parameters
     size = digest_size(key.public.name_alg)
     if isinstance(parameters, TPMS_RSA_PARMS):
@@ -75,7 +75,10 @@ def encrypt_secret(key: KeyedObject, label: bytes, random: Random) -> tuple[byte
 
 
 def _derive(key: KeyedObject, z: int, ephemeral: int, label: bytes) -> bytes:
-    """Returns the secret that KDFe derives from the shared x coordinate `z` (Part 1, Annex C.6.1)."""
+    """Returns the secret that KDFe derives from an ECDH shared point (Part 1, Annex C.6.1).
+
+    `z` is the x coordinate of the shared point, `ephemeral` that of the ephemeral public key.
+    """
     assert isinstance(key.public.parameters, TPMS_ECC_PARMS)
     assert isinstance(key.public.unique, TPMS_ECC_POINT)
     size = ecc.CURVES[key.public.parameters.curve_id].size

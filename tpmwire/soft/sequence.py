@@ -16,9 +16,9 @@ NO_KEY = TPMT_PUBLIC(TPM_ALG.NULL, TPM_ALG.NULL, TPMA_OBJECT.USER_WITH_AUTH, b""
 
 @dataclass
 class SoftSequence(KeyedObject):
-    """A sequence: the data so far, its hash algorithm (NULL for an event) and, for an HMAC, the key.
+    """A hash, HMAC or event sequence: its data, its hash algorithm (TPM_ALG_NULL for an event), its HMAC key.
 
-    `first` is the first block, which decides whether a restricted key may sign the digest.
+    `first` is the first block of data, which decides whether a restricted key may sign the digest.
     """
 
     public: TPMT_PUBLIC = field(default=NO_KEY, metadata={"saved": False})
@@ -30,9 +30,9 @@ class SoftSequence(KeyedObject):
 
     @property
     def protected(self) -> bool:
-        """Whether a wrong authValue counts: as for the key of an HMAC sequence, and never for another sequence."""
+        """Whether a wrong authValue counts as a failure: as for the key of an HMAC sequence, else False."""
         return self.guarded
 
     def takes_auth(self, role: object, writes: bool) -> bool:
-        """Returns True."""
+        """Returns True: the authValue of a sequence can authorize every command on the sequence."""
         return True

@@ -1,4 +1,4 @@
-"""Serves a soft TPM over sockets, as swtpm does: a channel for commands and a channel for control."""
+"""Serves a soft TPM over sockets like swtpm: one socket for TPM commands and one for control commands."""
 
 import contextlib
 import selectors
@@ -20,9 +20,9 @@ INIT, SET_LOCALITY, SHUTDOWN = 2, 5, 3
 
 
 def serve(tpm: SoftTransport, commands: socket.socket, control: socket.socket | None = None) -> None:
-    """Serves clients of two listening sockets until the control channel asks for a shutdown.
+    """Serves clients of two listening sockets until a client of the control socket requests a shutdown.
 
-    One client at a time sends commands. Others wait, as with swtpm.
+    Only one client at a time can send TPM commands. Other clients wait, as with swtpm.
     """
     with selectors.DefaultSelector() as selector:
         _Server(tpm, selector, commands, control).run()
@@ -46,7 +46,7 @@ class _Server:
             selector.register(control, selectors.EVENT_READ, self._accept_control)
 
     def run(self) -> None:
-        """Handles events until the end."""
+        """Handles socket events until a shutdown."""
         while self._running:
             for key, _ in self._selector.select():
                 handle: Callable[[socket.socket], None] = key.data
@@ -67,7 +67,7 @@ class _Server:
         self._selector.register(client, selectors.EVENT_READ, handle)
 
     def _receive(self, client: socket.socket) -> bytes:
-        """Returns the bytes of a client that are not handled yet; empty at the end of the connection."""
+        """Returns the client's bytes that are not yet handled, or an empty string if the client disconnected."""
         with contextlib.suppress(OSError):
             if data := client.recv(LARGEST):
                 self._buffers[client] += data

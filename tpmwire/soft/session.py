@@ -1,4 +1,4 @@
-"""A session inside the TPM: its key, rolling nonce, and what its policy commands have required (Part 1, §19)."""
+"""Sessions of the soft TPM: session key, rolling nonces and policy state (Part 1, §19)."""
 
 from dataclasses import dataclass, field
 
@@ -15,10 +15,10 @@ __all__ = ["Authorization", "PolicyState", "SoftSession", "binding_of"]
 
 @dataclass
 class PolicyState:
-    """What a policy session requires of the command that it authorizes. Each policy command adds to it.
+    """The requirements that policy commands have added to a policy session.
 
-    `digest` is policyDigest. Times are in milliseconds of the TPM's time. `written` is None unless
-    TPM2_PolicyNvWritten has set it.
+    `digest` is policyDigest. Times are in milliseconds of the TPM's time. `written` is None until
+    TPM2_PolicyNvWritten sets it.
     """
 
     digest: bytes
@@ -56,18 +56,21 @@ class SoftSession:
         self.restart_policy()
 
     def restart_policy(self) -> None:
-        """Returns the policy state to that of a new session (TPM2_PolicyRestart)."""
+        """Resets the policy state to that of a new session (TPM2_PolicyRestart)."""
         self.policy = PolicyState(bytes(digest_size(self.auth_hash)))
 
     @property
     def trial(self) -> bool:
-        """Whether the session only computes a policyDigest."""
+        """Whether the session is a trial session, which only computes a policyDigest."""
         return self.kind == TPM_SE.TRIAL
 
 
 @dataclass
 class Authorization:
-    """One authorization of the command. `session` is None for a password, `entity` for a companion session."""
+    """One authorization of a command. `session` is None for a password.
+
+    `entity` is None for a session that authorizes no entity, such as an audit session.
+    """
 
     number: int
     sent: TPMS_AUTH_COMMAND
@@ -77,14 +80,14 @@ class Authorization:
 
     @property
     def attributes(self) -> TPMA_SESSION:
-        """The session attributes that the command sent."""
+        """The session attributes in the command."""
         return self.sent.session_attributes
 
     def refused(self, code: TPM_RC) -> Refusal:
-        """Returns the refusal of this session."""
+        """Returns a Refusal with this session's number."""
         return Refusal(code, session=self.number)
 
 
 def binding_of(entity: Entity) -> bytes:
-    """Returns a value that identifies an entity by Name and authValue. A bound session keeps it."""
+    """Returns bytes that identify an entity by its Name and authValue, for bound sessions."""
     return entity.name + b"\0" + trimmed(entity.auth)

@@ -1,4 +1,4 @@
-"""Signatures by loaded keys: which scheme applies, how it signs and verifies (Part 3, §20; Part 1, Annex B, C)."""
+"""Signatures by loaded keys: choice of the scheme, signing, verification (Part 3, §20; Part 1, Annexes B, C)."""
 
 from typing import Any
 
@@ -31,7 +31,10 @@ BY_TYPE = {
 
 
 def choose_scheme(key: KeyedObject, given: TPMT_SIG_SCHEME, field: str = "in_scheme") -> tuple[int, int]:
-    """Returns (scheme, hash algorithm): the key's own, or the caller's if the key has none. Raises Refusal."""
+    """Returns (scheme, hash algorithm): those of the key, or those of the command if the key has none.
+
+    `given` is the scheme in the command, `field` is its parameter name. Raises Refusal if the schemes conflict.
+    """
     require(key.has(TPMA_OBJECT.SIGN_ENCRYPT), TPM_RC.KEY, "sign_handle")
     scheme: Any = getattr(key.public.parameters, "scheme", None)
     own = scheme.scheme if scheme is not None else TPM_ALG.NULL
@@ -45,7 +48,7 @@ def choose_scheme(key: KeyedObject, given: TPMT_SIG_SCHEME, field: str = "in_sch
 
 
 def sign_digest(tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, digest: bytes) -> TPMT_SIGNATURE:
-    """Returns the signature of a digest. Raises Refusal."""
+    """Returns the key's signature of a digest. Raises Refusal if the key or the scheme cannot sign."""
     assert key.sensitive is not None
     alg = TPM_ALG(scheme)
     if scheme == TPM_ALG.HMAC:
@@ -68,7 +71,7 @@ def sign_digest(tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, dig
 
 
 def verify_signature(key: KeyedObject, digest: bytes, signature: TPMT_SIGNATURE) -> bool:
-    """Returns whether a signature of a digest is right. Raises Refusal for a scheme that the key cannot have."""
+    """Returns whether a signature of a digest is valid. Raises Refusal if its scheme does not match the key."""
     require(signature.sig_alg in BY_TYPE.get(key.public.type, ()), TPM_RC.SCHEME)
     value, parameters = signature.signature, key.public.parameters
     if isinstance(value, TPMS_SIGNATURE_ECC) and isinstance(parameters, TPMS_ECC_PARMS):

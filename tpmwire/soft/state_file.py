@@ -1,4 +1,4 @@
-"""The file in which a soft TPM keeps its state between connections, also that of sessions and loaded objects."""
+"""The state file of a soft TPM. It preserves all state between connections, also sessions and loaded objects."""
 
 import contextlib
 import fcntl
@@ -39,9 +39,9 @@ LEFT_OUT = ("seed", "observe", "now")
 
 
 class StateFile:
-    """A locked file with the state of a TPM. The file contains the TPM's secrets in clear, for its owner only.
+    """A locked file with the state of a soft TPM. It contains the TPM's secrets in clear, with mode 0600.
 
-    Raises TransportError if the file cannot be opened, is in use by another process, or is not such a file.
+    Raises TransportError if the file cannot be opened, is in use by another process, or is not a state file.
     """
 
     def __init__(self, path: str) -> None:
@@ -58,7 +58,10 @@ class StateFile:
             raise TransportError(f"{path} is in use by another process; try again later") from None
 
     def read(self, machine: TpmState) -> bool:
-        """Sets the state of `machine` from the file; returns False for an empty file. Raises TransportError."""
+        """Sets the state of `machine` from the file, and returns True. Returns False for an empty file.
+
+        Raises TransportError if the file cannot be read or is not a state file.
+        """
         data = b""
         while part := os.read(self._fd, 1 << 16):
             data += part
@@ -69,7 +72,9 @@ class StateFile:
             self._set(machine, state)
         except Exception as error:
             self.close()
-            raise TransportError(f"{self._path} is not the state of a soft TPM, or it is damaged") from error
+            raise TransportError(
+                f"{self._path} is not a soft TPM state file, or is damaged; use another file"
+            ) from error
         self._written = data
         return True
 
@@ -80,7 +85,7 @@ class StateFile:
         machine.began = machine.now() - elapsed / 1000
 
     def write(self, machine: TpmState) -> None:
-        """Writes the state of `machine` if it has changed. Raises TransportError."""
+        """Writes the state of `machine` if it has changed. Raises TransportError if the file cannot be written."""
         kept = {name: value for name, value in vars(machine).items() if name not in (*LEFT_OUT, "began")}
         data = FREEZER.dump({**kept, "time": machine.time})
         if data == self._written:

@@ -1,4 +1,4 @@
-"""Checks of a public area before an object is created, loaded or imported (Part 1, §25; Part 3, §12.1)."""
+"""Checks a public area before an object is created, loaded or imported (Part 1, §25; Part 3, §12.1)."""
 
 from ..crypto.formulas import digest_size
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
@@ -23,12 +23,12 @@ DECRYPT_SCHEMES = (TPM_ALG.RSAES, TPM_ALG.OAEP, TPM_ALG.ECDH)
 
 
 def is_asymmetric(public: TPMT_PUBLIC) -> bool:
-    """Returns whether a public area is of an RSA or ECC key."""
+    """Returns whether a public area is that of an RSA or ECC key."""
     return public.type in (TPM_ALG.RSA, TPM_ALG.ECC)
 
 
 def check_creation(public: TPMT_PUBLIC, data: bytes, parent: KeyedObject | None) -> None:
-    """Raises Refusal unless the TPM can create an object from a template. `data` is what the caller provides."""
+    """Raises Refusal unless the TPM can create an object from the template. `data` is the caller's data."""
     attributes = public.object_attributes
     origin = bool(attributes & A.SENSITIVE_DATA_ORIGIN)
     # A primary object derives from the caller's data too, so that they do not replace the TPM's.
@@ -44,10 +44,10 @@ def check_creation(public: TPMT_PUBLIC, data: bytes, parent: KeyedObject | None)
 
 
 def check_public(public: TPMT_PUBLIC, parent: KeyedObject | None, primary: bool = True) -> None:
-    """Raises Refusal unless a public area is consistent, in itself and with its parent.
+    """Raises Refusal unless a public area is consistent, and consistent with its parent.
 
-    Without a parent, the object is a primary object if `primary`, else an external one, whose fixedTPM is not
-    compared.
+    An object without a parent is a primary object if `primary` is true, else an external object. The fixedTPM
+    attribute of an external object is not checked.
     """
     attributes = public.object_attributes
     if public.auth_policy:
@@ -113,7 +113,7 @@ def _check_asymmetric(
 
 
 def _check_storage(symmetric: TPMT_SYM_DEF_OBJECT, public: TPMT_PUBLIC, parent: KeyedObject | None) -> None:
-    """Raises Refusal unless the symmetric algorithm of a parent protects children well (Part 1, §23.4)."""
+    """Raises Refusal unless the symmetric algorithm of a storage key can protect children (Part 1, §23.4)."""
     require(symmetric.algorithm != TPM_ALG.NULL, TPM_RC.SYMMETRIC)
     require(symmetric.mode == TPM_ALG.CFB, TPM_RC.SYMMETRIC)
     if parent is None or not public.object_attributes & A.FIXED_PARENT:

@@ -1,4 +1,4 @@
-"""Tickets: HMACs by which the TPM recognizes what it has done before (Part 1, §11.4.6.3; Part 2, §10.7)."""
+"""Tickets: HMACs that prove that the TPM itself performed an operation (Part 1, §11.4.6.3; Part 2, §10.7)."""
 
 from ..crypto.formulas import hmac_digest
 from ..spec.constants import TPM_ALG, TPM_RH, TPM_ST
@@ -12,12 +12,12 @@ PROOF_ALG = TPM_ALG.SHA512
 
 
 def ticket_digest(tpm: TpmState, hierarchy: int, tag: TPM_ST, *parts: bytes) -> bytes:
-    """Returns a ticket's digest: HMAC(the hierarchy's proof, tag || parts)."""
+    """Returns the digest of a ticket: HMAC(proof of the hierarchy, tag || parts)."""
     return hmac_digest(PROOF_ALG, tpm.proof(hierarchy), tag.to_bytes(2, "big"), *parts)
 
 
 def creation_ticket(tpm: TpmState, hierarchy: int, name: bytes, creation_hash: bytes) -> TPMT_TK_CREATION:
-    """Returns the proof that the TPM created the object with this Name and creation data."""
+    """Returns the ticket that proves that the TPM created the object with this Name and creation data."""
     if hierarchy == TPM_RH.NULL:
         return TPMT_TK_CREATION(TPM_ST.CREATION, TPM_RH.NULL, b"")
     digest = ticket_digest(tpm, hierarchy, TPM_ST.CREATION, name, creation_hash)
@@ -25,9 +25,9 @@ def creation_ticket(tpm: TpmState, hierarchy: int, name: bytes, creation_hash: b
 
 
 def hash_ticket(tpm: TpmState, hierarchy: int, alg: int, digest: bytes, external: bool) -> TPMT_TK_HASHCHECK:
-    """Returns the proof that a hashed message does not begin with TPM_GENERATED_VALUE.
+    """Returns the ticket that proves that a hashed message does not start with TPM_GENERATED_VALUE.
 
-    `external` is false for a message that begins so; such a ticket is empty.
+    `external` is false for a message that starts with TPM_GENERATED_VALUE; its ticket is empty.
     """
     if hierarchy == TPM_RH.NULL or not external:
         return TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")

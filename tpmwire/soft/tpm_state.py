@@ -1,6 +1,6 @@
-"""The state of a soft TPM: what each command reads and changes (Part 1, §36 and §37).
+"""The state of a soft TPM, which command handlers read and change (Part 1, §36 and §37).
 
-`frame` executes commands on it. The handlers in `commands`, one module for each chapter of Part 3, change it.
+`frame` executes commands. The handlers are in `commands`, one module for each chapter of Part 3.
 """
 
 import time
@@ -28,9 +28,10 @@ SEED_SIZE = 64
 
 @dataclass
 class Lockout:
-    """Protection against dictionary attacks (Part 1, §19.8). Times are in seconds.
+    """The state of the protection against dictionary attacks (Part 1, §19.8). Times are in seconds.
 
-    `since` is when the count of failures last changed, `disabled_at` when lockout's own authValue was disabled.
+    `since` is the time of the last change of the failure count. `disabled_at` is the time when lockoutAuth was
+    disabled.
     """
 
     failed: int = 0
@@ -59,9 +60,9 @@ class Lockout:
 
 @dataclass
 class TpmState:
-    """A TPM's state. With `seed`, everything that the TPM draws at random is repeatable.
+    """The complete state of a soft TPM. With `seed`, all random values are repeatable.
 
-    `observe(step, detail)` is called at each internal step. `now` returns seconds.
+    `observe(step, detail)` is called at each internal step. `now` is a function that returns the time in seconds.
     """
 
     seed: bytes | None = None
@@ -107,38 +108,38 @@ class TpmState:
             self.renew(handle)
 
     def renew(self, handle: int) -> None:
-        """Gives a hierarchy a new seed and a new proof."""
+        """Replaces the seed and the proof of the hierarchy with this handle."""
         self.hierarchies[handle].seed = self.generator.bytes(SEED_SIZE)
         self.hierarchies[handle].proof = self.generator.bytes(SEED_SIZE)
 
     def note(self, step: str, detail: str) -> None:
-        """Reports an internal step to the observer."""
+        """Reports an internal step to the observer function."""
         if self.observe is not None:
             self.observe(step, detail)
 
     @property
     def time(self) -> int:
-        """Milliseconds since the TPM was switched on."""
+        """Time since the TPM was switched on, in milliseconds."""
         return int((self.now() - self.began) * 1000)
 
     @property
     def clock(self) -> int:
-        """TPMS_CLOCK_INFO's clock in milliseconds."""
+        """TPMS_CLOCK_INFO.clock, in milliseconds."""
         return self.time + self.clock_offset
 
     def hierarchy(self, handle: int) -> Hierarchy:
-        """Returns a hierarchy by its handle."""
+        """Returns the hierarchy with this handle."""
         return self.hierarchies[handle]
 
     def key(self, handle: int) -> KeyedObject:
-        """Returns a loaded object. Raises KeyError for another entity; the frame has checked the handle."""
+        """Returns the loaded object with this handle. Raises KeyError for a handle of another entity."""
         found = self.entity(handle)
         if not isinstance(found, KeyedObject):
             raise KeyError(handle)
         return found
 
     def entity(self, handle: int) -> Entity:
-        """Returns the entity with a handle. Raises KeyError if there is none."""
+        """Returns the entity with this handle. Raises KeyError if the handle is not in use."""
         kind = handle >> 24
         if kind == TPM_HT.TRANSIENT:
             return self.transient[handle]
@@ -153,7 +154,7 @@ class TpmState:
         return self.hierarchies[handle]
 
     def check_memory(self) -> None:
-        """Raises Refusal if no object can be loaded."""
+        """Raises Refusal if the memory for transient objects is full."""
         if len(self.transient) >= LOADED_MAX:
             raise Refusal(TPM_RC.OBJECT_MEMORY)
 
@@ -166,17 +167,20 @@ class TpmState:
         return handle
 
     def flush_hierarchy(self, handle: int) -> None:
-        """Removes the loaded objects of a hierarchy."""
+        """Removes all loaded objects of the hierarchy with this handle."""
         for number, found in list(self.transient.items()):
             if isinstance(found, KeyedObject) and found.hierarchy == handle:
                 del self.transient[number]
 
     def proof(self, hierarchy: int) -> bytes:
-        """Returns the proof of a hierarchy, the key of its tickets."""
+        """Returns the proof of the hierarchy with this handle, which is the HMAC key of its tickets."""
         return self.hierarchies[hierarchy].proof
 
     def forget_volatile_nv(self) -> None:
-        """Applies TPM2_Startup(CLEAR) to the NV indices: locks end, and CLEAR_STCLEAR erases (Part 1, §37.2)."""
+        """Resets the NV indices for TPM2_Startup(CLEAR) (Part 1, §37.2).
+
+        Ends the locks until the next startup, and marks indices with TPMA_NV_CLEAR_STCLEAR as not written.
+        """
         for index in self.indices.values():
             if index.has(TPMA_NV.CLEAR_STCLEAR):
                 index.set(TPMA_NV.WRITTEN, False)

@@ -1,4 +1,4 @@
-"""The transport to a TPM in this process."""
+"""The transport to a soft TPM in this process."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -17,18 +17,18 @@ __all__ = ["SoftTransport", "load_handlers", "open_soft"]
 
 
 def load_handlers() -> None:
-    """Loads the handlers of all commands."""
+    """Imports the modules of all command handlers, which registers the handlers."""
     for chapter in CHAPTERS:
         import_module(f".commands.{chapter}", __package__)
 
 
 class SoftTransport(Transport):
-    """A TPM 2.0 in this process, already started.
+    """A transport to a new soft TPM in this process, already started.
 
-    With `seed`, everything that the TPM draws at random is repeatable. With `file`, the TPM keeps its state in
-    that file; one process at a time can open it. `observe(step, detail)` is called at each internal step.
+    With `seed`, all random values of the TPM are repeatable. With `file`, the TPM stores its state in that file,
+    which only one process at a time can open. `observe(step, detail)` is called at each internal step.
 
-    Raises TransportError for a file that cannot be used.
+    Raises TransportError if the state file cannot be opened or is not valid.
     """
 
     path = "soft:"
@@ -47,7 +47,7 @@ class SoftTransport(Transport):
             self.transceive(CommandMessage(Startup.code, Startup(TPM_SU.CLEAR)).build())
 
     def transceive(self, command: bytes) -> bytes:
-        """Executes a command and returns its response. Raises TransportError if the state cannot be saved."""
+        """Executes a command and returns the response. Raises TransportError if the state cannot be saved."""
         if not self._open:
             raise TransportClosedError("the connection to the soft TPM is closed")
         response = execute(self.machine, command)
@@ -56,16 +56,17 @@ class SoftTransport(Transport):
         return response
 
     def close(self) -> None:
-        """Ends the connection. A second call has no effect."""
+        """Closes the transport and its state file. A second call has no effect."""
         self._open = False
         if self._file is not None:
             self._file.close()
 
 
 def open_soft(rest: str) -> SoftTransport:
-    """Opens the soft TPM of a path `soft:REST`. Raises TransportError.
+    """Opens the soft TPM of the path `soft:REST`.
 
-    REST is empty for a new TPM, `seed=WORD` for a new TPM that is repeatable, or the name of a state file.
+    REST is empty for a new TPM, `seed=WORD` for a new repeatable TPM, or the name of a state file. Raises
+    TransportError if the state file cannot be opened or is not valid.
     """
     if rest.startswith("seed="):
         transport = SoftTransport(seed=rest.removeprefix("seed=").encode())

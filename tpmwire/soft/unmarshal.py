@@ -1,7 +1,7 @@
-"""Reads a command as a TPM does: field by field, with the response code of the first wrong value (Part 3, §5).
+"""Unmarshals a command like a TPM, with the response code of the first invalid value (Part 3, §5).
 
-The client's parser accepts values that a TPM may define later. A TPM refuses what it does not support, and says
-which parameter is at fault. So this reader walks the same declarations and checks each value when it is read.
+The client's parser accepts values that future TPMs may define. A TPM must refuse each unsupported value and name
+the invalid parameter. This parser therefore checks every value against the declarations of `tpmwire.spec`.
 """
 
 import io
@@ -25,7 +25,7 @@ RESERVED = {TPMA_OBJECT: ~0x000F0CF6, TPMA_NV: ~0xFE0FFCFF}
 
 
 def read_handles(kind: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
-    """Returns the handles of a command, whose types are checked. Raises Refusal with the handle's number."""
+    """Returns the handles of a command. Raises Refusal with the handle's number for an invalid handle type."""
     handles: list[int] = []
     for name, annotation in kind.fields():
         if role_of(annotation) is None:
@@ -43,7 +43,7 @@ def read_handles(kind: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
 
 
 def read_template(data: bytes) -> TPMT_PUBLIC:
-    """Returns the template in TPM2_CreateLoaded's TPM2B_TEMPLATE. Raises Refusal."""
+    """Returns the template in a TPM2B_TEMPLATE of TPM2_CreateLoaded. Raises Refusal if it is not valid."""
     stream = io.BytesIO(data)
     found: TPMT_PUBLIC = _read_struct(TPMT_PUBLIC.wire(), stream)
     if bytes_left(stream):
@@ -52,7 +52,7 @@ def read_template(data: bytes) -> TPMT_PUBLIC:
 
 
 def read_parameters(kind: type[Record], handles: tuple[int, ...], data: bytes) -> Any:
-    """Returns the command with these handles and the parameters in `data`. Raises Refusal."""
+    """Returns the command with `handles` and the parameters in `data`. Raises Refusal for an invalid parameter."""
     stream = io.BytesIO(data)
     values: dict[str, Any] = {}
     given, number = iter(handles), 0
@@ -71,7 +71,10 @@ def read_parameters(kind: type[Record], handles: tuple[int, ...], data: bytes) -
 
 
 def _read(wire: Any, stream: io.BytesIO, context: dict[str, Any], where: tuple[str, str]) -> Any:
-    """Returns the next value; `where` is the structure and the field that it belongs to."""
+    """Returns the next value from the stream. `where` is (structure, field) of the value.
+
+    `wire` is the declaration of the value. `context` has the fields that precede the value in its structure.
+    """
     match wire:
         case Struct():
             return _read_struct(wire, stream)

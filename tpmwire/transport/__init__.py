@@ -6,7 +6,7 @@
     HOST:PORT, swtpm:host=H,port=P        swtpm's TCP server
     SOCKET, swtpm:path=SOCKET             swtpm's Unix socket
     mssim:host=H,port=P                   the reference simulator
-    soft:, soft:seed=WORD, soft:FILE      a TPM in this process, to learn and to test with (tpmwire.soft)
+    soft:, soft:seed=WORD, soft:FILE      a soft TPM in this process, for learning and testing
 
 A subclass of `Transport` can connect to any other TPM. A program loads only the transport that it uses.
 """
@@ -56,7 +56,7 @@ def _soft(rest: str) -> Transport:
     try:
         from ..soft.transport import open_soft  # late: a credential run must not load it
     except ModuleNotFoundError:
-        raise TransportError("the single file has no soft TPM; install tpmwire with pip") from None
+        raise TransportError("the single-file tpmwire has no soft TPM; install tpmwire with pip") from None
     return open_soft(rest)
 
 

@@ -1,4 +1,4 @@
-"""The handlers of commands, one module for each chapter of Part 3, with the names of `tpmwire.spec.commands`."""
+"""Command handlers, one module for each chapter of Part 3. The modules are named as in `tpmwire.spec.commands`."""
 
 CHAPTERS = (
     "asymmetric",

@@ -28,7 +28,7 @@ HASHES = {32: TPM_ALG.SHA256, 48: TPM_ALG.SHA384, 66: TPM_ALG.SHA512}
 
 
 def _rsa(tpm: TpmState, handle: int) -> tuple[KeyedObject, TPMS_RSA_PARMS]:
-    """Returns an RSA key that may encrypt and decrypt, and its parameters. Raises Refusal."""
+    """Returns (key, its RSA parameters). Raises Refusal for any object but an unrestricted RSA decryption key."""
     key = tpm.key(handle)
     parameters = key.public.parameters
     if not isinstance(parameters, TPMS_RSA_PARMS):
@@ -38,7 +38,7 @@ def _rsa(tpm: TpmState, handle: int) -> tuple[KeyedObject, TPMS_RSA_PARMS]:
 
 
 def _scheme(parameters: TPMS_RSA_PARMS, given: TPMT_RSA_DECRYPT) -> tuple[int, int]:
-    """Returns (padding, hash algorithm): the key's own, or the caller's if the key leaves it open."""
+    """Returns (padding scheme, hash algorithm): those of the key, or those of the command if the key has none."""
     own: Any = parameters.scheme
     if own.scheme == TPM_ALG.NULL:
         return given.scheme, int(getattr(given.details, "hash_alg", TPM_ALG.NULL))
@@ -51,14 +51,14 @@ def _scheme(parameters: TPMS_RSA_PARMS, given: TPMT_RSA_DECRYPT) -> tuple[int, i
 
 
 def _check_label(label: bytes, scheme: int) -> None:
-    """Raises Refusal unless a label ends with a zero byte; only OAEP has one."""
+    """Raises Refusal unless a nonempty label ends with a zero byte and the padding scheme is OAEP."""
     if label and scheme == TPM_ALG.OAEP:
         require(label[-1] == 0, TPM_RC.VALUE, "label")
 
 
 @handles(RSA_Encrypt)
 def rsa_encrypt(tpm: TpmState, command: RSA_Encrypt) -> RSA_Encrypt.Response:
-    """Encrypts with a public key."""
+    """Encrypts a message with a public RSA key (TPM2_RSA_Encrypt)."""
     key, parameters = _rsa(tpm, command.key_handle)
     scheme, alg = _scheme(parameters, command.in_scheme)
     _check_label(command.label, scheme)
@@ -71,7 +71,7 @@ def rsa_encrypt(tpm: TpmState, command: RSA_Encrypt) -> RSA_Encrypt.Response:
 
 @handles(RSA_Decrypt)
 def rsa_decrypt(tpm: TpmState, command: RSA_Decrypt) -> RSA_Decrypt.Response:
-    """Decrypts with a private key."""
+    """Decrypts a ciphertext with a private RSA key (TPM2_RSA_Decrypt)."""
     key, parameters = _rsa(tpm, command.key_handle)
     require(not key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.ATTRIBUTES, "key_handle")
     scheme, alg = _scheme(parameters, command.in_scheme)
@@ -86,7 +86,7 @@ def rsa_decrypt(tpm: TpmState, command: RSA_Decrypt) -> RSA_Decrypt.Response:
 
 
 def _ecc(tpm: TpmState, handle: int) -> tuple[KeyedObject, Curve, Point]:
-    """Returns an ECC key, its curve and its public point. Raises Refusal."""
+    """Returns (key, curve, public point) of an ECC key. Raises Refusal for a handle of another type of object."""
     key = tpm.key(handle)
     parameters, unique = key.public.parameters, key.public.unique
     if not isinstance(parameters, TPMS_ECC_PARMS) or not isinstance(unique, TPMS_ECC_POINT):
@@ -100,7 +100,7 @@ def _ecc(tpm: TpmState, handle: int) -> tuple[KeyedObject, Curve, Point]:
 
 @handles(ECDH_KeyGen)
 def ecdh_key_gen(tpm: TpmState, command: ECDH_KeyGen) -> ECDH_KeyGen.Response:
-    """Creates an ephemeral key, and returns its point and the point that it shares with the key."""
+    """Returns an ephemeral public point and the ECDH shared point with the key (TPM2_ECDH_KeyGen)."""
     _, curve, point = _ecc(tpm, command.key_handle)
     scalar = ecc.derive_scalar(curve, tpm.generator.bytes)
     own, shared = curve.multiply(scalar, curve.g), curve.multiply(scalar, point)
@@ -109,7 +109,7 @@ def ecdh_key_gen(tpm: TpmState, command: ECDH_KeyGen) -> ECDH_KeyGen.Response:
 
 @handles(ECDH_ZGen)
 def ecdh_z_gen(tpm: TpmState, command: ECDH_ZGen) -> ECDH_ZGen.Response:
-    """Returns the point that the private key shares with a public point."""
+    """Returns the ECDH shared point of the private key and the command's public point (TPM2_ECDH_ZGen)."""
     key, curve, _ = _ecc(tpm, command.key_handle)
     usable = key.has(TPMA_OBJECT.DECRYPT) and not key.has(TPMA_OBJECT.RESTRICTED)
     require(usable, TPM_RC.ATTRIBUTES, "key_handle")

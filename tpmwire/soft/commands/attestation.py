@@ -41,7 +41,7 @@ FIRMWARE = 1
 
 
 def _signer(tpm: TpmState, handle: int, scheme: TPMT_SIG_SCHEME) -> tuple[KeyedObject | None, int, int]:
-    """Returns (key, scheme, hash algorithm) of the signer; None for TPM_RH_NULL, which signs nothing."""
+    """Returns (key, scheme, hash algorithm) of the signer; the key is None for TPM_RH_NULL (no signature)."""
     if handle == TPM_RH.NULL:
         return None, TPM_ALG.NULL, TPM_ALG.NULL
     key = tpm.key(handle)
@@ -51,10 +51,10 @@ def _signer(tpm: TpmState, handle: int, scheme: TPMT_SIG_SCHEME) -> tuple[KeyedO
 
 
 def _obscured(tpm: TpmState, key: KeyedObject) -> tuple[TPMS_CLOCK_INFO, int]:
-    """Returns the clock and the firmware version.
+    """Returns (clock info, firmware version) for an attestation by `key`.
 
-    For a key outside the endorsement and platform hierarchies, the counts and the version are obscured, so that
-    two signers in one TPM cannot be linked (Part 1, §36.7).
+    For a key outside the endorsement and platform hierarchies, the reset and restart counts and the firmware
+    version are obfuscated, so that two keys cannot be linked to one TPM (Part 1, §36.7).
     """
     info, version = clock_info(tpm), FIRMWARE
     if key.hierarchy in (TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM):
@@ -70,7 +70,7 @@ def _obscured(tpm: TpmState, key: KeyedObject) -> tuple[TPMS_CLOCK_INFO, int]:
 
 
 def _attest(tpm: TpmState, command: Any, tag: TPM_ST, attested: Any) -> tuple[bytes, TPMT_SIGNATURE]:
-    """Returns the attested structure and its signature by the command's signer."""
+    """Returns (marshaled TPMS_ATTEST, signature) of the attested data."""
     key, scheme, alg = _signer(tpm, command.sign_handle, command.in_scheme)
     info, version = (clock_info(tpm), FIRMWARE) if key is None else _obscured(tpm, key)
     name = TPM_RH.NULL.to_bytes(4, "big") if key is None else key.qualified_name
@@ -82,7 +82,7 @@ def _attest(tpm: TpmState, command: Any, tag: TPM_ST, attested: Any) -> tuple[by
 
 @handles(Certify)
 def certify(tpm: TpmState, command: Certify) -> Certify.Response:
-    """States that an object is loaded."""
+    """Attests that an object is loaded (TPM2_Certify)."""
     found = tpm.key(command.object_handle)
     info = TPMS_CERTIFY_INFO(found.name, found.qualified_name)
     return Certify.Response(*_attest(tpm, command, TPM_ST.ATTEST_CERTIFY, info))
@@ -90,7 +90,7 @@ def certify(tpm: TpmState, command: Certify) -> Certify.Response:
 
 @handles(CertifyCreation)
 def certify_creation(tpm: TpmState, command: CertifyCreation) -> CertifyCreation.Response:
-    """States what the creation data of an object were, if the ticket proves them."""
+    """Attests the creation data of an object, if the creation ticket is valid (TPM2_CertifyCreation)."""
     found, ticket = tpm.key(command.object_handle), command.creation_ticket
     if ticket.hierarchy not in tpm.hierarchies:
         raise Refusal(TPM_RC.TICKET, "creation_ticket")
@@ -102,7 +102,7 @@ def certify_creation(tpm: TpmState, command: CertifyCreation) -> CertifyCreation
 
 @handles(Quote)
 def quote(tpm: TpmState, command: Quote) -> Quote.Response:
-    """States the PCR values, by their digest."""
+    """Attests the digest of the selected PCR values (TPM2_Quote)."""
     _, _, alg = _signer(tpm, command.sign_handle, command.in_scheme)
     require(alg != TPM_ALG.NULL, TPM_RC.SCHEME, "in_scheme")
     selection = tpm.pcrs.filtered(command.pcr_select)
@@ -112,7 +112,7 @@ def quote(tpm: TpmState, command: Quote) -> Quote.Response:
 
 @handles(GetTime)
 def get_time(tpm: TpmState, command: GetTime) -> GetTime.Response:
-    """States time and clock."""
+    """Attests the TPM's time and clock (TPM2_GetTime)."""
     key, _, _ = _signer(tpm, command.sign_handle, command.in_scheme)
     info = time_info(tpm)
     version = FIRMWARE
@@ -125,7 +125,7 @@ def get_time(tpm: TpmState, command: GetTime) -> GetTime.Response:
 
 @handles(GetSessionAuditDigest)
 def get_session_audit_digest(tpm: TpmState, command: GetSessionAuditDigest) -> GetSessionAuditDigest.Response:
-    """States the digest of the commands of an audit session."""
+    """Attests the audit digest of a session (TPM2_GetSessionAuditDigest)."""
     session = tpm.sessions[command.session_handle]
     require(session.audit_digest, TPM_RC.TYPE, "session_handle")
     exclusive = tpm.exclusive_session == session.handle
@@ -135,7 +135,7 @@ def get_session_audit_digest(tpm: TpmState, command: GetSessionAuditDigest) -> G
 
 @handles(GetCommandAuditDigest)
 def get_command_audit_digest(tpm: TpmState, command: GetCommandAuditDigest) -> GetCommandAuditDigest.Response:
-    """States the digest of the audited commands, and starts a new one if somebody signs."""
+    """Attests the command audit digest, and resets it if there is a signing key (TPM2_GetCommandAuditDigest)."""
     codes = b"".join(code.to_bytes(4, "big") for code in sorted(tpm.audit_commands))
     info = TPMS_COMMAND_AUDIT_INFO(
         tpm.audit_counter, TPM_ALG(tpm.audit_alg), tpm.audit_digest, digest(tpm.audit_alg, codes)
@@ -148,7 +148,7 @@ def get_command_audit_digest(tpm: TpmState, command: GetCommandAuditDigest) -> G
 
 @handles(NV_Certify)
 def nv_certify(tpm: TpmState, command: NV_Certify) -> NV_Certify.Response:
-    """States the contents of an NV index, or their digest if size and offset are 0."""
+    """Attests the contents of an NV index, or their digest if size and offset are 0 (TPM2_NV_Certify)."""
     _, _, alg = _signer(tpm, command.sign_handle, command.in_scheme)
     index = check_read(tpm, command.auth_handle, command.nv_index)
     attested: Any

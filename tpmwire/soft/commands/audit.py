@@ -13,7 +13,7 @@ NEVER = TPM_CC.Shutdown
 
 @handles(SetCommandCodeAuditStatus)
 def set_command_code_audit_status(tpm: TpmState, command: SetCommandCodeAuditStatus) -> None:
-    """Sets the hash of the audit, or adds and removes audited commands."""
+    """Sets the audit hash algorithm, or adds and removes audited commands (TPM2_SetCommandCodeAuditStatus)."""
     if command.audit_alg not in (TPM_ALG.NULL, tpm.audit_alg):
         if command.set_list or command.clear_list:
             raise Refusal(TPM_RC.VALUE, "audit_alg")

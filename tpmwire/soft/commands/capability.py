@@ -150,7 +150,7 @@ def _variable(tpm: TpmState) -> dict[int, int]:
 
 
 def command_attributes(code: int) -> TPMA_CC:
-    """Returns TPMA_CC of a command, from its declaration (Part 2, §8.9)."""
+    """Returns the TPMA_CC attributes of the command with this command code (Part 2, §8.9)."""
     kind = command_class(code)
     assert kind is not None
     count = len(kind.handle_fields())
@@ -208,7 +208,7 @@ def _pcr_properties() -> list[TPMS_TAGGED_PCR_SELECT]:
 
 
 def _values(tpm: TpmState, capability: int, first: int) -> tuple[list[Any], int]:
-    """Returns the values of a capability from `first` on, and how many fit into a response."""
+    """Returns (values of a capability from `first` on, maximum number of values in one response)."""
     if capability == TPM_CAP.ALGS:
         return [TPMS_ALG_PROPERTY(alg, bits) for alg, bits in sorted(ALGORITHMS.items()) if alg >= first], 169
     if capability == TPM_CAP.HANDLES:
@@ -254,7 +254,7 @@ def _policies(tpm: TpmState, first: int) -> list[TPMS_TAGGED_POLICY]:
 
 @handles(GetCapability)
 def get_capability(tpm: TpmState, command: GetCapability) -> GetCapability.Response:
-    """Returns the values of a capability, and whether there are more."""
+    """Returns the values of a capability, and whether more values follow (TPM2_GetCapability)."""
     values, fits = _values(tpm, command.capability, command.property_)
     # The banks are returned as a whole (Part 3, §30.2).
     some = values if command.capability == TPM_CAP.PCRS else values[: min(command.property_count, fits)]
@@ -263,7 +263,7 @@ def get_capability(tpm: TpmState, command: GetCapability) -> GetCapability.Respo
 
 
 def _more_properties(tpm: TpmState, command: GetCapability, some: list[Any]) -> bool:
-    """Returns whether the variable properties follow the fixed ones that the response has."""
+    """Returns whether variable TPM properties follow the properties in `some`, which the response already has."""
     if command.capability != TPM_CAP.TPM_PROPERTIES or not some:
         return False
     return bool(some[-1].property < TPM_PT.PERMANENT)
@@ -271,4 +271,4 @@ def _more_properties(tpm: TpmState, command: GetCapability, some: list[Any]) -> 
 
 @handles(TestParms)
 def test_parms(tpm: TpmState, command: TestParms) -> None:
-    """Accepts a combination of algorithms that has been read without an error."""
+    """Accepts every combination of algorithms that the parser has accepted (TPM2_TestParms)."""

@@ -11,28 +11,28 @@ LATEST = 0xFFFF000000000000
 
 
 def clock_info(tpm: TpmState) -> TPMS_CLOCK_INFO:
-    """Returns the clock, and the counts of resets and restarts."""
+    """Returns TPMS_CLOCK_INFO: the clock in milliseconds, and the reset and restart counts."""
     return TPMS_CLOCK_INFO(tpm.clock, tpm.reset_count, tpm.restart_count, True)
 
 
 def time_info(tpm: TpmState) -> TPMS_TIME_INFO:
-    """Returns the time since the start, and the clock."""
+    """Returns TPMS_TIME_INFO: the time since startup in milliseconds, and the clock info."""
     return TPMS_TIME_INFO(tpm.time, clock_info(tpm))
 
 
 @handles(ReadClock)
 def read_clock(tpm: TpmState, command: ReadClock) -> ReadClock.Response:
-    """Returns time and clock."""
+    """Returns the TPM's time and clock (TPM2_ReadClock)."""
     return ReadClock.Response(time_info(tpm))
 
 
 @handles(ClockSet)
 def clock_set(tpm: TpmState, command: ClockSet) -> None:
-    """Advances the clock; it is never set back."""
+    """Advances the clock (TPM2_ClockSet). Refuses a time before the current clock."""
     require(tpm.clock <= command.new_time <= LATEST, TPM_RC.VALUE, "new_time")
     tpm.clock_offset += command.new_time - tpm.clock
 
 
 @handles(ClockRateAdjust)
 def clock_rate_adjust(tpm: TpmState, command: ClockRateAdjust) -> None:
-    """Accepts an adjustment, and leaves the rate of the host's clock as it is."""
+    """Accepts any rate adjustment without effect: the clock follows the host's clock (TPM2_ClockRateAdjust)."""

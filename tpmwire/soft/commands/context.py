@@ -20,7 +20,7 @@ PLATFORM_FIRST = 0x81800000
 
 @handles(FlushContext)
 def flush_context(tpm: TpmState, command: FlushContext) -> None:
-    """Removes an object or a session from the TPM's memory."""
+    """Removes an object or a session from the TPM's memory (TPM2_FlushContext)."""
     handle = command.flush_handle
     kind = handle >> 24
     if kind in (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION):
@@ -57,7 +57,7 @@ def evict_control(tpm: TpmState, command: EvictControl) -> None:
 
 
 def _saved_handle(found: KeyedObject) -> int:
-    """Returns savedHandle of an object: it says of which kind the object is (Part 2, §14.5)."""
+    """Returns savedHandle for the context of an object: it encodes the type of the object (Part 2, §14.5)."""
     if isinstance(found, SoftSequence):
         return 0x80000001
     return 0x80000002 if found.st_clear else 0x80000000
@@ -65,7 +65,7 @@ def _saved_handle(found: KeyedObject) -> int:
 
 @handles(ContextSave)
 def context_save(tpm: TpmState, command: ContextSave) -> ContextSave.Response:
-    """Returns an object or session as a blob. A session leaves the memory, an object stays."""
+    """Returns the context of an object or session (TPM2_ContextSave). A saved session leaves the TPM's memory."""
     handle = command.save_handle
     tpm.context_counter += 1
     sequence = tpm.context_counter
@@ -79,7 +79,7 @@ def context_save(tpm: TpmState, command: ContextSave) -> ContextSave.Response:
 
 @handles(ContextLoad)
 def context_load(tpm: TpmState, command: ContextLoad) -> ContextLoad.Response:
-    """Loads a saved object or session."""
+    """Loads an object or session from its saved context (TPM2_ContextLoad)."""
     context = command.context
     with at_field("context"):
         found = open_context(tpm, context)

@@ -19,14 +19,14 @@ A = TPMA_OBJECT
 
 
 def _inner_wrap(public: TPMT_PUBLIC, key: bytes, data: bytes) -> bytes:
-    """Returns a private area with its integrity, encrypted by the inner key (Part 1, §23.3.2.2)."""
+    """Returns a private area with the inner wrapper: an integrity digest, then encryption (Part 1, §23.3.2.2)."""
     integrity = digest(public.name_alg, data, name_of(public))
     return cfb(key, bytes(BLOCK), len(integrity).to_bytes(2, "big") + integrity + data, True)
 
 
 @handles(Duplicate)
 def duplicate(tpm: TpmState, command: Duplicate) -> Duplicate.Response:
-    """Wraps an object for a new parent, or for nobody (TPM_RH_NULL)."""
+    """Wraps an object for a new parent, or without a parent for TPM_RH_NULL (TPM2_Duplicate)."""
     found = tpm.key(command.object_handle)
     require(not found.has(A.FIXED_PARENT), TPM_RC.ATTRIBUTES, "object_handle")
     require(found.public.name_alg != TPM_ALG.NULL, TPM_RC.TYPE, "object_handle")
@@ -64,7 +64,7 @@ def _check_new_parent(parent: KeyedObject, field: str) -> None:
 
 @handles(Import)
 def import_object(tpm: TpmState, command: Import) -> Import.Response:
-    """Returns a duplicate, protected by its new parent."""
+    """Returns the private area of a duplicate, encrypted for its new parent (TPM2_Import)."""
     parent = tpm.key(command.parent_handle)
     require(parent.is_parent, TPM_RC.TYPE, "parent_handle")
     public = command.object_public
@@ -102,7 +102,7 @@ def _inner_unwrap(public: TPMT_PUBLIC, key: bytes, data: bytes) -> bytes:
 
 @handles(Rewrap)
 def rewrap(tpm: TpmState, command: Rewrap) -> Rewrap.Response:
-    """Wraps a duplicate for another parent, without reading the object."""
+    """Wraps a duplicate for another parent without access to the object itself (TPM2_Rewrap)."""
     data, name = command.in_duplicate, command.name
     if command.old_parent != TPM_RH.NULL:
         require(command.in_sym_seed, TPM_RC.HANDLE, "old_parent")

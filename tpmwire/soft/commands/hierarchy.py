@@ -21,7 +21,7 @@ from ..tpm_state import Lockout, TpmState
 
 @handles(CreatePrimary)
 def create_primary_object(tpm: TpmState, command: CreatePrimary) -> CreatePrimary.Response:
-    """Creates and loads the object that the hierarchy's seed and the template determine."""
+    """Creates and loads a primary object, derived from the hierarchy's seed (TPM2_CreatePrimary)."""
     tpm.check_memory()
     hierarchy = command.primary_handle
     made = create_primary(tpm, hierarchy, command.in_public, command.in_sensitive)
@@ -51,7 +51,7 @@ def set_primary_policy(tpm: TpmState, command: SetPrimaryPolicy) -> None:
 
 @handles(HierarchyControl)
 def hierarchy_control(tpm: TpmState, command: HierarchyControl) -> None:
-    """Enables or disables a hierarchy. Only the platform enables one again."""
+    """Enables or disables a hierarchy (TPM2_HierarchyControl). Only the platform can enable a hierarchy."""
     own = command.auth_handle == command.enable
     platform = command.auth_handle == TPM_RH.PLATFORM
     if not platform and (command.state or not own):
@@ -66,7 +66,7 @@ def hierarchy_control(tpm: TpmState, command: HierarchyControl) -> None:
 
 @handles(Clear)
 def clear(tpm: TpmState, command: Clear) -> None:
-    """Removes what belongs to the owner and the endorsement hierarchy."""
+    """Removes all objects and NV indices of the owner and the endorsement hierarchy (TPM2_Clear)."""
     if tpm.disable_clear:
         raise Refusal(TPM_RC.DISABLED)
     for handle in (TPM_RH.OWNER, TPM_RH.ENDORSEMENT):
@@ -90,7 +90,7 @@ def clear(tpm: TpmState, command: Clear) -> None:
 
 @handles(ClearControl)
 def clear_control(tpm: TpmState, command: ClearControl) -> None:
-    """Enables or disables TPM2_Clear. Only the platform enables it again."""
+    """Enables or disables TPM2_Clear (TPM2_ClearControl). Only platform authorization can enable TPM2_Clear."""
     if command.auth == TPM_RH.LOCKOUT and not command.disable:
         raise Refusal(TPM_RC.AUTH_FAIL)
     tpm.disable_clear = bool(command.disable)
@@ -98,13 +98,13 @@ def clear_control(tpm: TpmState, command: ClearControl) -> None:
 
 @handles(ChangePPS)
 def change_pps(tpm: TpmState, command: ChangePPS) -> None:
-    """Replaces the platform's seed and proof."""
+    """Replaces the seed and the proof of the platform hierarchy (TPM2_ChangePPS)."""
     _change(tpm, TPM_RH.PLATFORM)
 
 
 @handles(ChangeEPS)
 def change_eps(tpm: TpmState, command: ChangeEPS) -> None:
-    """Replaces the endorsement seed and proof, and empties the hierarchy's authorization."""
+    """Replaces the endorsement seed and proof, and clears endorsementAuth and its policy (TPM2_ChangeEPS)."""
     _change(tpm, TPM_RH.ENDORSEMENT)
     hierarchy = tpm.hierarchies[TPM_RH.ENDORSEMENT]
     hierarchy.auth, hierarchy.enabled = b"", True

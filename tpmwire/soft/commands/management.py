@@ -1,4 +1,4 @@
-"""Part 3, §26: miscellaneous management. The soft TPM has no physical presence and one set of algorithms."""
+"""Part 3, §26: miscellaneous management. The soft TPM has no physical presence, and one algorithm set."""
 
 from ...spec.commands.management import PP_Commands, SetAlgorithmSet
 from ...spec.response_codes import TPM_RC
@@ -9,10 +9,10 @@ from ..tpm_state import TpmState
 
 @handles(PP_Commands)
 def pp_commands(tpm: TpmState, command: PP_Commands) -> None:
-    """Refuses: nobody can show physical presence to a program."""
+    """Raises Refusal: the soft TPM does not support physical presence (TPM2_PP_Commands)."""
     raise Refusal(TPM_RC.PP)
 
 
 @handles(SetAlgorithmSet)
 def set_algorithm_set(tpm: TpmState, command: SetAlgorithmSet) -> None:
-    """Accepts any number, and keeps all algorithms."""
+    """Accepts any algorithm set without effect (TPM2_SetAlgorithmSet)."""

@@ -35,7 +35,7 @@ NUMBERS = (TPM_NT.COUNTER, TPM_NT.BITS, TPM_NT.PIN_FAIL, TPM_NT.PIN_PASS)
 
 @handles(NV_DefineSpace)
 def nv_define_space(tpm: TpmState, command: NV_DefineSpace) -> None:
-    """Creates an index."""
+    """Creates an NV index (TPM2_NV_DefineSpace)."""
     public = command.public_info
     auth = trimmed(command.auth)
     require(len(auth) <= digest_size(public.name_alg), TPM_RC.SIZE, "auth")
@@ -46,7 +46,10 @@ def nv_define_space(tpm: TpmState, command: NV_DefineSpace) -> None:
 
 
 def _check_public(tpm: TpmState, by: int, public: TPMS_NV_PUBLIC) -> None:
-    """Raises Refusal unless the public area of a new index is consistent (Part 3, §31.3.1)."""
+    """Raises Refusal unless the public area of a new NV index is consistent (Part 3, §31.3.1).
+
+    `by` is the handle of the hierarchy that authorizes the command.
+    """
     attributes, kind = public.attributes, int(public.attributes) >> 4 & 0xF
     field = "public_info"
     size = digest_size(public.name_alg)
@@ -75,7 +78,7 @@ def _check_public(tpm: TpmState, by: int, public: TPMS_NV_PUBLIC) -> None:
 
 @handles(NV_UndefineSpace)
 def nv_undefine_space(tpm: TpmState, command: NV_UndefineSpace) -> None:
-    """Removes an index. The owner cannot remove one that the platform created."""
+    """Removes an NV index (TPM2_NV_UndefineSpace). The owner cannot remove an index of the platform."""
     index = tpm.indices[command.nv_index]
     require(not index.has(A.POLICY_DELETE), TPM_RC.ATTRIBUTES, "nv_index")
     if command.auth_handle == TPM_RH.OWNER and index.has(A.PLATFORMCREATE):
@@ -85,7 +88,7 @@ def nv_undefine_space(tpm: TpmState, command: NV_UndefineSpace) -> None:
 
 @handles(NV_UndefineSpaceSpecial)
 def nv_undefine_space_special(tpm: TpmState, command: NV_UndefineSpaceSpecial) -> None:
-    """Removes an index of the platform that has POLICY_DELETE."""
+    """Removes a platform NV index that has TPMA_NV_POLICY_DELETE (TPM2_NV_UndefineSpaceSpecial)."""
     index = tpm.indices[command.nv_index]
     require(index.has(A.POLICY_DELETE), TPM_RC.ATTRIBUTES, "nv_index")
     del tpm.indices[command.nv_index]
@@ -94,13 +97,13 @@ def nv_undefine_space_special(tpm: TpmState, command: NV_UndefineSpaceSpecial) -
 
 @handles(NV_ReadPublic)
 def nv_read_public(tpm: TpmState, command: NV_ReadPublic) -> NV_ReadPublic.Response:
-    """Returns the public area and the Name."""
+    """Returns the public area and the Name of an NV index (TPM2_NV_ReadPublic)."""
     index = tpm.indices[command.nv_index]
     return NV_ReadPublic.Response(index.public, index.name)
 
 
 def check_write(tpm: TpmState, auth: int, handle: int) -> NvIndex:
-    """Returns the index if the entity `auth` may write it now. Raises Refusal (Part 3, §31.7)."""
+    """Returns the NV index `handle` if the entity `auth` may write it now (Part 3, §31.7). Raises Refusal."""
     index = tpm.indices[handle]
     if index.has(A.WRITELOCKED):
         raise Refusal(TPM_RC.NV_LOCKED)
@@ -115,7 +118,7 @@ def check_write(tpm: TpmState, auth: int, handle: int) -> NvIndex:
 
 
 def check_read(tpm: TpmState, auth: int, handle: int) -> NvIndex:
-    """Returns the index if the entity `auth` may read it now. Raises Refusal (Part 3, §31.13)."""
+    """Returns the NV index `handle` if the entity `auth` may read it now (Part 3, §31.13). Raises Refusal."""
     index = tpm.indices[handle]
     if index.has(A.READLOCKED):
         raise Refusal(TPM_RC.NV_LOCKED)
@@ -138,7 +141,7 @@ def _store(index: NvIndex, data: bytes) -> None:
 
 @handles(NV_Write)
 def nv_write(tpm: TpmState, command: NV_Write) -> None:
-    """Writes data at an offset. Bytes that were never written are 0xff."""
+    """Writes data to an NV index at an offset (TPM2_NV_Write). Bytes never written read as 0xff."""
     index = check_write(tpm, command.auth_handle, command.nv_index)
     require(index.type in (TPM_NT.ORDINARY, TPM_NT.PIN_FAIL, TPM_NT.PIN_PASS), TPM_RC.ATTRIBUTES)
     size, end = index.public.data_size, command.offset + len(command.data)
@@ -153,7 +156,7 @@ def nv_write(tpm: TpmState, command: NV_Write) -> None:
 
 @handles(NV_Increment)
 def nv_increment(tpm: TpmState, command: NV_Increment) -> None:
-    """Adds 1 to a counter. A new counter starts above all counters that the TPM has had."""
+    """Adds 1 to an NV counter (TPM2_NV_Increment). A new counter starts above every earlier counter of the TPM."""
     index = check_write(tpm, command.auth_handle, command.nv_index)
     require(index.type == TPM_NT.COUNTER, TPM_RC.ATTRIBUTES, "nv_index")
     value = int.from_bytes(index.data, "big") if index.has(A.WRITTEN) else tpm.highest_counter
@@ -163,7 +166,7 @@ def nv_increment(tpm: TpmState, command: NV_Increment) -> None:
 
 @handles(NV_Extend)
 def nv_extend(tpm: TpmState, command: NV_Extend) -> None:
-    """Extends an index like a PCR."""
+    """Extends the digest in an NV index (TPM2_NV_Extend)."""
     index = check_write(tpm, command.auth_handle, command.nv_index)
     require(index.type == TPM_NT.EXTEND, TPM_RC.ATTRIBUTES, "nv_index")
     alg = index.public.name_alg
@@ -173,7 +176,7 @@ def nv_extend(tpm: TpmState, command: NV_Extend) -> None:
 
 @handles(NV_SetBits)
 def nv_set_bits(tpm: TpmState, command: NV_SetBits) -> None:
-    """Sets bits in a bit field."""
+    """Sets bits in an NV bit field (TPM2_NV_SetBits)."""
     index = check_write(tpm, command.auth_handle, command.nv_index)
     require(index.type == TPM_NT.BITS, TPM_RC.ATTRIBUTES, "nv_index")
     before = int.from_bytes(index.data, "big") if index.has(A.WRITTEN) else 0
@@ -182,7 +185,7 @@ def nv_set_bits(tpm: TpmState, command: NV_SetBits) -> None:
 
 @handles(NV_WriteLock)
 def nv_write_lock(tpm: TpmState, command: NV_WriteLock) -> None:
-    """Prevents writes until the next start, or for ever with WRITEDEFINE."""
+    """Prevents writes to an NV index until the next startup, or permanently with TPMA_NV_WRITEDEFINE."""
     try:
         index = check_write(tpm, command.auth_handle, command.nv_index)
     except Refusal as refusal:
@@ -195,7 +198,7 @@ def nv_write_lock(tpm: TpmState, command: NV_WriteLock) -> None:
 
 @handles(NV_GlobalWriteLock)
 def nv_global_write_lock(tpm: TpmState, command: NV_GlobalWriteLock) -> None:
-    """Locks all indices that have GLOBALLOCK."""
+    """Locks every NV index that has TPMA_NV_GLOBALLOCK against writes (TPM2_NV_GlobalWriteLock)."""
     for index in tpm.indices.values():
         if index.has(A.GLOBALLOCK):
             index.set(A.WRITELOCKED)
@@ -203,7 +206,7 @@ def nv_global_write_lock(tpm: TpmState, command: NV_GlobalWriteLock) -> None:
 
 @handles(NV_Read)
 def nv_read(tpm: TpmState, command: NV_Read) -> NV_Read.Response:
-    """Reads data at an offset."""
+    """Returns data of an NV index from an offset (TPM2_NV_Read)."""
     index = check_read(tpm, command.auth_handle, command.nv_index)
     require(command.size <= 1024, TPM_RC.VALUE, "size")
     size = index.public.data_size
@@ -215,7 +218,7 @@ def nv_read(tpm: TpmState, command: NV_Read) -> NV_Read.Response:
 
 @handles(NV_ReadLock)
 def nv_read_lock(tpm: TpmState, command: NV_ReadLock) -> None:
-    """Prevents reads until the next start."""
+    """Prevents reads of an NV index until the next startup (TPM2_NV_ReadLock)."""
     try:
         check_read(tpm, command.auth_handle, command.nv_index)
     except Refusal as refusal:
@@ -230,7 +233,7 @@ def nv_read_lock(tpm: TpmState, command: NV_ReadLock) -> None:
 
 @handles(NV_ChangeAuth)
 def nv_change_auth(tpm: TpmState, command: NV_ChangeAuth) -> None:
-    """Changes the authValue of an index."""
+    """Changes the authValue of an NV index (TPM2_NV_ChangeAuth)."""
     index = tpm.indices[command.nv_index]
     auth = trimmed(command.new_auth)
     require(len(auth) <= digest_size(index.public.name_alg), TPM_RC.SIZE, "new_auth")

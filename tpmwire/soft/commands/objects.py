@@ -37,7 +37,7 @@ def _parent(tpm: TpmState, handle: int, field: str = "parent_handle") -> KeyedOb
 
 @handles(Create)
 def create(tpm: TpmState, command: Create) -> Create.Response:
-    """Creates a child and returns it, protected by its parent."""
+    """Creates a child, and returns its private area encrypted for the parent (TPM2_Create)."""
     parent = _parent(tpm, command.parent_handle)
     tpm.check_memory()
     public, sensitive = create_child(tpm, parent, command.in_public, command.in_sensitive)
@@ -50,7 +50,7 @@ def create(tpm: TpmState, command: Create) -> Create.Response:
 
 @handles(Load)
 def load(tpm: TpmState, command: Load) -> Load.Response:
-    """Loads a child that its parent protects."""
+    """Loads a child from its public area and its private area, which the parent decrypts (TPM2_Load)."""
     tpm.check_memory()
     parent = _parent(tpm, command.parent_handle)
     with at_field("in_private"):
@@ -80,7 +80,7 @@ def _child(parent: KeyedObject, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE) 
 
 @handles(LoadExternal)
 def load_external(tpm: TpmState, command: LoadExternal) -> LoadExternal.Response:
-    """Loads a public key, or a key pair in clear, which belongs to no parent."""
+    """Loads a public key, or a plaintext key pair, without a parent (TPM2_LoadExternal)."""
     tpm.check_memory()
     public, sensitive = command.in_public, command.in_private
     if sensitive is not None:
@@ -110,14 +110,14 @@ def load_external(tpm: TpmState, command: LoadExternal) -> LoadExternal.Response
 
 
 def _check_external(public: TPMT_PUBLIC) -> None:
-    """Checks a public area that was not created for this hierarchy; its fixedTPM says nothing here."""
+    """Raises Refusal unless the public area of an external object is consistent. Ignores fixedTPM."""
     cleared = public.object_attributes & ~(A.FIXED_TPM | A.FIXED_PARENT)
     check_public(public.replace(object_attributes=A(cleared)), None, primary=False)
 
 
 @handles(ReadPublic)
 def read_public(tpm: TpmState, command: ReadPublic) -> ReadPublic.Response:
-    """Returns the public area and both Names of a loaded object."""
+    """Returns the public area, the Name and the qualified Name of a loaded object (TPM2_ReadPublic)."""
     found = tpm.key(command.object_handle)
     if isinstance(found, SoftSequence):
         raise Refusal(TPM_RC.SEQUENCE)
@@ -126,7 +126,7 @@ def read_public(tpm: TpmState, command: ReadPublic) -> ReadPublic.Response:
 
 @handles(Unseal)
 def unseal(tpm: TpmState, command: Unseal) -> Unseal.Response:
-    """Returns the data of a sealed object."""
+    """Returns the data of a sealed object (TPM2_Unseal)."""
     found = tpm.key(command.item_handle)
     require(found.public.type == TPM_ALG.KEYEDHASH, TPM_RC.TYPE, "item_handle")
     used = found.public.object_attributes & (A.DECRYPT | A.SIGN_ENCRYPT | A.RESTRICTED)
@@ -137,7 +137,7 @@ def unseal(tpm: TpmState, command: Unseal) -> Unseal.Response:
 
 @handles(ObjectChangeAuth)
 def object_change_auth(tpm: TpmState, command: ObjectChangeAuth) -> ObjectChangeAuth.Response:
-    """Returns the object, protected by its parent, with a new authValue."""
+    """Returns the object's private area with a new authValue, encrypted for its parent (TPM2_ObjectChangeAuth)."""
     found, parent = tpm.key(command.object_handle), tpm.key(command.parent_handle)
     auth = trimmed(command.new_auth)
     require(not isinstance(found, SoftSequence), TPM_RC.TYPE, "object_handle")
@@ -151,7 +151,7 @@ def object_change_auth(tpm: TpmState, command: ObjectChangeAuth) -> ObjectChange
 
 @handles(CreateLoaded)
 def create_loaded(tpm: TpmState, command: CreateLoaded) -> CreateLoaded.Response:
-    """Creates and loads an object: a primary object under a hierarchy, else a child."""
+    """Creates and loads a primary object (under a hierarchy) or a child (under a key) (TPM2_CreateLoaded)."""
     with at_field("in_public"):
         public = read_template(command.in_public)
     if command.parent_handle in tpm.hierarchies:
@@ -169,7 +169,7 @@ def create_loaded(tpm: TpmState, command: CreateLoaded) -> CreateLoaded.Response
 
 @handles(MakeCredential)
 def make_credential(tpm: TpmState, command: MakeCredential) -> MakeCredential.Response:
-    """Encrypts a credential for the object with a Name, to the public key of the handle."""
+    """Encrypts a credential to a public key, for the object with the given Name (TPM2_MakeCredential)."""
     key = tpm.key(command.handle)
     require(is_asymmetric(key.public) and key.has(A.RESTRICTED | A.DECRYPT), TPM_RC.TYPE, "handle")
     require(len(command.credential) <= digest_size(key.public.name_alg), TPM_RC.SIZE, "credential")
@@ -181,7 +181,7 @@ def make_credential(tpm: TpmState, command: MakeCredential) -> MakeCredential.Re
 
 @handles(ActivateCredential)
 def activate_credential(tpm: TpmState, command: ActivateCredential) -> ActivateCredential.Response:
-    """Decrypts a credential, if it was made for the object of the first handle."""
+    """Decrypts a credential that was made for the Name of the object activateHandle (TPM2_ActivateCredential)."""
     found, key = tpm.key(command.activate_handle), tpm.key(command.key_handle)
     require(is_asymmetric(key.public) and key.has(A.RESTRICTED | A.DECRYPT), TPM_RC.TYPE, "key_handle")
     with at_field("secret"):

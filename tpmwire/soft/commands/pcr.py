@@ -24,7 +24,7 @@ MAX_VALUES = 8
 
 @handles(PCR_Extend)
 def pcr_extend(tpm: TpmState, command: PCR_Extend) -> None:
-    """Extends a PCR in each bank for which there is a digest. TPM_RH_NULL extends nothing."""
+    """Extends a PCR in the bank of each given digest (TPM2_PCR_Extend). No effect for TPM_RH_NULL."""
     if command.pcr_handle == TPM_RH.NULL:
         return
     require(EXTEND_LOCALITIES[command.pcr_handle] >> tpm.locality & 1, TPM_RC.LOCALITY)
@@ -34,7 +34,7 @@ def pcr_extend(tpm: TpmState, command: PCR_Extend) -> None:
 
 @handles(PCR_Event)
 def pcr_event(tpm: TpmState, command: PCR_Event) -> PCR_Event.Response:
-    """Hashes the data for each bank, and extends the PCR with the digests."""
+    """Hashes the data with each bank's algorithm, and extends the PCR with the digests (TPM2_PCR_Event)."""
     found = tuple(TPMT_HA(TPM_ALG(alg), digest(alg, command.event_data)) for alg in tpm.pcrs.allocated)
     if command.pcr_handle != TPM_RH.NULL:
         require(EXTEND_LOCALITIES[command.pcr_handle] >> tpm.locality & 1, TPM_RC.LOCALITY)
@@ -45,7 +45,7 @@ def pcr_event(tpm: TpmState, command: PCR_Event) -> PCR_Event.Response:
 
 @handles(PCR_Read)
 def pcr_read(tpm: TpmState, command: PCR_Read) -> PCR_Read.Response:
-    """Returns up to eight values, and which PCRs they are of."""
+    """Returns up to eight PCR values, and the selection that they belong to (TPM2_PCR_Read)."""
     values: list[bytes] = []
     out = []
     for selection in tpm.pcrs.filtered(command.pcr_selection_in):
@@ -60,7 +60,7 @@ def pcr_read(tpm: TpmState, command: PCR_Read) -> PCR_Read.Response:
 
 @handles(PCR_Reset)
 def pcr_reset(tpm: TpmState, command: PCR_Reset) -> None:
-    """Sets a PCR to zero in each bank."""
+    """Sets a PCR to zero in every bank (TPM2_PCR_Reset)."""
     if command.pcr_handle == TPM_RH.NULL:
         return
     if not RESET_LOCALITIES[command.pcr_handle] >> tpm.locality & 1:
@@ -70,7 +70,10 @@ def pcr_reset(tpm: TpmState, command: PCR_Reset) -> None:
 
 @handles(PCR_Allocate)
 def pcr_allocate(tpm: TpmState, command: PCR_Allocate) -> PCR_Allocate.Response:
-    """Sets which PCRs each bank has after the next start. PCR 0 and the DRTM's PCR 17 must be in some bank."""
+    """Sets the PCRs of each bank after the next startup (TPM2_PCR_Allocate).
+
+    At least one bank must have PCR 0, and at least one must have the DRTM's PCR 17.
+    """
     wanted: dict[int, bytes] = dict(tpm.pcrs.allocated)
     wanted.update((one.hash, one.pcr_select) for one in command.pcr_allocation)
     needed = sum(digest_size(alg) * bin(int.from_bytes(mask, "big")).count("1") for alg, mask in wanted.items())
@@ -83,7 +86,7 @@ def pcr_allocate(tpm: TpmState, command: PCR_Allocate) -> PCR_Allocate.Response:
 
 @handles(PCR_SetAuthPolicy)
 def pcr_set_auth_policy(tpm: TpmState, command: PCR_SetAuthPolicy) -> None:
-    """Sets the policy of PCRs 20 to 22, which form one group."""
+    """Sets the policy of PCRs 20 to 22, which form one group (TPM2_PCR_SetAuthPolicy)."""
     size = 0 if command.hash_alg == TPM_ALG.NULL else digest_size(command.hash_alg)
     require(len(command.auth_policy) == size, TPM_RC.SIZE, "auth_policy")
     require(command.pcr_num in AUTHORIZED, TPM_RC.VALUE, "pcr_num")
@@ -92,6 +95,6 @@ def pcr_set_auth_policy(tpm: TpmState, command: PCR_SetAuthPolicy) -> None:
 
 @handles(PCR_SetAuthValue)
 def pcr_set_auth_value(tpm: TpmState, command: PCR_SetAuthValue) -> None:
-    """Sets the authValue of PCRs 20 to 22, until the next start."""
+    """Sets the authValue of PCRs 20 to 22 until the next startup (TPM2_PCR_SetAuthValue)."""
     require(command.pcr_handle in AUTHORIZED, TPM_RC.VALUE, "pcr_handle")
     tpm.pcr_auth = trimmed(command.auth)

@@ -1,4 +1,4 @@
-"""Part 3, §23: policies. Each command extends policyDigest, and adds to what the session requires."""
+"""Part 3, §23: policy commands. Each command extends policyDigest and adds a requirement to the session."""
 
 from ...crypto.formulas import digest, digest_size, equal, hmac_digest
 from ...spec.commands.policies import (
@@ -41,7 +41,7 @@ MILLISECONDS = 1000
 
 
 def _extend(tpm: TpmState, session: SoftSession, code: TPM_CC, *parts: bytes) -> None:
-    """Extends policyDigest: H(policyDigest || code || parts)."""
+    """Extends policyDigest: H(policyDigest || command code || parts)."""
     before = session.policy.digest
     session.policy.digest = digest(session.auth_hash, before, code.to_bytes(4, "big"), *parts)
     tpm.note("policyDigest", f"{before.hex()} -> {session.policy.digest.hex()}")
@@ -53,13 +53,13 @@ def _session(tpm: TpmState, command: object) -> SoftSession:
 
 @handles(PolicyGetDigest)
 def policy_get_digest(tpm: TpmState, command: PolicyGetDigest) -> PolicyGetDigest.Response:
-    """Returns policyDigest."""
+    """Returns policyDigest of a session (TPM2_PolicyGetDigest)."""
     return PolicyGetDigest.Response(_session(tpm, command).policy.digest)
 
 
 @handles(PolicyPCR)
 def policy_pcr(tpm: TpmState, command: PolicyPCR) -> None:
-    """Requires PCR values: those of now, or in a trial session those that the caller names."""
+    """Requires the current PCR values, or in a trial session the PCR values in the command (TPM2_PolicyPCR)."""
     session = _session(tpm, command)
     now = tpm.pcrs.digest(session.auth_hash, command.pcrs)
     value = command.pcr_digest or now
@@ -76,7 +76,7 @@ def policy_pcr(tpm: TpmState, command: PolicyPCR) -> None:
 
 @handles(PolicyOR)
 def policy_or(tpm: TpmState, command: PolicyOR) -> None:
-    """Requires that policyDigest is one of a list, and replaces it by the digest of the whole list."""
+    """Requires that policyDigest is in a list of digests, then sets it to the list's digest (TPM2_PolicyOR)."""
     session = _session(tpm, command)
     require(len(command.p_hash_list) >= 2, TPM_RC.SIZE, "p_hash_list")
     if not session.trial:
@@ -87,7 +87,7 @@ def policy_or(tpm: TpmState, command: PolicyOR) -> None:
 
 @handles(PolicyCommandCode)
 def policy_command_code(tpm: TpmState, command: PolicyCommandCode) -> None:
-    """Restricts the session to one command."""
+    """Restricts the session to one command code (TPM2_PolicyCommandCode)."""
     session = _session(tpm, command)
     if session.policy.command_code and session.policy.command_code != command.code_:
         raise Refusal(TPM_RC.VALUE, "code_")
@@ -98,7 +98,7 @@ def policy_command_code(tpm: TpmState, command: PolicyCommandCode) -> None:
 
 @handles(PolicyAuthValue)
 def policy_auth_value(tpm: TpmState, command: PolicyAuthValue) -> None:
-    """Requires the authValue, by an HMAC."""
+    """Requires the entity's authValue, as part of the HMAC key (TPM2_PolicyAuthValue)."""
     session = _session(tpm, command)
     _extend(tpm, session, TPM_CC.PolicyAuthValue)
     session.policy.auth_value, session.policy.password = True, False
@@ -106,7 +106,10 @@ def policy_auth_value(tpm: TpmState, command: PolicyAuthValue) -> None:
 
 @handles(PolicyPassword)
 def policy_password(tpm: TpmState, command: PolicyPassword) -> None:
-    """Requires the authValue, in clear. The digest is that of TPM2_PolicyAuthValue."""
+    """Requires the entity's authValue in clear (TPM2_PolicyPassword).
+
+    policyDigest is extended as by TPM2_PolicyAuthValue.
+    """
     session = _session(tpm, command)
     _extend(tpm, session, TPM_CC.PolicyAuthValue)
     session.policy.password, session.policy.auth_value = True, False
@@ -114,7 +117,7 @@ def policy_password(tpm: TpmState, command: PolicyPassword) -> None:
 
 @handles(PolicyLocality)
 def policy_locality(tpm: TpmState, command: PolicyLocality) -> None:
-    """Restricts the localities; a second command narrows the first."""
+    """Restricts the localities of the command (TPM2_PolicyLocality). Repeated use can only restrict further."""
     session = _session(tpm, command)
     wanted, before = int(command.locality), int(session.policy.locality)
     require(wanted, TPM_RC.RANGE, "locality")
@@ -128,14 +131,17 @@ def policy_locality(tpm: TpmState, command: PolicyLocality) -> None:
 
 @handles(PolicyPhysicalPresence)
 def policy_physical_presence(tpm: TpmState, command: PolicyPhysicalPresence) -> None:
-    """Requires physical presence, which the soft TPM never has."""
+    """Requires physical presence, which the soft TPM does not have (TPM2_PolicyPhysicalPresence)."""
     session = _session(tpm, command)
     session.policy.presence = True
     _extend(tpm, session, TPM_CC.PolicyPhysicalPresence)
 
 
 def _bind(session: SoftSession, kind: str, value: bytes, field: str) -> None:
-    """Notes a hash that the command must have; a session has one kind of hash only (Part 3, §23.13 to §23.15)."""
+    """Stores the hash that the authorized command must match (Part 3, §23.13 to §23.15).
+
+    `kind` is the kind of hash: cpHash, nameHash or template hash. Raises Refusal if the session has another kind.
+    """
     policy = session.policy
     if kind != "template_hash":
         require(len(value) == digest_size(session.auth_hash), TPM_RC.SIZE, field)
@@ -150,7 +156,7 @@ def _bind(session: SoftSession, kind: str, value: bytes, field: str) -> None:
 
 @handles(PolicyCpHash)
 def policy_cp_hash(tpm: TpmState, command: PolicyCpHash) -> None:
-    """Restricts the session to one command with its parameters."""
+    """Restricts the session to one command with fixed parameters (TPM2_PolicyCpHash)."""
     session = _session(tpm, command)
     _bind(session, "cp_hash", command.cp_hash_a, "cp_hash_a")
     _extend(tpm, session, TPM_CC.PolicyCpHash, command.cp_hash_a)
@@ -158,7 +164,7 @@ def policy_cp_hash(tpm: TpmState, command: PolicyCpHash) -> None:
 
 @handles(PolicyNameHash)
 def policy_name_hash(tpm: TpmState, command: PolicyNameHash) -> None:
-    """Restricts the session to commands on certain entities."""
+    """Restricts the session to commands with certain entities as handles (TPM2_PolicyNameHash)."""
     session = _session(tpm, command)
     _bind(session, "name_hash", command.name_hash, "name_hash")
     _extend(tpm, session, TPM_CC.PolicyNameHash, command.name_hash)
@@ -166,7 +172,7 @@ def policy_name_hash(tpm: TpmState, command: PolicyNameHash) -> None:
 
 @handles(PolicyTemplate)
 def policy_template(tpm: TpmState, command: PolicyTemplate) -> None:
-    """Restricts the session to the creation of an object from one template."""
+    """Restricts the session to the creation of objects from one template (TPM2_PolicyTemplate)."""
     session = _session(tpm, command)
     if session.policy.template_hash:
         require(session.policy.template_hash == command.template_hash, TPM_RC.VALUE, "template_hash")
@@ -176,7 +182,7 @@ def policy_template(tpm: TpmState, command: PolicyTemplate) -> None:
 
 @handles(PolicyDuplicationSelect)
 def policy_duplication_select(tpm: TpmState, command: PolicyDuplicationSelect) -> None:
-    """Restricts the session to the duplication to one new parent."""
+    """Restricts the session to duplication to one new parent (TPM2_PolicyDuplicationSelect)."""
     session = _session(tpm, command)
     names = digest(session.auth_hash, command.object_name, command.new_parent_name)
     if session.policy.cp_hash or session.policy.name_hash or session.policy.template_hash:
@@ -193,7 +199,7 @@ def policy_duplication_select(tpm: TpmState, command: PolicyDuplicationSelect) -
 
 @handles(PolicyNvWritten)
 def policy_nv_written(tpm: TpmState, command: PolicyNvWritten) -> None:
-    """Requires that the NV index has, or has not, been written."""
+    """Requires that the NV index is written, or that it is not yet written (TPM2_PolicyNvWritten)."""
     session = _session(tpm, command)
     wanted = bool(command.written_set)
     require(session.policy.written in (None, wanted), TPM_RC.VALUE, "written_set")
@@ -202,17 +208,17 @@ def policy_nv_written(tpm: TpmState, command: PolicyNvWritten) -> None:
 
 
 def _check_no_other_hash(session: SoftSession, cp_hash: bytes) -> None:
-    """Raises Refusal if the session already has another cpHash, a nameHash or a template hash."""
+    """Raises Refusal if the session already has a different cpHash, a nameHash or a template hash."""
     policy = session.policy
     if (policy.cp_hash or policy.name_hash or policy.template_hash or cp_hash) != cp_hash:
         raise Refusal(TPM_RC.CPHASH)
 
 
 def _signed_common(tpm: TpmState, session: SoftSession, command: PolicySigned | PolicySecret) -> tuple[int, bytes]:
-    """Checks nonce, cpHash and expiration of TPM2_PolicySigned and TPM2_PolicySecret.
+    """Checks nonceTPM, cpHashA and expiration of TPM2_PolicySigned and TPM2_PolicySecret.
 
-    Returns the time in milliseconds when the authorization ends, 0 for never, and the same as TPM2B_TIMEOUT. Both
-    are empty unless the caller asks for an expiration.
+    Returns (end of the authorization in milliseconds or 0 for no end, the same time as TPM2B_TIMEOUT bytes).
+    Without an expiration, the results are 0 and empty.
     """
     if session.trial:
         return 0, b""
@@ -234,7 +240,7 @@ def _signed_common(tpm: TpmState, session: SoftSession, command: PolicySigned | 
 def _update(
     tpm: TpmState, session: SoftSession, code: TPM_CC, name: bytes, policy_ref: bytes, cp_hash: bytes, timeout: int
 ) -> None:
-    """Extends policyDigest twice, by the entity's Name and by policyRef, and notes cpHash and timeout."""
+    """Extends policyDigest with the entity's Name and then with policyRef, and stores cpHash and timeout."""
     _extend(tpm, session, code, name)
     session.policy.digest = digest(session.auth_hash, session.policy.digest, policy_ref)
     if cp_hash:
@@ -245,7 +251,7 @@ def _update(
 
 @handles(PolicySecret)
 def policy_secret(tpm: TpmState, command: PolicySecret) -> PolicySecret.Response:
-    """Requires the authValue of an entity, which authorizes this command."""
+    """Requires the authValue of an entity that authorizes this policy command (TPM2_PolicySecret)."""
     session = _session(tpm, command)
     timeout, sent = _signed_common(tpm, session, command)
     name = tpm.entity(command.auth_handle).name
@@ -256,7 +262,7 @@ def policy_secret(tpm: TpmState, command: PolicySecret) -> PolicySecret.Response
 
 @handles(PolicySigned)
 def policy_signed(tpm: TpmState, command: PolicySigned) -> PolicySigned.Response:
-    """Requires a signature of nonceTPM || expiration || cpHashA || policyRef by a key."""
+    """Requires a key's signature of nonceTPM || expiration || cpHashA || policyRef (TPM2_PolicySigned)."""
     session = _session(tpm, command)
     timeout, sent = _signed_common(tpm, session, command)
     key = tpm.key(command.auth_object)
@@ -282,7 +288,7 @@ def _ticket(
     name: bytes,
     timeout: bytes,
 ) -> tuple[bytes, TPMT_TK_AUTH]:
-    """Returns the timeout and the ticket, both empty unless the expiration is negative (Part 3, §23.2.5)."""
+    """Returns (timeout, ticket); both are empty unless the expiration is negative (Part 3, §23.2.5)."""
     if session.trial or not command.expiration & SIGN_BIT or hierarchy == TPM_RH.NULL:
         return b"", TPMT_TK_AUTH(tag, TPM_RH.NULL, b"")
     proof = _ticket_digest(tpm, hierarchy, tag, timeout, command.cp_hash_a, command.policy_ref, name)
@@ -298,7 +304,7 @@ def _ticket_digest(
 
 @handles(PolicyTicket)
 def policy_ticket(tpm: TpmState, command: PolicyTicket) -> None:
-    """Uses a ticket in place of a signature or secret."""
+    """Accepts a ticket instead of a signature or an authValue (TPM2_PolicyTicket)."""
     session = _session(tpm, command)
     require(not session.trial, TPM_RC.ATTRIBUTES, "policy_session")
     require(len(command.timeout) == 8, TPM_RC.SIZE, "timeout")
@@ -326,7 +332,7 @@ def policy_ticket(tpm: TpmState, command: PolicyTicket) -> None:
 
 @handles(PolicyAuthorize)
 def policy_authorize(tpm: TpmState, command: PolicyAuthorize) -> None:
-    """Replaces an approved policyDigest by that of the approving key."""
+    """Replaces an approved policyDigest with the digest of the approving key (TPM2_PolicyAuthorize)."""
     session = _session(tpm, command)
     if not session.trial:
         require(command.approved_policy == session.policy.digest, TPM_RC.VALUE, "approved_policy")
@@ -349,7 +355,7 @@ def policy_authorize(tpm: TpmState, command: PolicyAuthorize) -> None:
 
 @handles(PolicyCounterTimer)
 def policy_counter_timer(tpm: TpmState, command: PolicyCounterTimer) -> None:
-    """Requires that a part of TPMS_TIME_INFO compares to the operand."""
+    """Requires that a part of TPMS_TIME_INFO compares to an operand (TPM2_PolicyCounterTimer)."""
     session = _session(tpm, command)
     data = time_info(tpm).build()
     size = len(command.operand_b)
@@ -364,7 +370,7 @@ def policy_counter_timer(tpm: TpmState, command: PolicyCounterTimer) -> None:
 
 @handles(PolicyNV)
 def policy_nv(tpm: TpmState, command: PolicyNV) -> None:
-    """Requires that a part of an NV index compares to the operand."""
+    """Requires that a part of an NV index compares to an operand (TPM2_PolicyNV)."""
     session = _session(tpm, command)
     index = tpm.indices[command.nv_index]
     size = len(command.operand_b)
@@ -381,7 +387,7 @@ def policy_nv(tpm: TpmState, command: PolicyNV) -> None:
 
 @handles(PolicyAuthorizeNV)
 def policy_authorize_nv(tpm: TpmState, command: PolicyAuthorizeNV) -> None:
-    """Replaces a policyDigest that an NV index contains by that of the index."""
+    """Replaces a policyDigest that an NV index contains with the digest of that index (TPM2_PolicyAuthorizeNV)."""
     session = _session(tpm, command)
     index = tpm.indices[command.nv_index]
     if not session.trial:
@@ -395,7 +401,7 @@ def policy_authorize_nv(tpm: TpmState, command: PolicyAuthorizeNV) -> None:
 
 
 def _arguments(session: SoftSession, command: PolicyNV | PolicyCounterTimer) -> bytes:
-    """Returns the digest of operandB, offset and operation, which policyDigest is extended by."""
+    """Returns H(operandB || offset || operation), a part of policyDigest."""
     return digest(
         session.auth_hash,
         command.operand_b,

@@ -10,11 +10,11 @@ LARGEST = 64
 
 @handles(GetRandom)
 def get_random(tpm: TpmState, command: GetRandom) -> GetRandom.Response:
-    """Returns random bytes, at most as many as the largest digest has."""
+    """Returns random bytes, at most as many as the largest digest has (TPM2_GetRandom)."""
     return GetRandom.Response(tpm.generator.bytes(min(command.bytes_requested, LARGEST)))
 
 
 @handles(StirRandom)
 def stir_random(tpm: TpmState, command: StirRandom) -> None:
-    """Mixes the caller's bytes into the generator."""
+    """Mixes the caller's bytes into the random number generator (TPM2_StirRandom)."""
     tpm.generator.stir(command.in_data)

@@ -22,14 +22,14 @@ from .symmetric import hmac_algorithm, is_external
 
 @handles(HashSequenceStart)
 def hash_sequence_start(tpm: TpmState, command: HashSequenceStart) -> HashSequenceStart.Response:
-    """Starts a hash sequence, or with TPM_ALG_NULL an event sequence."""
+    """Starts a hash sequence, or an event sequence for TPM_ALG_NULL (TPM2_HashSequenceStart)."""
     made = SoftSequence(0, trimmed(command.auth), hash_alg=command.hash_alg)
     return HashSequenceStart.Response(tpm.add_transient(made))
 
 
 @handles(HMAC_Start)
 def hmac_start(tpm: TpmState, command: HMAC_Start) -> HMAC_Start.Response:
-    """Starts an HMAC sequence with a loaded key."""
+    """Starts an HMAC sequence with a loaded key (TPM2_HMAC_Start)."""
     key = tpm.key(command.handle)
     alg = hmac_algorithm(key, command.hash_alg, "handle")
     assert key.sensitive is not None
@@ -46,7 +46,7 @@ def _sequence(tpm: TpmState, handle: int) -> SoftSequence:
 
 @handles(SequenceUpdate)
 def sequence_update(tpm: TpmState, command: SequenceUpdate) -> None:
-    """Adds data."""
+    """Adds data to a hash, HMAC or event sequence (TPM2_SequenceUpdate)."""
     found = _sequence(tpm, command.sequence_handle)
     if found.first is None:
         found.first = command.buffer
@@ -55,7 +55,7 @@ def sequence_update(tpm: TpmState, command: SequenceUpdate) -> None:
 
 @handles(SequenceComplete)
 def sequence_complete(tpm: TpmState, command: SequenceComplete) -> SequenceComplete.Response:
-    """Adds the last data, and returns the digest or the HMAC."""
+    """Adds the last data to a sequence, and returns its digest or HMAC (TPM2_SequenceComplete)."""
     found = _sequence(tpm, command.sequence_handle)
     require(found.hash_alg != TPM_ALG.NULL, TPM_RC.MODE, "sequence_handle")
     data = found.data + command.buffer
@@ -72,7 +72,7 @@ def sequence_complete(tpm: TpmState, command: SequenceComplete) -> SequenceCompl
 
 @handles(EventSequenceComplete)
 def event_sequence_complete(tpm: TpmState, command: EventSequenceComplete) -> EventSequenceComplete.Response:
-    """Adds the last data, and extends a PCR in each bank with the digest."""
+    """Adds the last data to an event sequence, and extends a PCR in every bank (TPM2_EventSequenceComplete)."""
     found = _sequence(tpm, command.sequence_handle)
     require(found.hash_alg == TPM_ALG.NULL, TPM_RC.MODE, "sequence_handle")
     data = found.data + command.buffer

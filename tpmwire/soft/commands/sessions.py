@@ -16,7 +16,10 @@ LEAST_NONCE = 16
 
 @handles(StartAuthSession)
 def start_auth_session(tpm: TpmState, command: StartAuthSession) -> StartAuthSession.Response:
-    """Starts a session. Salt and the authValue of the bound entity derive its key (Part 1, §19.6.8)."""
+    """Starts a session (TPM2_StartAuthSession).
+
+    The session key derives from the salt and the authValue of the bound entity (Part 1, §19.6.8).
+    """
     size = digest_size(command.auth_hash)
     require(LEAST_NONCE <= len(command.nonce_caller) <= size, TPM_RC.SIZE, "nonce_caller")
     salt = b""
@@ -68,5 +71,5 @@ def _open(tpm: TpmState, command: StartAuthSession, salt: bytes) -> SoftSession:
 
 @handles(PolicyRestart)
 def policy_restart(tpm: TpmState, command: PolicyRestart) -> None:
-    """Returns a policy session to its initial state."""
+    """Resets a policy session to its initial state (TPM2_PolicyRestart)."""
     tpm.sessions[command.session_handle].restart_policy()

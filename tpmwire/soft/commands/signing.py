@@ -15,7 +15,7 @@ from ..tpm_state import TpmState
 
 @handles(Sign)
 def sign(tpm: TpmState, command: Sign) -> Sign.Response:
-    """Signs a digest. A restricted key needs the ticket that the TPM hashed the message itself."""
+    """Signs a digest (TPM2_Sign). A restricted key needs the ticket of TPM2_Hash or TPM2_SequenceComplete."""
     key = tpm.key(command.key_handle)
     signs = key.has(TPMA_OBJECT.SIGN_ENCRYPT) and key.public.type != TPM_ALG.SYMCIPHER
     require(signs, TPM_RC.KEY, "key_handle")
@@ -33,7 +33,7 @@ def sign(tpm: TpmState, command: Sign) -> Sign.Response:
 
 @handles(VerifySignature)
 def verify(tpm: TpmState, command: VerifySignature) -> VerifySignature.Response:
-    """Verifies a signature of a digest, and returns a ticket for TPM2_PolicyAuthorize."""
+    """Verifies the signature of a digest, and returns a ticket for TPM2_PolicyAuthorize (TPM2_VerifySignature)."""
     key = tpm.key(command.key_handle)
     require(key.has(TPMA_OBJECT.SIGN_ENCRYPT), TPM_RC.ATTRIBUTES, "key_handle")
     with at_field("signature"):

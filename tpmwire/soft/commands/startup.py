@@ -10,7 +10,7 @@ from ..tpm_state import TpmState
 
 @handles(Startup)
 def startup(tpm: TpmState, command: Startup) -> None:
-    """Starts the TPM: a reset, or a resume of the state that Shutdown(STATE) has saved."""
+    """Starts the TPM: resets the state, or resumes the state saved by TPM2_Shutdown(STATE) (TPM2_Startup)."""
     resume = command.startup_type == TPM_SU.STATE
     if resume and tpm.orderly != TPM_SU.STATE:
         raise Refusal(TPM_RC.VALUE, "startup_type")
@@ -40,5 +40,5 @@ def startup(tpm: TpmState, command: Startup) -> None:
 
 @handles(Shutdown)
 def shutdown(tpm: TpmState, command: Shutdown) -> None:
-    """Prepares for a loss of power; the next Startup may be of the same type."""
+    """Saves the state for the next TPM2_Startup before power is removed (TPM2_Shutdown)."""
     tpm.orderly = int(command.shutdown_type)

@@ -17,20 +17,26 @@ GENERATED = bytes.fromhex("ff544347")
 
 
 def is_external(data: bytes) -> bool:
-    """Returns whether a message certainly does not begin with TPM_GENERATED_VALUE: it is long enough to tell."""
+    """Returns whether `data`, the start of a message, is known not to begin with TPM_GENERATED_VALUE.
+
+    Returns False for fewer bytes than TPM_GENERATED_VALUE has.
+    """
     return len(data) >= len(GENERATED) and not data.startswith(GENERATED)
 
 
 @handles(Hash)
 def hash_data(tpm: TpmState, command: Hash) -> Hash.Response:
-    """Hashes the data, and returns a ticket if a restricted key may sign the digest."""
+    """Hashes data (TPM2_Hash). Returns a ticket if a restricted key may sign the digest."""
     found = digest(command.hash_alg, command.data)
     external = not command.data.startswith(GENERATED)
     return Hash.Response(found, hash_ticket(tpm, command.hierarchy, command.hash_alg, found, external))
 
 
 def hmac_algorithm(key: KeyedObject, hash_alg: int, field: str) -> int:
-    """Returns the hash algorithm of an HMAC: the key's, or the caller's if it has none. Raises Refusal."""
+    """Returns the hash algorithm for an HMAC: the key's algorithm, or `hash_alg` if the key has none.
+
+    `field` is the name of the key's handle in the command. Raises Refusal if the key or `hash_alg` is not valid.
+    """
     # A block cipher could compute a CMAC (TPM2_MAC), but not with a mode for encryption.
     if key.public.type == TPM_ALG.SYMCIPHER:
         mode = getattr(getattr(key.public.parameters, "sym", None), "mode", None)
@@ -49,7 +55,7 @@ def hmac_algorithm(key: KeyedObject, hash_alg: int, field: str) -> int:
 
 @handles(HMAC)
 def hmac_data(tpm: TpmState, command: HMAC) -> HMAC.Response:
-    """Returns the HMAC of the data by a loaded key."""
+    """Returns the HMAC of data with a loaded key (TPM2_HMAC)."""
     key = tpm.key(command.handle)
     alg = hmac_algorithm(key, command.hash_alg, "handle")
     assert key.sensitive is not None
@@ -58,13 +64,16 @@ def hmac_data(tpm: TpmState, command: HMAC) -> HMAC.Response:
 
 @handles(EncryptDecrypt)
 def encrypt_decrypt(tpm: TpmState, command: EncryptDecrypt) -> EncryptDecrypt.Response:
-    """Encrypts or decrypts data with a symmetric key."""
+    """Encrypts or decrypts data with a symmetric key (TPM2_EncryptDecrypt)."""
     return EncryptDecrypt.Response(*_crypt(tpm, command))
 
 
 @handles(EncryptDecrypt2)
 def encrypt_decrypt_2(tpm: TpmState, command: EncryptDecrypt2) -> EncryptDecrypt2.Response:
-    """Encrypts or decrypts data, which are the first parameter, so that a session can encrypt them."""
+    """Encrypts or decrypts data with a symmetric key (TPM2_EncryptDecrypt2).
+
+    The data are the first parameter, so that parameter encryption can protect them.
+    """
     return EncryptDecrypt2.Response(*_crypt(tpm, command))
 
 
