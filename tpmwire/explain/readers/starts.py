@@ -37,6 +37,7 @@ TAIL = re.compile(r"""\s*["'`]*\s*(?:$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
 """Text that may follow the data in a line."""
 
 _RUN = re.compile(r"(?:(?<![0-9A-Za-z.])(?:0x|\\x)?-?[0-9A-Fa-f]{1,8}(?:u8)?[\s,]{1,4})+$")
+_LATER_ROW = re.compile(r"(?:^|\s)(?=0*[1-9A-Fa-f])[0-9A-Fa-f]{4,8}:?\s+$")
 _OFFSET = re.compile(r"\s*\S+\s+")
 _GAP = re.compile(r"\s{2,}|\t")
 _HEXLIKE = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}")
@@ -77,7 +78,8 @@ def find_start(text: str, place: int = 0, held: bool = False) -> Start | None:
             header = form.decode(text[place - skipped : place + PROBE], skipped).octets
             if len(header) < 2 or not may_begin(header[:6]):
                 continue
-            if not _is_known(header) and find_row(form, text[max(place - ROW, 0) : place]) is not None:
+            row = text[max(place - ROW, 0) : place]
+            if not _is_known(header) and (_LATER_ROW.search(row) or find_row(form, row) is not None):
                 continue
             decoded = decode_data(form, text, place)
             octets = decoded.octets
@@ -114,7 +116,13 @@ def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
     place = run.start()
     first, *others = run[0].split()
     offset = _OFFSET.match(run[0])
-    if offset is not None and len(first) > 3 and (not others or len(first) != len(others[0])):
+    if (
+        offset is not None
+        and len(first) > 3
+        and first.isalnum()
+        and first[1] not in "xX"
+        and (not others or len(first) != len(others[0]))
+    ):
         place += offset.end()
     data = form.decode(before, place)
     return (place, data.octets) if data.octets and not before[data.end :].strip(" \t,") else None
