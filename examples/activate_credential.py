@@ -1,4 +1,4 @@
-"""Proves to a server that an attestation key is in the TPM with a known endorsement key."""
+"""Proves to a server that an attestation key and a known endorsement key are in the same TPM."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Stores data in the TPM that everybody may read, and only the owner of a password may write."""
+"""Stores data in an NV index that everybody can read; writing requires a password."""
 
 import os
 

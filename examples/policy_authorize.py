@@ -1,4 +1,4 @@
-"""Seals data to PCR values that a key approves, also values of a later time."""
+"""Seals data to PCR values that a signing key approves, including values approved later."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Seals data that either the values of PCRs or a password open."""
+"""Seals data that can be unsealed with PCR values or with a password."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Signs AWS requests with Signature Version 4, and calls STS and IAM; the signing key is an HMAC function.
+"""Signs AWS requests with Signature Version 4, and calls STS and IAM. The signing key is an HMAC function.
 
 >>> import sigv4
 >>> hmac = sigv4.hmac_from_secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -9,7 +9,7 @@
 '20251201T000000Z'
 >>> sts = sigv4.StsClient(signer, sigv4.resolve("eu-central-1"), sigv4.HttpClient(timeout=2))
 
-`sts.call(sigv4.GetCallerIdentity()).arn` then asks STS.
+`sts.call(sigv4.GetCallerIdentity()).arn` then returns the caller's ARN.
 
 The names of `__all__`, `sigv4.boto` and `sigv4.boto_v4a` are public. Other modules may change in any version.
 """

@@ -90,7 +90,7 @@ class Profile:
 
 
 class Config:
-    """The profiles of the config file and the credentials file, whose paths are `files`."""
+    """The profiles of the config file and the credentials file. `files` has the paths of both."""
 
     def __init__(
         self, profiles: Mapping[str, Values], services: Mapping[str, Values], *, files: Sequence[str] = ()

@@ -206,9 +206,9 @@ def _parse_region(region: str | None) -> tuple[str | None, bool]:
 
 
 def check_region(region: str) -> str:
-    """Returns `region`. Raises RequestError if the name is invalid, or resembles the name of an AWS region.
+    """Returns `region`. Raises RequestError if the name is invalid, or probably a misspelled AWS region.
 
-    Other unknown names pass, since AWS adds regions.
+    Other unknown names are accepted, because AWS adds regions.
     """
     _parse_region(region)
     if not (_DIRECTION.search(region) and any(re.fullmatch(row[1], region) for row in PARTITIONS)):

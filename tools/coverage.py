@@ -174,7 +174,7 @@ def _place(kind: type[Command]) -> tuple[int, ...]:
 
 
 def _version_row(version: str, have: set[str]) -> str:
-    """Returns the row of a version: its command codes and types, and how many of them are declared."""
+    """Returns the table row of a version: its command codes and types, and how many of them are declared."""
     limits = [0, *VERSIONS.values()]
     first, last = limits[list(VERSIONS).index(version)], VERSIONS[version]
     # The code of the TCG's test command is a vendor's, and older than those limits.

@@ -32,7 +32,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Returns the page's text with links between pages of the site."""
+    """Returns the Markdown of a page with corrected links between pages of the site."""
     uri = page.file.src_uri
     source = next((path for path, target in TOP.items() if target == uri), f"docs/{uri}")
     generated = uri.startswith("api/") or uri == "examples.md"

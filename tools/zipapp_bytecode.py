@@ -1,8 +1,8 @@
-"""Compiles modules for the Python that runs this file. tools/zipapp.py starts it once for each Python.
+"""Compiles modules for the Python that runs this file. tools/zipapp.py runs it with each Python version.
 
 Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
-Both are marshaled. The bytecode lacks what no program reads: the annotations of functions, and docstrings except
-those of modules and classes in PRINTED.
+Input and output use marshal. The bytecode omits annotations of functions and docstrings, except docstrings of
+modules and classes in PRINTED.
 """
 
 import ast
@@ -15,7 +15,7 @@ PRINTED = ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
 
 
 class Trimmer(ast.NodeTransformer):
-    """Removes annotations and docstrings of functions and, unless `printed`, docstrings of modules and classes.
+    """Removes function annotations, function docstrings and, unless `printed`, docstrings of modules and classes.
 
     Line numbers do not change.
     """

@@ -96,15 +96,15 @@ class InputError(TpmwireError):
 class TransportError(TpmwireError):
     """The TPM cannot be reached: missing device, refused connection, or invalid response.
 
-    `setting` is "path" or "timeout" if another value of this setting may help, else "". A program can name its
-    option for the setting.
+    `setting` is "path" or "timeout" if a different value of this setting may help, else "". A program can then
+    name its own option for the setting in the error message.
     """
 
     setting = ""
 
 
 class WrongPathError(TransportError):
-    """The path of the TPM does not lead to a TPM."""
+    """The path of the TPM is not the path of a TPM device or socket."""
 
     setting = "path"
 
@@ -132,7 +132,7 @@ class SignatureError(TpmwireError):
 
 
 class AttestationError(TpmwireError):
-    """A statement of a TPM is not acceptable: forged, for another nonce, or about another state.
+    """An attestation is not acceptable: forged, for another nonce, or about an unexpected state.
 
     `check` names the failed check, such as "signature", "nonce" or "PCR values".
     """
@@ -213,10 +213,10 @@ _OF_COMMAND = {
 class TpmError(TpmwireError):
     """The TPM refused a command (TPM 2.0 Part 2, §6.6).
 
-    `rc` is the whole response code. `code` is the part that a TPM returns, without the numbers of handle,
-    parameter or session, for comparison with `TPM_RC`. `layer` is the layer above the TPM that returned the code,
-    such as 11 for the kernel's resource manager, or 0. `handle`, `parameter` and `session` are numbers from 1, or
-    None; `handles` are the command's handles, if known. `hint` is the next step for the user. `setting` is
+    `rc` is the complete response code. `code` is the response code without the numbers of handle, parameter or
+    session, for comparison with `TPM_RC`. `layer` is the layer above the TPM that returned the code, such as 11
+    for the kernel's resource manager, or 0 for the TPM. `handle`, `parameter` and `session` are numbers from 1, or
+    None. `handles` are the command's handles, if known. `hint` is the next step for the user. `setting` is
     "policy" if the key's policy may be missing, else "".
     """
 

@@ -1,4 +1,4 @@
-"""Typed, immutable values whose bytes are parsed and built by the declaration of their fields.
+"""Typed, immutable structures whose bytes are parsed and built from their field declarations.
 
 A `Record` subclass is a list of annotated fields. Each annotation is a Python type for the reader and the type
 checker, with a `construct.Construct` that parses and builds the field (see `wires`):
@@ -8,8 +8,8 @@ checker, with a `construct.Construct` that parses and builds the field (see `wir
         digest: Annotated[OneOf[bytes | None], select("hash_alg", TPMU_HA)]
 
 Everything else is derived from the declaration: `parse`, `build`, equality, a repr that hides secrets, the
-explanation of each byte, the fuzzer's strategies. The construct of a class is created at first use, so
-that declaring a hundred structures costs only a few milliseconds.
+explanation of each byte, the fuzzer's strategies. The construct of a class is created at first use, so that
+declaring a hundred structures takes only a few milliseconds.
 """
 
 import io

@@ -204,7 +204,7 @@ class Tpm:
         return start.finish(self.execute(start.command, *companions))
 
     def is_open(self, handle: int) -> bool:
-        """Returns whether this Tpm opened the handle, and no command has flushed it since."""
+        """Returns whether this Tpm has opened the handle and has not flushed it."""
         return handle in self._owned
 
     def flush(self, handle: int) -> None:

@@ -129,9 +129,10 @@ class Role(NamedTuple):
 
 
 class Aws(NamedTuple):
-    """Settings of requests to AWS: region and endpoint URL for STS; environment and profile for all services.
+    """Settings for requests to AWS: region and endpoint URL for STS; environment and profile for all services.
 
-    The options override the variables of `environ`, whose AWS_CA_BUNDLE defaults to the profile's ca_bundle.
+    Options override environment variables. If `environ` has no AWS_CA_BUNDLE, it defaults to the profile's
+    ca_bundle.
     """
 
     region: str | None
@@ -386,7 +387,7 @@ def given_options(words: Sequence[str]) -> dict[str, object]:
 
 
 def aws_of(settings: RunSettings) -> Aws:
-    """Returns the settings of requests to AWS, from the options, the profile and the environment."""
+    """Returns the settings for requests to AWS from the options, the profile and the environment."""
     profile = settings.aws_profile
     bundle = profile and profile.get("ca_bundle")
     options = {

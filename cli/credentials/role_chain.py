@@ -1,4 +1,4 @@
-"""Resolves a profile of ~/.aws/config to options: its chain of roles, down to the profile that runs this program.
+"""Resolves a profile of ~/.aws/config and its chain of roles to the options of the profile that runs this program.
 
   [profile admin]
   role_arn = arn:aws:iam::123456789012:role/admin
@@ -7,7 +7,8 @@
   [profile tpm]
   credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA... --persistentHandle=0x81010020
 
-The key itself signs the request for the first role. Only this role can require MFA and last longer than an hour.
+The TPM key signs the request for the first role of the chain. Only the first role can require MFA, and only its
+session can be longer than an hour.
 """
 
 import os
@@ -64,7 +65,7 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
 
 
 def fetch_arguments(text: str) -> list[str] | None:
-    """Returns the arguments of `tpmwire fetch` in a credential_process; None if it runs a different program."""
+    """Returns the arguments of `tpmwire fetch` in a credential_process, or None if it runs another program."""
     try:
         words = shlex.split(text)
     except ValueError:

@@ -157,7 +157,7 @@ def access_key_id(settings: RunSettings) -> str:
 
 
 def _is_mistyped(key_id: str) -> bool:
-    """Returns whether the id is almost the id of a long-term key: too long, too short, or with swapped letters."""
+    """Returns whether an access key ID is probably mistyped: too long, too short, or with swapped letters."""
     similar = key_id.startswith("AK") and key_id.isalnum() and key_id.isupper() and 17 <= len(key_id) <= 23
     return similar and not (key_id.startswith("AKIA") and len(key_id) == 20)
 

@@ -22,9 +22,9 @@ __all__ = ["ServedProfile", "check_server", "served_profiles"]
 
 
 class ServedProfile(NamedTuple):
-    """A profile that gets credentials from a server: its program, and the path of the server's socket.
+    """A profile that gets credentials from `tpmwire serve`: the profile's program, and the server's socket path.
 
-    `problem` is the reason if the options of `tpmwire fetch` are invalid, or None.
+    `problem` is the error message if the options of `tpmwire fetch` are invalid, else None.
     """
 
     profile: Profile

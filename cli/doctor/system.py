@@ -47,7 +47,7 @@ def check_python(_machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_packages(_machine: Machine) -> Iterator[Finding]:
-    """The required package construct, and installed optional packages, are new enough."""
+    """The required package construct, and each installed optional package, have a supported version."""
     missing = [module for module in OPTIONAL if importlib.util.find_spec(module) is None]
     found = [_package(module) for module in ("construct", *OPTIONAL) if module not in missing]
     yield Finding.ok(", ".join(each.text for each in found if each.status == "ok"))
@@ -78,7 +78,7 @@ def _package(module: str) -> Finding:
 
 @register
 def check_ca_store(machine: Machine) -> Iterator[Finding]:
-    """CA certificates to verify AWS's servers can be read: AWS_CA_BUNDLE, each profile's, or the system's."""
+    """The CA certificates for AWS are readable: AWS_CA_BUNDLE, ca_bundle of each profile, or the system's."""
     environs = [os.environ, *(aws_of(each.settings).environ for each in machine.profile_keys if each.settings)]
     for authorities in {each.path: each for each in map(Authorities, environs)}.values():
         yield _authorities(authorities)

@@ -1,4 +1,4 @@
-"""Tells recordings of TPM commands from other files, such as keys and the files of tpm2-tools."""
+"""Distinguishes recordings of TPM commands from other files, such as keys and the files of tpm2-tools."""
 
 import io
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ __all__ = ["find_recording"]
 
 
 def find_recording(source: Source) -> Iterator[Exchange] | Reading:
-    """Returns the commands and responses of an input, or the likeliest reading of a file without them.
+    """Returns the commands and responses of an input, or the most likely interpretation of any other file.
 
-    The iterator raises InputError for an input that is neither. Raises UsageError for a file without an
-    explanation, such as an encrypted private key.
+    The iterator raises InputError if the input is neither. Raises UsageError for a file that cannot be explained,
+    such as an encrypted private key.
     """
     if source.size == len(source.head) and not is_text(source.head):
         # Binary data that is a structure is never searched for messages, which it could contain by chance.

@@ -1,4 +1,4 @@
-"""Prints what a word or number means, and what else it can be."""
+"""Prints the meanings of a word or number: the most likely meaning in full, then the alternatives."""
 
 import shlex
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _MOST = 8
 
 
 def interpretation_text(text: str, found: Sequence[Interpretation]) -> str:
-    """Returns the first meaning of `text` in full, and one line for each of the others."""
+    """Returns the first interpretation of `text` in full, and one line for each alternative."""
     best, *others = found
     shown = repr(text if len(text) <= 60 else f"{text[:57]}...")
     in_type = f" ({best.type})" if best.value is not None and best.type else ""
@@ -28,7 +28,7 @@ def interpretation_text(text: str, found: Sequence[Interpretation]) -> str:
 
 
 def interpretation_json(text: str, found: Sequence[Interpretation]) -> dict[str, Any]:
-    """Returns the same as plain values."""
+    """Returns the interpretations of `text` as a JSON object."""
     best, *others = found
     plain = {"input": text, **_plain(best), "meaning": best.lines}
     if best.ask == "name":

@@ -1,4 +1,4 @@
-"""Recognizes what a user gives to `tpmwire explain`: a word, a number, bytes, a text, a file, standard input."""
+"""Recognizes the arguments of `tpmwire explain`: a word, a number, bytes, a text, a file, standard input."""
 
 import io
 import os
@@ -30,8 +30,8 @@ ACCEPTED = (
 class Explained(NamedTuple):
     """An input and its explanation.
 
-    `words` has the meanings of a word or number. If it is empty, `trees` explains bytes, and `kind` says what they
-    are. `others` says what else the bytes can be.
+    `words` has the interpretations of a word or number. If `words` is empty, the input is bytes: `trees` explains
+    them, `kind` names their type, and `others` has the alternative types.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Explained(NamedTuple):
 
 
 def group_words(words: list[str], kind: str | None) -> list[str]:
-    """Returns the things in the arguments: each argument, or all together if they are the bytes of one message."""
+    """Returns the inputs in the arguments: one per argument, or only one if all are bytes of a message."""
     if len(words) == 1 or kind is not None or any(word == "-" or os.path.lexists(word) for word in words):
         return words
     joined = " ".join(words)
@@ -54,9 +54,9 @@ def group_words(words: list[str], kind: str | None) -> list[str]:
 
 
 def explain_thing(thing: str, kind: str | None) -> Iterator[Explained]:
-    """Yields the explanation of an argument: a path, "-", or text. Raises UsageError if it is not understood.
+    """Yields the explanation of an argument: a path, "-", or text. Raises UsageError if it is not recognized.
 
-    `kind` is the value of --as, if the user gave one. A file is open until the next element is requested.
+    `kind` is the value of --as, or None. A file stays open until the next element is requested.
     """
     if kind is not None:
         yield _explain_as(thing, kind)
@@ -70,7 +70,7 @@ def explain_thing(thing: str, kind: str | None) -> Iterator[Explained]:
 
 
 def _check_readable(path: str) -> None:
-    """Raises UsageError for a directory, and for a device, whose bytes may have no end."""
+    """Raises UsageError for a directory, and for a device, which may have endless data."""
     if path == "-" or not os.path.exists(path):
         return
     mode = os.stat(path).st_mode
@@ -96,7 +96,7 @@ def _explain_as(thing: str, kind: str) -> Explained:
 
 
 def _bytes_of(thing: str) -> bytes:
-    """Returns the bytes of a file, of standard input, or of an argument in hex."""
+    """Returns the bytes of `thing`: a path, "-" for standard input, or hex."""
     file = thing == "-" or os.path.exists(thing)
     _check_readable(thing)
     data = b"".join(source.file.read() for source in open_sources([thing])) if file else thing.encode()
@@ -109,7 +109,7 @@ def _bytes_of(thing: str) -> bytes:
 
 
 def _explain_source(source: Source) -> Explained:
-    """Explains the bytes or the text of an input."""
+    """Returns the explanation of an input with bytes or text."""
     try:
         recording = detect_recording(source.file, source.name, warn)
     except UnknownInputError:
@@ -128,13 +128,13 @@ def _explain_source(source: Source) -> Explained:
 
 
 def _is_message(text: str) -> bool:
-    """Returns whether a text is hex that begins as a command or response does, or at least 16 bytes of hex."""
+    """Returns whether a text is hex of a command, of a response, or of any 16 or more bytes."""
     plain = re.sub(r"0x|[\s:,]", "", text.lower())
     return bool(re.fullmatch(r"(80 ?01|80 ?02|00 ?c4)[0-9a-f]{16,}|[0-9a-f]{32,}", plain))
 
 
 def _refusal(name: str, text: str) -> str:
-    """Returns the error for an input that is not understood. `text` is the input, if it is short."""
+    """Returns the error message for an input that is not recognized. `text` is the input if it is short."""
     word = text.strip()
     if numbers := parse_numbers(word):
         return (

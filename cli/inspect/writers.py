@@ -75,7 +75,7 @@ class TextWriter(Writer):
         self._key_missing |= any(node.text == UNKNOWN_KEY for node in tree.beside)
 
     def finish(self) -> None:
-        """Prints a hint if the key of a session is not known."""
+        """Prints a hint if the recording has sessions with unknown session keys."""
         for text in advice("key") if self._key_missing else []:
             note(f"tpmwire: the keys of some sessions are not known; {text}")
 
@@ -110,9 +110,9 @@ class JsonLinesWriter(Writer):
 
 
 class HtmlWriter(Writer):
-    """Writes an HTML page; divides more than `PAGE` messages into several pages, which the first page lists.
+    """Writes an HTML page. More than `PAGE` messages are divided into several pages, which the first page lists.
 
-    The page includes secrets if `secrets` is True.
+    The pages include secret fields if `secrets` is true.
     """
 
     def __init__(self, path: str, title: str, *, secrets: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Reads a public key, a key file or a signature in any format, and writes it in another one."""
+"""Reads a public key, a key file or a signature in any format, and converts it to another format."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ _MODULI = (128, 256, 384, 512)
 
 
 class Conversion(NamedTuple):
-    """Values that formats lack: a public area's template, an SSH comment, a signature's scheme and hash."""
+    """Values that some input formats lack: template of the public area, SSH comment, signature scheme and hash."""
 
     template: str | None
     comment: str
@@ -52,7 +52,7 @@ class Conversion(NamedTuple):
 
 
 class PrivatePart(NamedTuple):
-    """Contents of the files that complete a public area to a key file, and its parent. `seed` may be empty."""
+    """The file contents that turn a public area into a key file: private area, seed (may be empty), and parent."""
 
     private: bytes
     seed: bytes
@@ -65,8 +65,8 @@ Item = TPMT_PUBLIC | KeyFile | TPMT_SIGNATURE
 def read_item(data: bytes, how: Conversion) -> Item:
     """Returns the public area, the key file or the signature in `data`.
 
-    A public key without a public area gets the attributes and schemes of the template. Raises UsageError,
-    KeyFileError.
+    A public key without a public area gets the attributes and schemes of the template in `how`. Raises UsageError
+    if the format is not recognized, KeyFileError if the content is invalid.
     """
     if b"TSS2 PRIVATE KEY" in data:
         return keyfile.parse(data)
@@ -96,7 +96,11 @@ def _template(name: str | None) -> TPMT_PUBLIC | None:
 
 
 def _read_signature(data: bytes, how: Conversion) -> TPMT_SIGNATURE | None:
-    """Returns the signature in `data`: TPMT_SIGNATURE, an ECDSA signature in DER, RSA's plain bytes; or None."""
+    """Returns the signature in `data`, or None if `data` is not a signature.
+
+    The formats are TPMT_SIGNATURE, DER (ECDSA) and, if `how` has an RSA scheme, the plain bytes of an RSA
+    signature.
+    """
     if how.scheme in ("rsassa", "rsapss") and len(data) in _MODULI:
         return bridges.signature_from_der(data, SCHEMES[how.scheme], how.hash_alg)
     try:
@@ -115,7 +119,7 @@ def _read_signature(data: bytes, how: Conversion) -> TPMT_SIGNATURE | None:
 def convert_item(item: Item, to: str, how: Conversion, private: PrivatePart | None) -> bytes:
     """Returns an item in the format `to`, one of `FORMATS`. `private` completes a public area to a key file.
 
-    Raises UsageError for a format that the item does not have, EncodeError for a key that the format lacks.
+    Raises UsageError if the item has no such format, and EncodeError if the format does not support the key.
     """
     if isinstance(item, TPMT_SIGNATURE):
         signatures: dict[str, Callable[[TPMT_SIGNATURE], bytes]] = {
@@ -152,7 +156,7 @@ def _choose(formats: dict[str, Callable[..., bytes]], to: str, what: str) -> Cal
 
 
 def _parse(declared: Any, data: bytes) -> bytes:
-    """Returns the content of a TPM2B. Raises DecodeError."""
+    """Returns the content of a TPM2B of type `declared`. Raises DecodeError if `data` is not valid."""
     content: bytes = declared.parse(data)
     return content
 

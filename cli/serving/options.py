@@ -1,4 +1,4 @@
-"""The options of `tpmwire fetch`, which doctor also parses, from a profile's command line."""
+"""The options of `tpmwire fetch`, which `tpmwire doctor` also parses in the command lines of profiles."""
 
 import argparse
 
@@ -9,14 +9,14 @@ __all__ = ["FetchSettings", "add_fetch_options"]
 
 
 class FetchSettings:
-    """The values of the options that `add_fetch_options` adds; `timeout` is in seconds."""
+    """The options of `tpmwire fetch`. `timeout` is in seconds."""
 
     path: str | None
     timeout: float
 
 
 def add_fetch_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the server's PATH and --timeout."""
+    """Adds the server's PATH argument and the option --timeout."""
     parser.add_argument(
         "path",
         nargs="?",

@@ -172,7 +172,7 @@ def _describe_internal_error(error: Exception) -> str:
 
 
 def advice(setting: str) -> list[str]:
-    """Returns the hint about the option for a setting, if the running program has such an option."""
+    """Returns lines with a hint about the option for a setting, or no lines if the program has no such option."""
     option, text = _ADVICE.get(setting, ("", ""))
     return [text] if option in options else []
 

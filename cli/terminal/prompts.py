@@ -24,14 +24,17 @@ def agreed(question: str) -> bool | None:
 
 
 def ask_yes(question: str) -> bool:
-    """Asks a yes-or-no question on the terminal, and returns the reply. Raises InputEndedError."""
+    """Asks a yes-or-no question on the terminal, and returns the reply.
+
+    Raises InputEndedError at the end of standard input.
+    """
     return ask_line(f"{question} [y/N]", end=" ").lower() in _YES
 
 
 def ask_line(question: str, *, end: str = ": ") -> str:
-    """Asks a question, followed by `end`, on the terminal; returns the reply without surrounding blanks.
+    """Asks a question, followed by `end`, on the terminal; returns the reply without surrounding whitespace.
 
-    Raises InputEndedError.
+    Raises InputEndedError at the end of standard input.
     """
     reply = _read_reply(f"{question}{end}")
     if not reply:
@@ -41,7 +44,7 @@ def ask_line(question: str, *, end: str = ": ") -> str:
 
 
 def _read_reply(prompt: str) -> str:
-    """Returns the line that the user types, with its end; "" at the end of the input."""
+    """Returns the line that the user types, with its line end, or "" at the end of standard input."""
     print(printable(prompt), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline()
 

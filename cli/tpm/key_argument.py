@@ -1,4 +1,4 @@
-"""A key that a verb's argument names: a persistent handle, a key file, or a context file of tpm2-tools."""
+"""A key argument on the command line: a persistent handle, a key file, or a context file of tpm2-tools."""
 
 import contextlib
 import os
@@ -26,7 +26,10 @@ K = TypeVar("K", bound=Key)
 
 
 class NamedKey:
-    """A key that the user named, read before the TPM is opened. Raises UsageError, KeyFileError."""
+    """A key argument, whose file is read before the TPM is opened.
+
+    Raises UsageError if the argument is not a key, KeyFileError if the file is not valid.
+    """
 
     def __init__(self, text: str) -> None:
         self.handle: int | None = None
@@ -49,7 +52,7 @@ class NamedKey:
 
 
 def parse_handle(text: str) -> int | None:
-    """Returns the handle that a text such as 0x81010003 states; None for another text."""
+    """Returns the handle in a text such as 0x81010003, or None if the text is not a handle."""
     try:
         value = int(text, 0)
     except ValueError:
@@ -67,10 +70,10 @@ def use_key(
     *,
     protected: bool = False,
 ) -> Iterator[K]:
-    """Yields the key as an object of the class `kind`; flushes the object of a context file at the end.
+    """Yields the key as an object of class `kind`. Flushes the object of a context file at the end.
 
     `auth` is the key's password, `parent_auth` the password of its parent or hierarchy. A salted session protects
-    passwords; if `protected`, also parameters without a password.
+    passwords. If `protected` is true, it also encrypts parameters when no password is given.
     """
     protected = protected or bool(auth or parent_auth)
     handle = named.handle

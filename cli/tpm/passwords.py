@@ -22,7 +22,7 @@ def owner_auth(args: OwnerSettings) -> Secret:
 def endorsement_auth(args: EndorsementSettings) -> Secret:
     """Returns the endorsement hierarchy's password, from the options or TPM_ENDORSEMENT_AUTH.
 
-    The default is empty. Raises UsageError.
+    The default is empty. Raises UsageError if the password cannot be read.
     """
     if args.endorsement_auth_prompt:
         return _ask("password of the endorsement hierarchy")

@@ -1,4 +1,4 @@
-"""Options of the verbs that verify a TPM's statements: the key, its certificate, and the nonce."""
+"""Options of the verbs that verify attestations of a TPM: the attestation key, its certificate, and the nonce."""
 
 import argparse
 
@@ -18,7 +18,7 @@ LARGEST_BUNDLE = 16 << 20
 
 
 class VerifierSettings:
-    """The values of the options that `add_verifier_options` adds."""
+    """The options that `add_verifier_options` adds."""
 
     public: str | None
     certificate: str | None
@@ -53,8 +53,9 @@ def add_verifier_options(parser: argparse.ArgumentParser) -> None:
 def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> AttestationKey:
     """Returns the attestation key that the options identify.
 
-    `reported` is the public area that came with the statement. It is used only if --name has its Name: a
-    certificate identifies the key, but not its attributes. Raises UsageError, CertificateError, AttestationError.
+    `reported` is the public area that came with the attestation. It is used only if its Name equals --name: a
+    certificate identifies the key, but not the key's attributes. Raises UsageError for missing options,
+    CertificateError or AttestationError for a key that cannot be trusted.
     """
     if bool(args.certificate) != bool(args.ca):
         raise UsageError("--certificate and --ca belong together; give both")
@@ -86,7 +87,7 @@ def _read_public(path: str) -> AttestationKey:
 
 
 def bytes_from(text: str, option: str) -> bytes:
-    """Returns the bytes that an option states as hex, text:WORDS or @FILE. Raises UsageError."""
+    """Returns the bytes in an option's value: hex, text:WORDS or @FILE. Raises UsageError for other values."""
     if text.startswith("@"):
         return read_small(text[1:])
     if text.startswith("text:"):

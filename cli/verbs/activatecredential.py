@@ -91,7 +91,7 @@ def run(args: Settings) -> int:
 
 
 class _Request(NamedTuple):
-    """A credential, its key, and the passwords of the key, of its parent, and of the endorsement hierarchy."""
+    """A credential, its key, and the passwords of the key, its parent and the endorsement hierarchy."""
 
     named: NamedKey
     credential: Credential
@@ -100,7 +100,7 @@ class _Request(NamedTuple):
     hierarchy: Secret
 
     def activate(self, tpm: Tpm, ek: EkKind | Loaded) -> Secret:
-        """Returns the secret, decrypted with an endorsement key."""
+        """Returns the secret in the credential, decrypted with the endorsement key `ek`."""
         with (
             use_endorsement_key(tpm, ek, self.hierarchy) as (loaded, by),
             use_key(tpm, self.named, AttestingKey, self.auth, self.parent, protected=True) as key,
@@ -119,7 +119,10 @@ def _use_named(tpm: Tpm, ek: NamedKey, request: _Request) -> Secret:
 
 
 def _try_kinds(tpm: Tpm, kinds: list[EkKind], request: _Request) -> Secret:
-    """Tries the kinds of endorsement keys in order; raises the first error if none decrypts the credential."""
+    """Returns the secret, decrypted with the first kind of endorsement key that works.
+
+    Raises the first error if no kind decrypts the credential.
+    """
     if not kinds:
         raise UsageError("no endorsement key fits the credential; give the key with --ek")
     first: TpmError | None = None

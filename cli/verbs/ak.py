@@ -74,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Creates the key, lets it certify its creation as a test, writes the files, and prints the Name."""
+    """Creates the key, tests it by certifying its creation, writes the files, and prints the Name."""
     try:
         template = templates.attestation(args.algorithm)
     except EncodeError as error:

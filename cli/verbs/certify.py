@@ -86,7 +86,7 @@ def run(args: Settings) -> int:
 def _certify(
     tpm: Tpm, item: NamedKey, named: NamedKey, nonce: bytes, item_auth: Secret, auth: Secret, parent: Secret
 ) -> tuple[Attested, dict[str, Any]]:
-    """Returns the statement, and the document that describes it."""
+    """Returns (attestation, JSON document that contains the attestation)."""
     if item.handle is not None and item.handle >> 24 == 0x01:
         with use_key(tpm, named, AttestingKey, auth, parent) as key:
             made, public, area = key.certify_nv(tpm, item.handle, nonce, Password(item_auth))
@@ -99,7 +99,7 @@ def _certify(
 
 @contextlib.contextmanager
 def _load_item(tpm: Tpm, item: NamedKey, parent: Secret) -> Iterator[int]:
-    """Yields the handle of the object, which is loaded from its file if necessary."""
+    """Yields the handle of the object. Loads the object from its file if necessary, and flushes it at the end."""
     with use_key(tpm, item, AttestingKey, parent_auth=parent) as key, key.loaded(tpm) as handle:
         yield handle
 

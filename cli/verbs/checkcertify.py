@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Verifies the statement and prints what it proves."""
+    """Verifies the attestation and prints what it proves."""
     nonce = bytes_from(args.nonce, "--nonce")
     message, signature, index = _read(args)
     key = trusted_key(args)
@@ -79,7 +79,7 @@ def run(args: Settings) -> int:
 
 
 def _read(args: Settings) -> tuple[bytes, bytes, TPMS_NV_PUBLIC | None]:
-    """Returns message, signature, and the public area of an NV index, if the JSON has one."""
+    """Returns (message, signature, public area of an NV index or None), from JSON or from files."""
     if bool(args.message) != bool(args.signature) or bool(args.statement) == bool(args.message):
         raise UsageError("no statement; give STATEMENT in JSON, or --message FILE and --signature FILE")
     if args.message and args.signature:
@@ -94,7 +94,7 @@ def _read(args: Settings) -> tuple[bytes, bytes, TPMS_NV_PUBLIC | None]:
 
 
 def _index_name(text: str, area: TPMS_NV_PUBLIC | None) -> bytes:
-    """Returns the Name of an NV index: in hex, or of the area in the JSON if that is the area of the handle."""
+    """Returns the Name of an NV index. `text` is the Name in hex, or the handle of the index in `area`."""
     handle = parse_handle(text)
     if handle is None or handle >> 24 != 0x01:
         return _name(text)
@@ -106,7 +106,7 @@ def _index_name(text: str, area: TPMS_NV_PUBLIC | None) -> bytes:
 
 
 def _name(text: str) -> bytes:
-    """Returns the Name of the object: in hex, or of the public area in a file."""
+    """Returns the Name of the object. `text` is the Name in hex, or the path of a file with the public area."""
     if not os.path.exists(text):
         return bytes_from(text, "--item")
     data = read_small(text)

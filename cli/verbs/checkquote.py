@@ -108,7 +108,7 @@ def _verify_each(
     expected: PcrValues,
     event_logs: list[bytes],
 ) -> list[VerifiedQuote]:
-    """Verifies one quote for each bank, in the order of the banks, as go-attestation makes them."""
+    """Verifies a bundle of go-attestation with one quote per bank. Returns results in the order of `pcrs`."""
     if len(bundle.quotes) != len(pcrs):
         raise AttestationError(
             "PCR selection",

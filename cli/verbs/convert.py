@@ -89,7 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Converts the input; writes the result to the file or to standard output."""
+    """Converts the input, and writes the result to the file or to standard output."""
     if args.out is None and args.to in BINARY and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError(f"the format {args.to} is binary; write it to a file with --out, or redirect the output")
     try:

@@ -172,9 +172,9 @@ def _code(text: str) -> int:
 
 
 def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer) -> Iterator[Node]:
-    """Yields an explanation (Node) of each message in the input: a recording, or messages in hex or binary.
+    """Yields an explanation tree for each message in the input: a recording, or messages in hex or binary.
 
-    If `code` is given, a response without a command is a response to the command with this code.
+    `code` is the command code for responses without a command, or None.
     """
     exchanges = find_recording(source) if code is None else open_recording(source.file, source.name, warn)
     if isinstance(exchanges, Reading):
@@ -186,7 +186,7 @@ def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer
 
 
 def _refuse_lone(exchanges: Iterator[Exchange]) -> Iterator[Exchange]:
-    """Yields the exchanges. Raises InputError if the only message is a successful response without its command."""
+    """Yields the exchanges. Raises InputError if the only message is a successful response without a command."""
     first = next(exchanges, None)
     if first is None:
         return

@@ -113,7 +113,10 @@ def _read(path: str) -> EventLog:
 
 
 def _expected(args: Settings, logs: list[EventLog]) -> PcrValues:
-    """Returns the values to compare with. Raises UsageError, AttestationError, PolicyError."""
+    """Returns the PCR values for the comparison, from the TPM, a file or the command line.
+
+    Raises UsageError, AttestationError or PolicyError if --expect is not valid.
+    """
     text = args.expect or ""
     if text == "tpm":
         with open_tpm(args) as tpm:
@@ -133,7 +136,7 @@ def _expected(args: Settings, logs: list[EventLog]) -> PcrValues:
 
 
 def _quoted(bundle: QuoteBundle, logs: list[EventLog]) -> PcrValues:
-    """Returns the PCR values of a quote, whose digest must be that of the values."""
+    """Returns the PCR values of a quote. Raises AttestationError if their digest is not the quoted digest."""
     warn("the signature of the quote is not verified; verify it with `tpmwire checkquote --event-log`")
     for message, _ in bundle.quotes:
         info = parse_statement(message).attested

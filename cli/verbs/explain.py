@@ -59,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Explains each thing; returns 1 if the bytes of one of them are not valid."""
+    """Explains each argument. Returns exit code 1 if the bytes of an argument are not valid."""
     found: list[dict[str, object]] = []
     failed = False
     things = group_words(args.thing or ["-"], args.kind)
@@ -78,7 +78,7 @@ def run(args: Settings) -> int:
 
 
 def _print(explained: Explained, color: str) -> bool:
-    """Prints an explanation; returns whether the explained bytes are not valid."""
+    """Prints an explanation. Returns whether the explained bytes are not valid."""
     if explained.words:
         print(interpretation_text(explained.name, explained.words))
         return False

@@ -103,7 +103,10 @@ def _secret(path: str | None) -> Secret:
 
 
 def _name(text: str) -> bytes:
-    """Returns the Name in hex, in a file, or of the public area in a file. Raises UsageError."""
+    """Returns the Name of the object. `text` is hex, or the path of a file with the Name or the public area.
+
+    Raises UsageError if `text` is neither.
+    """
     if os.path.exists(text):
         data = read_small(text)
         if _is_name(data):
@@ -133,7 +136,7 @@ def _is_name(data: bytes) -> bool:
 
 
 def _endorsement_key(args: Settings) -> TPMT_PUBLIC:
-    """Returns the EK's public area; a bare key gets the first template of the EK profile that fits it."""
+    """Returns the EK's public area. A public key without a public area gets the template of its type."""
     try:
         found = read_public_key(read_small(args.ek))
     except KeyFileError as error:

@@ -209,7 +209,7 @@ def _imports(tpm: TpmFacts) -> list[VerbCommand]:
 
 
 def _ask_key_id() -> str:
-    """Asks for an access key ID until it is valid, at most three times; returns "" for none. Raises UsageError."""
+    """Asks up to three times for a valid access key ID; returns "" if the reply is empty. Raises UsageError."""
     for tries_left in (2, 1, 0):
         key_id = ask_line("Access key ID (empty: none)")
         if not key_id or re.fullmatch(r"AKIA[A-Z0-9]{16}", key_id):

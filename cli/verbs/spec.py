@@ -110,7 +110,7 @@ def _octets(name: str, words: str, args: Settings) -> int:
 
 
 def _meaning(name: str, words: str) -> tuple[int, list[str]]:
-    """Returns the number that `words` is as a value of a type, and its explanation in lines."""
+    """Returns (number, explanation lines) of the value `words` of the type `name`."""
     try:
         value = parse_constant(name, words)
         return value, explain_value(name, value)

@@ -119,7 +119,7 @@ def _run(args: Settings, path: str, seen: Callable[[bytes, bytes], None]) -> int
 
 @contextlib.contextmanager
 def _open_output(args: Settings) -> Iterator[Callable[[bytes, bytes], None]]:
-    """Yields a function that writes a command and its response to the output. Raises OSError."""
+    """Yields a function that writes a command and its response to the output. Raises OSError if writing fails."""
     if args.html:
         with _html_page(args.html, args.program[0], secrets=args.secrets) as seen:
             yield seen
@@ -171,7 +171,7 @@ def _capture_writer(out: BinaryIO, *, secrets: bool) -> Callable[[bytes, bytes],
 
 @contextlib.contextmanager
 def _html_page(path: str, title: str, *, secrets: bool) -> Iterator[Callable[[bytes, bytes], None]]:
-    """Yields a function that stores a command and its response for the page, which is written at the end."""
+    """Yields a function that stores a command and its response. The HTML page is written at the end."""
     writer = HtmlWriter(path, os.path.basename(title), secrets=secrets)
     # The messages may contain passwords. The file has no name, and others cannot open it.
     with tempfile.TemporaryFile() as stored:

@@ -39,9 +39,9 @@ _HASHES = (
 class AttestationKey(NamedTuple):
     """A public key that verifies attestations.
 
-    `has_attributes` says whether `area` is the key's own public area. A key in PEM or in a certificate has no
-    attributes, so nobody can tell whether the key signs only statements of its TPM. `accept_sha1` allows
-    signatures over SHA-1 digests, as by keys that Windows creates.
+    `has_attributes` is true if `area` is the key's own public area. A key from PEM or a certificate has no
+    attributes, so it may also sign other data than attestations of its TPM. `accept_sha1` allows signatures over
+    SHA-1 digests, as by keys that Windows creates.
     """
 
     area: TPMT_PUBLIC
@@ -50,11 +50,11 @@ class AttestationKey(NamedTuple):
 
     @property
     def name(self) -> bytes | None:
-        """The key's Name; None if its attributes are unknown."""
+        """The Name of the key, or None if the key's attributes are unknown."""
         return name_of(self.area) if self.has_attributes else None
 
     def check_attributes(self) -> None:
-        """Raises AttestationError if the key can sign other data than statements of its TPM, or can leave it.
+        """Raises AttestationError unless the key is restricted to attestations and cannot leave its TPM.
 
         Does nothing if the attributes are unknown. An unrestricted key signs any bytes (Part 1, §25.1.2).
         """
@@ -72,7 +72,10 @@ class AttestationKey(NamedTuple):
             raise AttestationError("key", "not an attestation key: decrypt is set; use a key that only signs")
 
     def check_signature(self, message: bytes, signature: TPMT_SIGNATURE) -> TPM_ALG:
-        """Verifies the signature of a message, and returns the hash for digests in it. Raises AttestationError."""
+        """Verifies the signature of a message, and returns the hash algorithm of the signature.
+
+        Raises AttestationError if the signature is not valid or its hash is not accepted.
+        """
         details = signature.signature
         if signature.sig_alg == TPM_ALG.MLDSA:
             hash_alg = self.area.name_alg  # ML-DSA has no hash; a quote then uses nameAlg
@@ -96,9 +99,9 @@ class AttestationKey(NamedTuple):
 def read_attestation_key(key: Any) -> AttestationKey:
     """Returns an attestation key from a public area, a key or certificate of `cryptography`, or bytes.
 
-    The bytes can be PEM, DER, a public area, a JWK, an OpenSSH key or a certificate, which is not verified:
-    see `certified_attestation_key`. Raises KeyFileError if the bytes have no key, EncodeError for another
-    type than RSA and ECC.
+    The bytes can be PEM, DER, a public area, a JWK, an OpenSSH key or a certificate. A certificate is not
+    verified: use `certified_attestation_key`. Raises KeyFileError if the bytes have no key, EncodeError for other
+    types than RSA and ECC.
     """
     if isinstance(key, AttestationKey):
         return key
@@ -118,9 +121,10 @@ def certified_attestation_key(
 ) -> AttestationKey:
     """Verifies the certificate of an attestation key, and returns the key.
 
-    `certificate` (PEM or DER) is followed by intermediate certificates, if any. `authorities` has the trusted
-    root certificates and further intermediates. If `public` is given, it must be the public area of the certified
-    key. Raises CertificateError, UnusableCertificateError, AttestationError.
+    `certificate` (PEM or DER) is followed by intermediate certificates, if any. `authorities` has the trusted root
+    certificates and further intermediates. If `public` is given, it must be the public area of the certified key.
+    Raises CertificateError or UnusableCertificateError if the certificate is not trusted, AttestationError if
+    `public` does not match.
     """
     # late: needs pyOpenSSL and asn1crypto, which keys without a certificate do not need
     from ..keys.certificates import AK_CERTIFICATE, Trust, load_certificates, load_chain, verify_chain

@@ -20,11 +20,11 @@ GO_HASHES = {3: TPM_ALG.SHA1, 5: TPM_ALG.SHA256, 6: TPM_ALG.SHA384, 7: TPM_ALG.S
 
 
 class QuoteBundle(NamedTuple):
-    """Quotes with what their verification needs, as the quoting machine reports it.
+    """Quotes and the data for their verification, as reported by the quoting machine.
 
-    `quotes` are (TPMS_ATTEST, TPMT_SIGNATURE) in their wire form. `values` are PCR values, `public` is the public
-    area of the attestation key, `event_log` the log of the boot; None or empty if absent. Nothing here is trusted
-    before it has been verified.
+    `quotes` are marshaled (TPMS_ATTEST, TPMT_SIGNATURE) pairs. `values` are PCR values, `public` is the public
+    area of the attestation key, and `event_log` is the boot event log; each is None or empty if absent. All data
+    are untrusted until verified.
     """
 
     quotes: tuple[tuple[bytes, bytes], ...]
@@ -54,7 +54,7 @@ class QuoteBundle(NamedTuple):
     def to_go(self) -> str:
         """Returns the bundle as JSON of go-attestation's PlatformParameters.
 
-        Raises AttestationError for a bank that Go has no number for.
+        Raises AttestationError for a PCR bank that go-attestation does not support.
         """
         numbers = {alg: number for number, alg in GO_HASHES.items()}
         if unknown := {bank for bank, _ in self.values} - set(numbers):
@@ -72,7 +72,7 @@ class QuoteBundle(NamedTuple):
 
     @classmethod
     def from_json(cls, data: bytes) -> "QuoteBundle":
-        """Parses the JSON of `to_json` or `to_go`. Raises AttestationError."""
+        """Parses the JSON of `to_json` or `to_go`. Raises AttestationError if the JSON is not valid."""
         try:
             document = strict_json.loads(data)
         except ValueError as error:
@@ -112,7 +112,10 @@ class QuoteBundle(NamedTuple):
 
 
 def _from_dump(document: dict[str, Any]) -> dict[str, Any]:
-    """Returns the output of go-attestation's attest-tool as PlatformParameters. Raises AttestationError."""
+    """Returns PlatformParameters from the output of go-attestation's attest-tool.
+
+    Raises AttestationError if the output is not valid.
+    """
     try:
         return {
             "Public": document["AK"]["Public"],

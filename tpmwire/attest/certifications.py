@@ -1,4 +1,4 @@
-"""Verifies statements about objects, their creation, NV indices and the TPM's time (Part 3, §18 and §31.16)."""
+"""Verifies attestations of objects, their creation, NV indices and the TPM's time (Part 3, §18 and §31.16)."""
 
 from typing import Any
 
@@ -30,11 +30,11 @@ def verify_certified(
     item_qualified_name: bytes | None = None,
     signer: bytes | None = None,
 ) -> TPMS_ATTEST:
-    """Verifies a statement of TPM2_Certify: the object `item` is loaded in the TPM. Returns the statement.
+    """Verifies an attestation of TPM2_Certify: the object `item` is loaded in the TPM. Returns the TPMS_ATTEST.
 
-    `item` is the object's public area or Name. `item_qualified_name` shows the object's parents, see
-    `qualified_name`. The other arguments and the errors are those of `verify`. A caller that trusts the object has
-    to check its attributes.
+    `item` is the object's public area or Name. `item_qualified_name`, if given, verifies the object's ancestors
+    (see `qualified_name`). The other arguments and the errors are those of `verify`. The caller must check the
+    attributes of the object before trusting it.
     """
     statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_CERTIFY, nonce=nonce, signer=signer)
     info = statement.attested
@@ -59,10 +59,10 @@ def verify_creation(
     creation: TPMS_CREATION_DATA | bytes,
     signer: bytes | None = None,
 ) -> TPMS_ATTEST:
-    """Verifies a statement of TPM2_CertifyCreation: the TPM created `item` as `creation` says.
+    """Verifies an attestation of TPM2_CertifyCreation: the TPM created `item` with creation data `creation`.
 
-    `creation` is the creation data, or the bytes of a TPMS_CREATION_DATA. The other arguments and the errors are
-    those of `verify`. Returns the statement.
+    `creation` can also be the bytes of a TPMS_CREATION_DATA. The other arguments and the errors are those of
+    `verify`. Returns the TPMS_ATTEST.
     """
     statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_CREATION, nonce=nonce, signer=signer)
     info = statement.attested
@@ -85,11 +85,11 @@ def verify_nv(
     offset: int = 0,
     signer: bytes | None = None,
 ) -> TPMS_ATTEST:
-    """Verifies a statement of TPM2_NV_Certify: the NV index has `contents` at `offset`.
+    """Verifies an attestation of TPM2_NV_Certify: the index has `contents` at `offset`. Returns the TPMS_ATTEST.
 
-    `index` is the public area or the Name of the index; the Name changes when the index is first written. If the
-    statement has a digest of the whole index, `contents` are the whole index. The other arguments and the errors
-    are those of `verify`. Returns the statement.
+    `index` is the public area or the Name of the index. The Name changes when the index is first written. If the
+    attestation has a digest of the whole index, `contents` must be the whole index. The other arguments and the
+    errors are those of `verify`.
     """
     whole = message[:4] == b"\xff\x54\x43\x47" and parse_statement(message).type == TPM_ST.ATTEST_NV_DIGEST
     kind = TPM_ST.ATTEST_NV_DIGEST if whole else TPM_ST.ATTEST_NV
@@ -116,10 +116,10 @@ def verify_time(
     nonce: bytes,
     signer: bytes | None = None,
 ) -> TPMS_TIME_ATTEST_INFO:
-    """Verifies a statement of TPM2_GetTime, and returns the TPM's time, clock and firmware version.
+    """Verifies an attestation of TPM2_GetTime, and returns the TPM's time, clock and firmware version.
 
-    The arguments and the errors are those of `verify`. A TPM obfuscates the counts of resets, unless the key is in
-    the endorsement or platform hierarchy.
+    The arguments and the errors are those of `verify`. The reset counts are obfuscated unless the key is in the
+    endorsement or platform hierarchy.
     """
     statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_TIME, nonce=nonce, signer=signer)
     info = statement.attested

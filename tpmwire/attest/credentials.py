@@ -1,7 +1,7 @@
-"""Credentials for TPM2_ActivateCredential, made without a TPM (TPM2_MakeCredential; Part 1, §24).
+"""Credentials for TPM2_ActivateCredential, created without a TPM (TPM2_MakeCredential; Part 1, §24).
 
-A credential is a secret that only one TPM can decrypt, and only while it has the object with a given Name. So a CA
-learns that an attestation key is in the TPM whose endorsement key it knows.
+A credential is a secret that only one TPM can decrypt, and only while an object with the given Name is loaded. A
+CA uses it to prove that an attestation key is in the TPM with a known endorsement key.
 """
 
 import base64
@@ -25,16 +25,16 @@ _HEADER = MAGIC + b"\0\0\0\1"
 
 
 class Credential(NamedTuple):
-    """A credential: the parameters of TPM2_ActivateCredential, without their sizes.
+    """A credential: the parameters of TPM2_ActivateCredential, without their size fields.
 
-    `blob` has the encrypted secret (TPMS_ID_OBJECT), `seed` its key, encrypted to the endorsement key.
+    `blob` is the encrypted secret (TPMS_ID_OBJECT). `seed` is its seed, encrypted to the endorsement key.
     """
 
     blob: bytes
     seed: bytes
 
     def to_tss(self) -> bytes:
-        """Returns TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET, one after the other."""
+        """Returns TPM2B_ID_OBJECT followed by TPM2B_ENCRYPTED_SECRET."""
         return b"".join(len(part).to_bytes(2, "big") + part for part in self)
 
     def to_tools(self) -> bytes:
@@ -48,7 +48,10 @@ class Credential(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes) -> "Credential":
-        """Parses a credential in any of the three formats. Raises KeyFileError."""
+        """Parses a credential in the format of `to_tss`, `to_tools` or `to_go`.
+
+        Raises KeyFileError if the data are not a credential.
+        """
         if data.lstrip().startswith(b"{"):
             try:
                 document = strict_json.loads(data)
@@ -72,8 +75,8 @@ class Credential(NamedTuple):
 def make_credential(ek: TPMT_PUBLIC, name: bytes, secret: Secret | bytes) -> Credential:
     """Returns a credential for the TPM with the endorsement key `ek` and the object with the Name `name`.
 
-    `secret` has at most the size of a digest of the endorsement key's nameAlg. Raises EncodeError for a longer
-    secret, and for a key that cannot be a parent or an endorsement key; SessionError for a weak key.
+    `secret` is at most as long as a digest of the endorsement key's nameAlg. Raises EncodeError for a longer
+    secret, and for a key that is not a restricted decryption key with AES-CFB; SessionError for a weak key.
     """
     value = secret.reveal() if isinstance(secret, Secret) else secret
     needed = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT

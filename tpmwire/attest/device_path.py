@@ -6,13 +6,13 @@ __all__ = ["format_device_path", "format_guid", "utf16"]
 
 
 def format_guid(data: bytes) -> str:
-    """Returns a GUID of 16 bytes as text; its first three numbers are little-endian."""
+    """Returns a GUID of 16 bytes as text. The first three fields of the GUID are little-endian."""
     first, second, third = (int.from_bytes(data[a:b], "little") for a, b in ((0, 4), (4, 6), (6, 8)))
     return f"{first:08x}-{second:04x}-{third:04x}-{data[8:10].hex()}-{data[10:16].hex()}"
 
 
 def utf16(data: bytes) -> str:
-    """Returns UTF-16 text up to its first zero."""
+    """Returns the UTF-16 text in `data` up to the first NUL."""
     return data[: len(data) & ~1].decode("utf-16-le", "replace").partition("\0")[0]
 
 

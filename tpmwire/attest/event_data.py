@@ -1,7 +1,7 @@
-"""The data of events in words: what was measured, by event type.
+"""Explains the data of measured boot events by event type.
 
-Only the digest of an event is protected by the TPM. `proven_by` says whether the digest is that of the data.
-Source: TCG PC Client Platform Firmware Profile, §10.4 to §10.6.
+The TPM protects only the digest of an event. `is_proven` returns whether the digest matches the data. Source: TCG
+PC Client Platform Firmware Profile, §10.4 to §10.6.
 """
 
 from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ _TAGS = {
 
 
 def explain_event(event: Event) -> list[Detail]:
-    """Returns what an event's data say, as (field, meaning) pairs. Damaged data are shown in hex."""
+    """Returns the explanation of an event's data as (field, meaning) pairs. Damaged data are shown in hex."""
     if event.template:
         return explain_ima(event)
     try:
@@ -74,9 +74,9 @@ def explain_event(event: Event) -> list[Detail]:
 
 
 def is_proven(event: Event) -> bool | None:
-    """Returns whether a digest of the event is that of its data; None if the event has no digest or no data.
+    """Returns whether the event's digest is the digest of its data, or None if there is no digest or no data.
 
-    Loaded images and firmware are measured themselves, and not the description in the event.
+    For loaded images and firmware, the digest is that of the image, not of the data in the event.
     """
     banks = [bank for bank, value in event.digests.items() if any(value)]
     if not event.extends or not event.data or not banks:
@@ -91,7 +91,7 @@ def is_proven(event: Event) -> bool | None:
 
 
 def _candidates(event: Event) -> Iterator[bytes]:
-    """Yields the bytes that firmware and boot loaders hash for an event with these data."""
+    """Yields the byte strings that firmware and boot loaders may have hashed for this event."""
     data = event.data
     yield data
     yield data.rstrip(b"\0")
@@ -107,28 +107,28 @@ def _candidates(event: Event) -> Iterator[bytes]:
 
 
 class _TruncatedError(Exception):
-    """The data of an event end within a field."""
+    """The data of an event are truncated within a field."""
 
 
 class _Reader:
-    """Reads fields one after the other."""
+    """A cursor that reads consecutive fields of event data."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
 
     def take(self, size: int) -> bytes:
-        """Returns the next `size` bytes. Raises _TruncatedError."""
+        """Returns the next `size` bytes. Raises _TruncatedError if fewer bytes are left."""
         if size < 0 or self.at + size > len(self.data):
             raise _TruncatedError
         self.at += size
         return self.data[self.at - size : self.at]
 
     def number(self, size: int) -> int:
-        """Returns the next little-endian number."""
+        """Returns the next `size` bytes as a little-endian number."""
         return int.from_bytes(self.take(size), "little")
 
     def guid(self) -> str:
-        """Returns the next GUID, with its name if it is well known."""
+        """Returns the next GUID, with its name if the GUID is well known."""
         text = format_guid(self.take(16))
         return f"{GUIDS[text]} ({text})" if text in GUIDS else text
 
@@ -142,7 +142,7 @@ def _hex(data: bytes) -> str:
 
 
 def _text(data: bytes) -> str | None:
-    """Returns data as text, if they are ASCII, UTF-8 or UTF-16; else None."""
+    """Returns data as text if they are ASCII, UTF-8 or UTF-16, else None."""
     wide = not any(data[1:16:2]) and len(data) > 3
     try:
         text = utf16(data) if wide else data.decode().rstrip("\0")
@@ -224,7 +224,7 @@ def _read_value(name: str, value: bytes) -> Iterator[Detail]:
 
 
 def _read_load_option(value: bytes) -> Iterator[Detail]:
-    """Reads an EFI_LOAD_OPTION (UEFI specification, §3.1.3)."""
+    """Yields the fields of an EFI_LOAD_OPTION (UEFI specification, §3.1.3)."""
     reader = _Reader(value)
     attributes, size = reader.number(4), reader.number(2)
     title = utf16(value[reader.at :])
@@ -237,7 +237,10 @@ def _read_load_option(value: bytes) -> Iterator[Detail]:
 
 
 def _read_signatures(value: bytes) -> Iterator[Detail]:
-    """Reads EFI_SIGNATURE_LISTs (UEFI specification, §32.4.1); of certificates, the SHA-256 hash is shown."""
+    """Yields the entries of EFI_SIGNATURE_LISTs (UEFI specification, §32.4.1).
+
+    A certificate is shown by its SHA-256 hash.
+    """
     reader = _Reader(value)
     while reader.at < len(value):
         kind, size, header, each = reader.guid(), reader.number(4), reader.number(4), reader.number(4)
@@ -255,7 +258,7 @@ def _read_signatures(value: bytes) -> Iterator[Detail]:
 
 
 def _subject(certificate: bytes) -> str:
-    """Returns the last common name in a certificate (OID 2.5.4.3), usually the subject's, or no text."""
+    """Returns the last common name (OID 2.5.4.3) in a certificate, usually that of the subject, or ""."""
     names = certificate.split(b"\x06\x03\x55\x04\x03")[1:]
     texts = [_text(one[2 : 2 + one[1]]) for one in names if len(one) > 2]
     return f"{texts[-1]}, " if texts and texts[-1] else ""

@@ -1,6 +1,6 @@
-"""Event logs of the firmware and of IMA: events, and the PCR values that they lead to.
+"""Event logs of the firmware and of IMA: events, and the PCR values that result from them.
 
-The TCG's logs are crypto-agile (TCG_PCR_EVENT2) or have SHA-1 digests only (TCG_PCR_EVENT). Source: TCG PC Client
+TCG logs are crypto-agile (TCG_PCR_EVENT2) or have SHA-1 digests only (TCG_PCR_EVENT). Source: TCG PC Client
 Platform Firmware Profile, §10. All numbers are little-endian.
 """
 
@@ -26,10 +26,10 @@ _LARGEST = 1 << 24
 
 
 def parse_event_log(data: bytes) -> EventLog:
-    """Parses a log of the TCG in either format, or a measurement list of IMA, binary or as text.
+    """Parses a TCG event log in either format, or an IMA measurement list, binary or as text.
 
-    Zeros or ones after the last event of a TCG log are ignored, because copies of the memory have them. Raises
-    DecodeError, also for data that are not an event log.
+    Padding of zeros or ones after the last event of a TCG log is ignored. Raises DecodeError if the data are
+    damaged or not an event log.
     """
     if looks_like_ima(data):
         return parse_ima_log(data)
@@ -71,7 +71,7 @@ def _parse_all(data: bytes, start: int, banks: Mapping[int, int]) -> list[Event]
 
 
 def _parse_banks(spec_id: bytes) -> dict[int, int]:
-    """Returns the sizes of digests by algorithm, from the Spec ID event (§10.4.5.1)."""
+    """Returns {hash algorithm: digest size in bytes} from the Spec ID event (§10.4.5.1)."""
     count = _number(spec_id, 24, 4, 1)
     if not 1 <= count <= 16:
         raise DecodeError(f"event 1 states {count} digest algorithms", 24, len(spec_id) - 24, ("specIdEvent",))
@@ -124,10 +124,10 @@ def _number(data: bytes, start: int, size: int, number: int) -> int:
 
 
 def replay(logs: Iterable[EventLog], banks: Sequence[int] = ()) -> dict[tuple[TPM_ALG, int], bytes]:
-    """Returns the values of the PCRs that the logs extend, by (bank, PCR number).
+    """Returns {(bank, PCR number): value} for the PCRs that the logs extend.
 
-    Each log continues where the previous one ends. By default, the banks are those of the logs whose hash is
-    supported. A PCR whose digest in a bank is missing in an event has no value in this bank.
+    The logs are one sequence, in order. By default, the banks are those of the logs whose hash is supported. A PCR
+    has no value in a bank if one of its events has no digest for this bank.
     """
     logs = list(logs)
     chosen = list(banks) or list(dict.fromkeys(bank for log in logs for bank in log.banks))
@@ -146,9 +146,9 @@ def replay(logs: Iterable[EventLog], banks: Sequence[int] = ()) -> dict[tuple[TP
 def _steps(
     logs: Iterable[EventLog], bank: int, pcr: int, without: Event | None = None
 ) -> Iterator[tuple[Event | None, bytes]]:
-    """Yields the value of a PCR before its first event, and after each event with that event.
+    """Yields (None, value of a PCR before its first event), then (event, value after the event) for each event.
 
-    The event `without` is left out. Raises EncodeError if an event has no digest for the bank.
+    The event `without` is skipped. Raises EncodeError if an event has no digest for the bank.
     """
     size, value = digest_size(bank), None
     for log in logs:
@@ -166,10 +166,10 @@ def _steps(
 
 
 class Difference(NamedTuple):
-    """A PCR whose value is not the one that the logs lead to.
+    """A PCR whose expected value differs from the value that results from the logs.
 
-    `logged` is the value that the logs lead to, `expected` the other one. `event` is the first event that is not
-    in the PCR, if this is known. `only` says that without this event alone, the values would be the same.
+    `logged` is the value of the logs, `expected` the expected value. `event` is the first event that is not in the
+    PCR, or None if unknown. `only` is true if the values would be equal without this event.
     """
 
     bank: TPM_ALG
@@ -190,7 +190,7 @@ class Difference(NamedTuple):
 
 
 def differences(logs: Iterable[EventLog], expected: Mapping[tuple[TPM_ALG, int], bytes]) -> list[Difference]:
-    """Returns the PCRs whose expected value differs from the one that the logs lead to, with the first event.
+    """Returns the PCRs whose expected value differs from the value that results from the logs.
 
     PCRs without events in the logs are not compared.
     """
@@ -219,8 +219,8 @@ def _explain_difference(
 
 
 def first_value(pcr: int, size: int, locality: int | None = None) -> bytes:
-    """Returns the value of a PCR before its first event: zeros, and the locality of TPM2_Startup in PCR 0.
+    """Returns the value of a PCR before its first event: zeros, and in PCR 0 the locality of TPM2_Startup.
 
-    The PCRs of a dynamic launch are set to zeros when it starts.
+    A PCR of a dynamic launch (DRTM) also starts with zeros. `size` is in bytes.
     """
     return bytes(size - 1) + bytes([(locality or 0) if pcr == 0 else 0])

@@ -1,4 +1,4 @@
-"""Types of events in TCG event logs (TCG PC Client Platform Firmware Profile, §10.4.1), and what each PCR has."""
+"""Event types in TCG event logs (TCG PC Client Platform Firmware Profile, §10.4.1), and the usage of each PCR."""
 
 __all__ = ["EVENT_TYPES", "EV_EFI_HCRTM_EVENT", "EV_NO_ACTION", "PCR_USES", "event_name"]
 

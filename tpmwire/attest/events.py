@@ -10,11 +10,11 @@ __all__ = ["Event", "EventLog"]
 
 
 class Event(NamedTuple):
-    """An event: its place in the log, its PCR, type, digests by bank, and data.
+    """An event: its position in the log, its PCR, its type, its digests by bank, and its data.
 
-    `offset` and `size` count bytes in the log; `data_offset` is the offset of `data`. `kind` is an event type of
-    the TCG; for IMA, `template` is the name of the template. `violation` says that IMA could not measure the file:
-    it then extends ones.
+    `offset`, `size` and `data_offset` are in bytes of the log. `kind` is an event type of the TCG; for IMA,
+    `template` is the name of the template. `violation` is true if IMA could not measure the file; IMA then extends
+    the PCR with ones.
     """
 
     number: int
@@ -39,14 +39,14 @@ class Event(NamedTuple):
         return bool(self.template) or (self.kind != EV_NO_ACTION and 0 <= self.pcr < 24)
 
     def extended(self, bank: int) -> bytes | None:
-        """Returns the digest that extends the PCR of a bank; None if the log does not state it."""
+        """Returns the digest that extends the event's PCR in a bank, or None if the log lacks this digest."""
         if self.violation:
             return b"\xff" * digest_size(bank)
         return self.digests.get(bank)
 
 
 class EventLog(NamedTuple):
-    """A log: its events, the sizes of digests by bank, and the locality of TPM2_Startup (None if not stated).
+    """A log: its events, digest sizes in bytes by bank, and the locality of TPM2_Startup or None.
 
     `form` is "crypto-agile", "SHA-1" or "IMA".
     """

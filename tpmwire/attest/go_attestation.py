@@ -1,4 +1,4 @@
-"""AttestationParameters of go-attestation: an attestation key with a statement of its own creation."""
+"""AttestationParameters of go-attestation: an attestation key that certifies its own creation."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ _FIELDS = ("Public", "CreateData", "CreateAttestation", "CreateSignature")
 
 
 class AttestationParameters(NamedTuple):
-    """An attestation key, its creation data, and the key's own statement of its creation, with the signature."""
+    """An attestation key, its creation data, and the key's attestation of its own creation."""
 
     public: TPMT_PUBLIC
     creation: TPMS_CREATION_DATA
@@ -27,7 +27,7 @@ class AttestationParameters(NamedTuple):
     def verify(self, *, accept_sha1: bool = False) -> None:
         """Raises AttestationError unless the key is an attestation key that has certified its own creation.
 
-        That proves that the TPM which has this key created it. It does not prove which TPM that is. `accept_sha1`
+        The attestation proves that the TPM with this key created it, but not which TPM this is. `accept_sha1`
         allows a signature over a SHA-1 digest.
         """
         key = AttestationKey(self.public, True, accept_sha1)
@@ -41,7 +41,7 @@ class AttestationParameters(NamedTuple):
 
     @classmethod
     def from_json(cls, data: bytes) -> "AttestationParameters":
-        """Parses the JSON of `to_json`. Raises AttestationError."""
+        """Parses the JSON of `to_json`. Raises AttestationError if the JSON is not valid."""
         try:
             document = strict_json.loads(data)
             parts = [binascii.a2b_base64(document[name], strict_mode=True) for name in _FIELDS]

@@ -33,7 +33,7 @@ _LINE = re.compile(rb"^(\d{1,2}) ([0-9a-f]{40,128}) (\S+) (.+)$")
 
 
 def looks_like_ima(data: bytes) -> bool:
-    """Returns whether data look like one of the two lists."""
+    """Returns whether `data` start like an IMA measurement list, binary or as text."""
     if _LINE.match(data.partition(b"\n")[0]):
         return True
     size = int.from_bytes(data[24:28], "little")
@@ -45,7 +45,7 @@ def _known_names() -> set[bytes]:
 
 
 def parse_ima_log(data: bytes) -> EventLog:
-    """Parses a measurement list, binary or as text. Raises DecodeError."""
+    """Parses an IMA measurement list, binary or as text. Raises DecodeError if the list is damaged."""
     events = _parse_text(data) if _LINE.match(data.partition(b"\n")[0]) else _parse_binary(data)
     return EventLog("IMA", tuple(events), {alg: 0 for alg in BANKS})
 
@@ -114,7 +114,7 @@ def _parse_text(data: bytes) -> Iterator[Event]:
 
 
 def _rebuild(template: str, text: bytes) -> tuple[bytes, bytes]:
-    """Returns the template data of an entry, and the bytes that IMA hashes."""
+    """Returns (template data of an entry, bytes that IMA hashes), from the entry's text."""
     names = _FIELDS.get(template, tuple(template.split("|")))
     first, _, rest = text.partition(b" ")
     tail: list[bytes] = []
@@ -130,7 +130,7 @@ def _rebuild(template: str, text: bytes) -> tuple[bytes, bytes]:
 
 
 def _split_tail(text: bytes, count: int) -> list[bytes]:
-    """Splits a path, which may have spaces, from up to `count` fields in hex behind it, which may be empty."""
+    """Splits an entry into a path, which may contain spaces, and up to `count` hex fields, which may be empty."""
     parts = text.split(b" ")
     number = 0
     while number < count and len(parts) > number + 1 and re.fullmatch(rb"(?:[0-9a-f]{2})*", parts[-1 - number]):
@@ -147,7 +147,7 @@ def _unhex(text: bytes) -> bytes:
 
 
 def explain_ima(event: Event) -> list[tuple[str, str]]:
-    """Returns (field, text) of an entry: file, hash, signature."""
+    """Returns the (field, text) pairs of an entry: file, hash, signature."""
     if event.template == "ima":
         path = event.data[24:].rstrip(b"\0").decode("utf-8", "replace")
         found = [("file", path), ("hash", f"sha1:{event.data[:20].hex()}")]
@@ -176,9 +176,10 @@ def _explain_fields(event: Event) -> Iterator[tuple[str, str]]:
 
 
 def boot_aggregate(event: Event, values: Mapping[tuple[TPM_ALG, int], bytes]) -> bool | None:
-    """Returns whether an entry `boot_aggregate` has the hash of PCRs 0 to 7 or 0 to 9 with the given values.
+    """Returns whether a `boot_aggregate` entry is the hash of PCRs 0 to 7 or 0 to 9 with the given values.
 
-    A PCR without a value is zero. Returns None for another entry, and if PCR 0 has no value in the entry's bank.
+    A missing PCR value counts as zeros. Returns None for another entry, and if PCR 0 has no value in the entry's
+    bank.
     """
     facts = dict(explain_ima(event))
     name, _, hashed = facts.get("hash", "").rpartition(":")

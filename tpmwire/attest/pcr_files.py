@@ -1,4 +1,4 @@
-"""PCR values in files: those of tpm2_quote and tpm2_pcrread, and JSON and text of `tpmwire pcr`."""
+"""Files with PCR values: files of tpm2_quote and tpm2_pcrread, and JSON and text of `tpmwire pcr`."""
 
 import json
 import re
@@ -23,8 +23,8 @@ _LINE = re.compile(r"^(?:PCR\s*)?(?:(\w+)\s*:\s*)?(\d{1,2})\s*[:= ]\s*(?:0x)?([0
 def build_pcr_file(selection: tuple[TPMS_PCR_SELECTION, ...], values: PcrValues) -> bytes:
     """Returns PCR values in the format of `tpm2_quote -o`, which `tpm2_checkquote -f` reads.
 
-    The format is tpm2-tss's structures in memory, little-endian: TPML_PCR_SELECTION, the number of TPML_DIGESTs,
-    and TPML_DIGESTs of up to eight values.
+    The format is the memory layout of tpm2-tss structures, little-endian: a TPML_PCR_SELECTION, the number of
+    TPML_DIGESTs, and TPML_DIGESTs with up to eight values each.
     """
     banks = b"".join(
         one.hash.to_bytes(2, "little") + bytes([len(one.pcr_select)]) + one.pcr_select.ljust(5, b"\0")
@@ -48,11 +48,11 @@ def _build_list(values: list[bytes]) -> bytes:
 
 
 def parse_pcr_file(data: bytes, selection: tuple[TPMS_PCR_SELECTION, ...]) -> dict[tuple[TPM_ALG, int], bytes]:
-    """Returns the PCR values in a file, by (bank, PCR number).
+    """Returns {(bank, PCR number): value} from a file with PCR values.
 
-    The file is one of tpm2_quote (formats serialized, values and marshaled), the output of tpm2_pcrread, or text
-    or JSON of `tpmwire pcr`. `selection` are the expected PCRs, which the format "values" does not name. Raises
-    PolicyError.
+    The file is from tpm2_quote (format serialized, values or marshaled), from tpm2_pcrread, or text or JSON of
+    `tpmwire pcr`. `selection` has the expected PCRs, because the format "values" does not name them. Raises
+    PolicyError if the file is not valid.
     """
     for parse in (_parse_text, _parse_serialized, _parse_marshaled):
         if (found := parse(data)) is not None:
@@ -64,7 +64,7 @@ def parse_pcr_file(data: bytes, selection: tuple[TPMS_PCR_SELECTION, ...]) -> di
 
 
 def pcr_json(values: PcrValues) -> dict[str, dict[str, str]]:
-    """Returns PCR values as an object for JSON: hex by bank and PCR number."""
+    """Returns PCR values as a JSON object: {bank: {PCR number: hex}}."""
     document: dict[str, dict[str, str]] = {}
     for (bank, number), value in values.items():
         document.setdefault(bank_name(bank), {})[str(number)] = value.hex()
@@ -72,7 +72,7 @@ def pcr_json(values: PcrValues) -> dict[str, dict[str, str]]:
 
 
 def pcrs_from_json(document: object) -> dict[tuple[TPM_ALG, int], bytes]:
-    """Returns the PCR values in an object as `pcr_json` returns it. Raises PolicyError."""
+    """Returns the PCR values in an object of `pcr_json`. Raises PolicyError if the object is not valid."""
     if not isinstance(document, dict) or not all(isinstance(values, dict) for values in document.values()):
         raise PolicyError('PCR values in JSON look like {"sha256": {"0": "00..."}}')
     return {
@@ -92,7 +92,10 @@ def _split(data: bytes, places: tuple[tuple[TPM_ALG, int], ...]) -> list[tuple[t
 
 
 def _parse_text(data: bytes) -> dict[tuple[TPM_ALG, int], bytes] | None:
-    """Parses JSON, lines such as `sha256:7  HEX`, and the output of tpm2_pcrread; None for other data."""
+    """Returns the PCR values in JSON, in lines such as `sha256:7  HEX`, or in the output of tpm2_pcrread.
+
+    Returns None for other data.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -156,7 +159,10 @@ def _parse_serialized(data: bytes) -> dict[tuple[TPM_ALG, int], bytes] | None:
 
 
 def _parse_marshaled(data: bytes) -> dict[tuple[TPM_ALG, int], bytes] | None:
-    """Parses TPML_PCR_SELECTION, a number of TPML_DIGESTs, and these, all in their wire form."""
+    """Returns the PCR values in a marshaled TPML_PCR_SELECTION, a count, and as many TPML_DIGESTs.
+
+    Returns None for other data.
+    """
     at = 0
 
     def take(size: int) -> bytes:

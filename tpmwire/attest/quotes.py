@@ -1,4 +1,4 @@
-"""Verifies quotes: signed statements of PCR values (TPM2_Quote; Part 3, §18.4)."""
+"""Verifies quotes: signed attestations of PCR values (TPM2_Quote; Part 3, §18.4)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,10 +23,10 @@ PcrValues = Mapping[tuple[TPM_ALG, int], bytes]
 class VerifiedQuote(NamedTuple):
     """A quote whose signature, nonce and PCRs have been verified.
 
-    `statement` has the TPM's clock, its counts of resets and restarts, and its firmware version. `selection` are
-    the quoted PCRs and `digest` their digest. `values` are the PCR values that give this digest; empty if none
-    were given. `key` is the attestation key; `key.has_attributes` is False if its attributes are unknown. `logs`
-    are the event logs that lead to the values.
+    `statement` has the TPM's clock, its reset and restart counts, and its firmware version. `selection` has the
+    quoted PCRs, and `digest` the digest of their values. `values` are the PCR values, or empty if none were given.
+    `key` is the attestation key; `key.has_attributes` is false if its attributes are unknown. `logs` are the event
+    logs that result in these values.
     """
 
     statement: TPMS_ATTEST
@@ -49,15 +49,15 @@ def verify_quote(
     event_logs: Sequence[EventLog | bytes] = (),
     signer: bytes | None = None,
 ) -> VerifiedQuote:
-    """Verifies a quote on the host.
+    """Verifies a quote on the host, without a TPM.
 
-    - `message`: the TPMS_ATTEST.
-    - `key`: the attestation key, in any form that `read_attestation_key` accepts.
+    - `message`: the marshaled TPMS_ATTEST.
+    - `key`: the attestation key, in any format that `read_attestation_key` accepts.
     - `nonce`: the verifier's random number.
     - `pcrs`: the exact selection, such as `sha256:0,7`.
-    - `values`: the PCR values that the quoting machine reports; their digest must be the quoted one.
+    - `values`: the PCR values that the quoting machine reports; their digest must be the quoted digest.
     - `expected`: the values that the machine should have, for some or all quoted PCRs.
-    - `event_logs`: logs that must lead to the quoted values, such as the firmware's and IMA's, in this order.
+    - `event_logs`: logs that must result in the quoted values, such as the firmware's and IMA's, in this order.
     - `signer`: the key's Qualified Name, if known.
 
     Raises AttestationError with the name of the failed check, KeyFileError if `key` is not readable, PolicyError
@@ -95,7 +95,7 @@ def _read_log(data: bytes) -> EventLog:
 def _logged_values(
     logs: tuple[EventLog, ...], selection: tuple[TPMS_PCR_SELECTION, ...]
 ) -> dict[tuple[TPM_ALG, int], bytes]:
-    """Returns the values that the logs lead to; a PCR without events has its first value."""
+    """Returns the PCR values that result from the logs. A PCR without events has its initial value."""
     replayed = replay(logs, [one.hash for one in selection])
     return {
         (bank, pcr): replayed.get((bank, pcr), first_value(pcr, digest_size(bank)))
@@ -112,7 +112,7 @@ def _check_selection(quoted: tuple[TPMS_PCR_SELECTION, ...], wanted: tuple[TPMS_
 
 
 def _check_digest(info: TPMS_QUOTE_INFO, values: PcrValues, hash_alg: TPM_ALG) -> dict[tuple[TPM_ALG, int], bytes]:
-    """Returns the values of the quoted PCRs. Raises AttestationError if their digest is not the quoted one."""
+    """Returns the values of the quoted PCRs. Raises AttestationError if their digest is not the quoted digest."""
     places = pcrs_in(info.pcr_select)
     for bank, number in places:
         if (bank, number) not in values:

@@ -1,4 +1,4 @@
-"""Verifies the part that all attestations share: key, signature, type, nonce and signer."""
+"""Verifies the common part of all attestations: key, signature, type, nonce and signer."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ _COMMANDS = {
 
 
 def parse_statement(message: bytes) -> TPMS_ATTEST:
-    """Parses a TPMS_ATTEST strictly. Raises AttestationError for other data, and for bytes after the structure."""
+    """Parses a TPMS_ATTEST. Raises AttestationError for invalid data, and for bytes after the structure."""
     if int.from_bytes(message[:4], "big") != MAGIC:
         hint = "; remove the two bytes of its size" if int.from_bytes(message[2:6], "big") == MAGIC else ""
         raise AttestationError(
@@ -42,7 +42,7 @@ def parse_statement(message: bytes) -> TPMS_ATTEST:
 
 
 def read_signature(signature: TPMT_SIGNATURE | bytes) -> TPMT_SIGNATURE:
-    """Returns a signature, parsed from its wire form if necessary. Raises AttestationError."""
+    """Returns a signature, parsed if it is marshaled bytes. Raises AttestationError if they are not valid."""
     if isinstance(signature, TPMT_SIGNATURE):
         return signature
     try:
@@ -60,9 +60,9 @@ def verify_statement(
     nonce: bytes,
     signer: bytes | None = None,
 ) -> tuple[TPMS_ATTEST, AttestationKey, TPM_ALG]:
-    """Verifies a statement up to what it states; returns (statement, key, hash algorithm of the signature).
+    """Verifies the common part of an attestation; returns (TPMS_ATTEST, key, signature's hash algorithm).
 
-    `kind` is the expected type, `nonce` the exact extraData. `signer` is the key's Qualified Name, if it is known.
+    `kind` is the expected type, `nonce` the exact extraData. `signer` is the key's Qualified Name, if known.
     Raises AttestationError with the name of the failed check.
     """
     signing, signed = read_attestation_key(key), read_signature(signature)
@@ -91,7 +91,7 @@ def qualified_name(name: bytes, *above: bytes) -> bytes:
     """Returns the Qualified Name of a key with the Name `name` (Part 1, §16).
 
     `above` has the hierarchy's handle in 4 bytes, then the Names of the key's ancestors, from the primary key
-    down. A primary key has no ancestors.
+    down. It is only the handle for a primary key.
     """
     qualified, *rest = above
     for one in (*rest, name):

@@ -1,4 +1,4 @@
-"""The arguments that all calls share: objects, authorizations, secrets, PCRs."""
+"""Conversion of the arguments of `tpmwire.calls`: objects, authorizations, secrets, PCR selections."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ NOBODY = Password()
 
 
 def secret_of(value: Secret | bytes) -> Secret:
-    """Returns an authValue or data as a Secret."""
+    """Returns an authValue or data as a Secret. A Secret is returned unchanged."""
     return value if isinstance(value, Secret) else Secret(value)
 
 
@@ -49,7 +49,7 @@ def digest_of(policy: Policy | bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
 
 
 def pcrs_of(pcrs: Pcrs) -> tuple[TPMS_PCR_SELECTION, ...]:
-    """Returns selected PCRs as the standard's structures. Raises PolicyError for an invalid list."""
+    """Returns TPMS_PCR_SELECTIONs for a selection such as `sha256:0,7`. Raises PolicyError if it is not valid."""
     return parse_pcrs(pcrs) if isinstance(pcrs, str) else tuple(pcrs)
 
 
@@ -65,7 +65,7 @@ def public_of(tpm: Tpm, item: Item) -> TPMT_PUBLIC:
 
 @contextlib.contextmanager
 def reach(tpm: Tpm, item: Item, by: Password | Use = NOBODY) -> Iterator[tuple[int, Password | Use]]:
-    """Yields an object's handle and its authorization for one command.
+    """Yields (handle, authorization) of an object for one command.
 
     The key of a key file is loaded, and flushed at the end. If the key has a policy and `by` is a password, the
     policy in the file is satisfied.
@@ -83,7 +83,7 @@ def reach(tpm: Tpm, item: Item, by: Password | Use = NOBODY) -> Iterator[tuple[i
 
 
 def flush_run(tpm: Tpm, run: Run, *, keep: int | None = None) -> None:
-    """Flushes the sessions and objects of a key's use, except the object at the handle `keep`."""
+    """Flushes the sessions and objects that a key's use has opened, except the object with handle `keep`."""
     sessions = [session.handle for session in (run.session, run.companion) if session is not None]
     for handle in [*sessions, *reversed(run.opened)]:
         if handle != keep and tpm.is_open(handle):

@@ -1,4 +1,4 @@
-"""Signed statements of the TPM: quotes and certifications."""
+"""Attestations signed by the TPM: quotes and certifications."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ __all__ = ["Attested", "activate_credential", "certify", "quote"]
 
 
 class Attested(NamedTuple):
-    """A statement of the TPM (a TPMS_ATTEST in its wire form) and its signature, for `tpmwire.attest.verify`."""
+    """An attestation (a marshaled TPMS_ATTEST) and its signature, for `tpmwire.attest.verify`."""
 
     message: bytes
     signature: TPMT_SIGNATURE
@@ -31,10 +31,10 @@ def quote(
     by: Password | Use = NOBODY,
     companions: Sequence[Use] = (),
 ) -> Attested:
-    """Returns a signed statement of PCR values (Part 3, §18.4), by default with the key's scheme.
+    """Returns an attestation of PCR values (TPM2_Quote; Part 3, §18.4), by default with the key's scheme.
 
-    `pcrs` is a list such as `sha256:0,7+sha1:23`. `nonce` is the verifier's random number, at most as long as the
-    TPM's largest digest. Raises PolicyError for an invalid list of PCRs.
+    `pcrs` is a selection such as `sha256:0,7+sha1:23`. `nonce` is the verifier's random number, at most as long as
+    the TPM's largest digest. Raises PolicyError if `pcrs` is not valid.
     """
     chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)
     with reach(tpm, key, by) as (handle, authorization):
@@ -53,7 +53,7 @@ def certify(
     by: Password | Use = NOBODY,
     companions: Sequence[Use] = (),
 ) -> Attested:
-    """Returns a statement, signed by `key`, that the object `item` is loaded in the TPM (Part 3, §18.2).
+    """Returns an attestation, signed by `key`, that the object `item` is loaded (TPM2_Certify; Part 3, §18.2).
 
     `item_by` authorizes the object, `by` the signing key. `nonce` is the verifier's random number.
     """
@@ -72,10 +72,10 @@ def activate_credential(
     ek_by: Password | Use = NOBODY,
     by: Password | Use = NOBODY,
 ) -> bytes:
-    """Returns the secret in a credential, which proves that this TPM has the key (Part 3, §12.5).
+    """Returns the secret in a credential (Part 3, §12.5), which proves that this TPM has the key.
 
-    `credential` is the encrypted secret and its encrypted seed, as `tpmwire.attest.make_credential` returns them.
-    `ek_by` authorizes the endorsement key, usually by PolicySecret of the endorsement hierarchy.
+    `credential` is (encrypted secret, encrypted seed), as returned by `tpmwire.attest.make_credential`. `ek_by`
+    authorizes the endorsement key, usually a policy session with PolicySecret of the endorsement hierarchy.
     """
     with reach(tpm, key, by) as (handle, first), reach(tpm, ek, ek_by) as (decrypting, second):
         command = ActivateCredential(handle, decrypting, *credential)

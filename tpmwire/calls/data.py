@@ -1,4 +1,4 @@
-"""Random numbers, hashes, HMACs and ciphers, of data of any length."""
+"""Random numbers, and hashes, HMACs and symmetric encryption of data of any length."""
 
 from collections.abc import Sequence
 
@@ -51,9 +51,9 @@ def hash(tpm: Tpm, data: bytes, alg: TPM_ALG | str = TPM_ALG.SHA256) -> bytes:
 def hash_with_ticket(
     tpm: Tpm, data: bytes, alg: TPM_ALG | str = TPM_ALG.SHA256, hierarchy: int = TPM_RH.OWNER
 ) -> tuple[bytes, TPMT_TK_HASHCHECK]:
-    """Returns the digest of `data`, and the TPM's proof that it computed the digest.
+    """Returns (digest of `data`, ticket that proves that the TPM computed the digest).
 
-    A restricted key of the same hierarchy signs only digests with such a proof (Part 3, §15.4, §17.4).
+    A restricted key of the same hierarchy signs only digests with such a ticket (Part 3, §15.4, §17.4).
     """
     hash_alg = parse_hash(alg) if isinstance(alg, str) else alg
     if len(data) <= PIECE:
@@ -88,9 +88,9 @@ def _protects(use: Use) -> bool:
 
 
 def _without_encryption(use: Password | Use) -> Password | Use:
-    """Returns a use of the same session for a command whose response has nothing to encrypt.
+    """Returns an authorization with the same session, for a command whose response has nothing to encrypt.
 
-    A session that protects the later commands of the sequence stays open.
+    A session that protects later commands of the sequence stays open.
     """
     if isinstance(use, Password) or not _protects(use):
         return use
@@ -99,7 +99,7 @@ def _without_encryption(use: Password | Use) -> Password | Use:
 
 
 def _without_response(companions: Sequence[Use]) -> list[Password | Use]:
-    """Returns the companion sessions of a command whose response has nothing to encrypt."""
+    """Returns the companion sessions for a command whose response has nothing to encrypt."""
     # A companion session without a purpose is refused.
     return [_without_encryption(use) for use in companions if use.attributes & ~_ONLY_RESPONSE]
 
@@ -107,9 +107,9 @@ def _without_response(companions: Sequence[Use]) -> list[Password | Use]:
 def _complete(
     tpm: Tpm, sequence: int, data: bytes, hierarchy: int, protection: Sequence[Use] = ()
 ) -> tuple[bytes, TPMT_TK_HASHCHECK]:
-    """Adds all data to a sequence, and returns its result and ticket. Flushes the sequence after an error.
+    """Adds all data to a sequence, and returns (result, ticket). Flushes the sequence after an error.
 
-    The sessions in `protection` encrypt or audit each command.
+    `protection` has the sessions that encrypt or audit each command.
     """
     tpm.trust_name(sequence, b"")  # a sequence has no public area, so its Name is empty (Part 1, §16)
     companions = [Use(use.session, EMPTY_AUTH, use.attributes) for use in protection]
@@ -136,10 +136,10 @@ def encrypt(
     by: Password | Use = NOBODY,
     companions: Sequence[Use] = (),
 ) -> bytes:
-    """Encrypts data of any length with a symmetric key (TPM2_EncryptDecrypt2 or the older command; Part 3, §15.3).
+    """Encrypts data of any length with a symmetric key (TPM2_EncryptDecrypt2; Part 3, §15.3).
 
-    `mode` is needed if the key has none. CBC and ECB need whole blocks. There is no integrity check. A policy
-    session authorizes only the first 1,024 bytes.
+    Falls back to TPM2_EncryptDecrypt. `mode` is required if the key has no mode. CBC and ECB require whole blocks.
+    The ciphertext has no integrity check. A policy session authorizes only the first 1,024 bytes.
     """
     return _cipher(tpm, key, data, iv, mode, False, by, companions)
 

@@ -22,10 +22,10 @@ Padding = TPMT_RSA_DECRYPT | str
 
 
 def rsa_encrypt(tpm: Tpm, key: Item, data: bytes, padding: Padding = "oaep-sha256", label: str = "") -> bytes:
-    """Encrypts data with the public key of an RSA key, by default with OAEP and SHA-256 (Part 3, §14.2).
+    """Encrypts data with the public part of an RSA key, by default with OAEP and SHA-256 (Part 3, §14.2).
 
-    The data are at most 190 bytes long for a key of 2,048 bits. `label` is OAEP's; the TPM includes its final zero
-    byte. If the key states a scheme, `padding` must be the same.
+    A 2,048-bit key encrypts at most 190 bytes. `label` is the OAEP label, to which a zero byte is added. If the
+    key has a scheme, `padding` must be that scheme.
     """
     with reach(tpm, key) as (handle, _):
         return tpm.execute(RSA_Encrypt(handle, data, _padding(padding), _label(label))).out_data
@@ -63,9 +63,9 @@ def _label(label: str) -> bytes:
 def ecdh(
     tpm: Tpm, key: Item, peer: "TPMS_ECC_POINT | EllipticCurvePublicKey", *, by: Password | Use = NOBODY
 ) -> bytes:
-    """Returns the secret that an ECC key shares with a peer's public key (ECDH; Part 3, §14.5).
+    """Returns the ECDH shared secret of an ECC key and a peer's public key (Part 3, §14.5).
 
-    The secret is the x-coordinate in the size of the curve's field, as `exchange` of `cryptography` returns it.
+    The secret is the x-coordinate, as long as the curve's field, like the result of `exchange` in `cryptography`.
     """
     size = _field_size(public_of(tpm, key).parameters)
     point = peer if isinstance(peer, TPMS_ECC_POINT) else from_cryptography(peer).unique
@@ -79,14 +79,14 @@ def ecdh(
 
 
 class Ephemeral(NamedTuple):
-    """An ephemeral public point, and the secret that it shares with a key."""
+    """An ephemeral public point, and its ECDH shared secret with a key."""
 
     point: TPMS_ECC_POINT
     secret: bytes
 
 
 def ecdh_ephemeral(tpm: Tpm, key: Item) -> Ephemeral:
-    """Returns an ephemeral public point, and the secret that it shares with an ECC key (Part 3, §14.4).
+    """Returns an ephemeral public point, and its ECDH shared secret with an ECC key (Part 3, §14.4).
 
     The owner of the private key computes the same secret from the point.
     """

@@ -1,4 +1,4 @@
-"""Objects: created, loaded, sealed, made persistent, saved as contexts."""
+"""Creates, loads, seals, unseals and persists objects, and saves their contexts."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,7 +67,7 @@ def create_primary(
     auth: Secret | bytes = EMPTY_AUTH,
     by: Password | Use = NOBODY,
 ) -> Loaded:
-    """Creates a primary key (Part 3, §24.1), by default from the template of the P-256 storage root key.
+    """Creates a primary key (Part 3, §24.1), by default the P-256 storage root key.
 
     `template` may be a name such as `rsa2048`, with the default attributes of tpm2_createprimary. `auth` is the
     new key's authValue. Raises SessionError if the key does not match the template.
@@ -112,10 +112,11 @@ def load(tpm: Tpm, parent: Item, blob: Blob, *, by: Password | Use = NOBODY) -> 
 def load_file(
     tpm: Tpm, file: KeyFile | bytes | str, *, parent_auth: Secret | bytes = EMPTY_AUTH, protected: bool = True
 ) -> Loaded:
-    """Loads the key of a key file (TSS2 PRIVATE KEY) under the parent that the file names; also imports it.
+    """Loads the key in a key file (TSS2 PRIVATE KEY) under the parent that the file names, or imports it.
 
-    `file` is a `KeyFile`, or a file's content. `parent_auth` is the authValue of the parent, or of its hierarchy.
-    If `protected`, `parent_auth` is used in a salted session. The parent is flushed. Raises KeyFileError.
+    `file` is a `KeyFile`, or the content of a key file. `parent_auth` is the authValue of the parent, or of the
+    parent's hierarchy. If `protected` is true, `parent_auth` is used in a salted session. The parent is flushed.
+    Raises KeyFileError if the file is not valid.
     """
     parsed = file if isinstance(file, KeyFile) else _parse_file(file)
     run = Run(Key(file=parsed, parent_auth=secret_of(parent_auth), protected=protected), tpm)
@@ -133,10 +134,10 @@ def load_external(
     sensitive: TPMT_SENSITIVE | None = None,
     hierarchy: int = TPM_RH.NULL,
 ) -> Loaded:
-    """Loads a public key, or a key pair in cleartext, which no parent protects (Part 3, §12.3).
+    """Loads a public key, or a key pair in cleartext, without a parent (Part 3, §12.3).
 
     `public` may be a public key of the package `cryptography`. Tickets for a public key are valid in `hierarchy`.
-    A key pair needs the null hierarchy. Raises SessionError if the TPM returns a different Name.
+    A key pair requires the null hierarchy. Raises SessionError if the TPM returns a different Name.
     """
     if not isinstance(public, TPMT_PUBLIC):
         public = from_cryptography(public)
@@ -203,7 +204,7 @@ def unseal(
 def change_auth(
     tpm: Tpm, item: Loaded, parent: int | Loaded, auth: Secret | bytes, *, by: Password | Use = NOBODY
 ) -> Blob:
-    """Returns an object with the new authValue `auth`; the loaded object keeps the old one (Part 3, §12.8).
+    """Returns the object with a new authValue `auth`; the loaded object keeps the old authValue (Part 3, §12.8).
 
     `by` authorizes the object, with its old authValue. `auth` crosses the bus in cleartext unless `by` encrypts it
     (`Session.use(decrypt=True)`).
@@ -232,18 +233,18 @@ def evict(tpm: Tpm, key: int | Loaded, hierarchy: int = TPM_RH.OWNER, *, by: Pas
 
 
 def save_context(tpm: Tpm, item: int | Loaded) -> TPMS_CONTEXT:
-    """Returns the context of an object or a session, which only this TPM can load (Part 3, §28.2).
+    """Returns the saved context of an object or session, which only this TPM can load (Part 3, §28.2).
 
-    An object stays loaded. A session has to be loaded again before its next use. After the next reset of the TPM,
-    contexts cannot be loaded.
+    An object stays loaded. A session must be loaded again before its next use. A context cannot be loaded after a
+    TPM reset.
     """
     return tpm.execute(ContextSave(handle_of(item))).context
 
 
 def load_context(tpm: Tpm, context: TPMS_CONTEXT) -> Loaded:
-    """Loads the saved context of an object (Part 3, §28.3). Raises KeyFileError for the context of a session.
+    """Loads the saved context of an object (Part 3, §28.3). Raises KeyFileError if it is the context of a session.
 
-    To load a session, execute `ContextLoad`: the `Session` from before is then usable again.
+    To load a session, execute `ContextLoad`: the `Session` can then be used again.
     """
     if context.saved_handle >> 24 != TPM_HT.TRANSIENT:
         raise KeyFileError("this is the context of a session, not of an object; execute ContextLoad")

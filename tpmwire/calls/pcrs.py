@@ -1,4 +1,4 @@
-"""PCR values, and policies that require them."""
+"""Reads, extends and resets PCRs, and builds policies that require PCR values."""
 
 from collections.abc import Mapping
 
@@ -28,9 +28,9 @@ def pcr_policy(
     values: Mapping[tuple[TPM_ALG, int], bytes] | None = None,
     alg: TPM_ALG = TPM_ALG.SHA256,
 ) -> PolicyPCR:
-    """Returns the policy statement that requires these values of the PCRs, by default their current values.
+    """Returns the policy statement that requires these PCR values, by default the current values.
 
-    `alg` is the policy's hash algorithm. Raises PolicyError.
+    `alg` is the policy's hash algorithm. Raises PolicyError if `pcrs` is not valid or a value is missing.
     """
     selection = pcrs_of(pcrs)
     return PolicyPCR.of_values(alg, selection, pcr_read(tpm, selection) if values is None else values)
@@ -42,10 +42,10 @@ def pcr_extend(tpm: Tpm, pcr: int, digest: bytes, bank: TPM_ALG = TPM_ALG.SHA256
 
 
 def pcr_event(tpm: Tpm, pcr: int, data: bytes) -> dict[TPM_ALG, bytes]:
-    """Extends a PCR with the digest of up to 1,024 bytes in each bank, and returns the digests (Part 3, §22.3)."""
+    """Extends a PCR in each bank with the digest of up to 1,024 bytes; returns {bank: digest} (Part 3, §22.3)."""
     return {one.hash_alg: one.digest or b"" for one in tpm.execute(PCR_Event(pcr, data)).digests}
 
 
 def pcr_reset(tpm: Tpm, pcr: int) -> None:
-    """Resets a PCR that may be reset, such as 16 or 23, in all banks (Part 3, §22.8)."""
+    """Resets a PCR that is resettable, such as 16 or 23, in all banks (Part 3, §22.8)."""
     tpm.execute(PCR_Reset(pcr))

@@ -1,4 +1,4 @@
-"""Policy sessions."""
+"""Policy sessions that satisfy a policy."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ def satisfy_policy(
     encrypt: bool = False,
     decrypt: bool = False,
 ) -> Iterator[Use]:
-    """Yields an authorization for one command: a policy session in which this policy is satisfied.
+    """Yields an authorization for one command: a policy session in which `policy` is satisfied.
 
     >>> from tpmwire import Policy, PolicyAuthValue, Tpm, calls
     >>> policy = Policy(PolicyAuthValue())
@@ -36,10 +36,11 @@ def satisfy_policy(
     ...     with calls.satisfy_policy(tpm, policy, auth=b"password") as by:
     ...         unsealed = calls.unseal(tpm, parent, blob, by=by)
 
-    The session is flushed at the end. `policy` is a Policy, or its statements. `auth` is the object's authValue if
-    the policy requires it. `alg` is the object's nameAlg. `authorizations` authorize entities of PolicySecret and
-    PolicyNV, by handle. If `protected`, the session is salted, and may `encrypt` the response's or `decrypt` the
-    command's first parameter. Raises PolicyError, and TpmError if a statement does not hold.
+    The session is flushed at the end. `policy` is a Policy, or its statements. `auth` is the object's authValue,
+    if the policy requires it. `alg` is the object's nameAlg. `authorizations` maps the handles of entities in
+    PolicySecret and PolicyNV to their authorizations. If `protected` is true, the session is salted; `encrypt` and
+    `decrypt` then enable parameter encryption of the response and of the command. Raises PolicyError for an
+    invalid policy, and TpmError if a statement is not satisfied.
     """
     statements = [one for each in policy for one in (each.statements if isinstance(each, Policy) else (each,))]
     whole = Policy(*statements)
@@ -60,7 +61,7 @@ def satisfy_policy(
 def _authorizations_of(
     statement: Statement, session: int, authorizations: Mapping[int, Password | Use]
 ) -> tuple[Password | Use, ...]:
-    """Returns the authorization of the entity that a statement names, if the caller gives one."""
+    """Returns the authorization of the entity that a policy statement names, or () if none was given."""
     if not statement.wants_authorization or not authorizations:
         return ()
     command = statement.command(session)

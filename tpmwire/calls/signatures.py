@@ -1,4 +1,4 @@
-"""Signatures, made and verified by the TPM."""
+"""Creates and verifies signatures in the TPM."""
 
 from ..errors import EncodeError, TpmError
 from ..keys.template_names import parse_hash
@@ -73,9 +73,9 @@ def sign_message(
 
 
 def verify(tpm: Tpm, key: Item | TPMT_PUBLIC, digest: bytes, signature: TPMT_SIGNATURE) -> bool:
-    """Returns whether a signature of a digest is valid for a key (Part 3, §20.1).
+    """Returns whether a signature of a digest is valid for a key (TPM2_VerifySignature; Part 3, §20.1).
 
-    The public area of a key that is not in the TPM is loaded, and flushed.
+    If `key` is a public area, it is loaded for the call, and flushed.
     """
     if isinstance(key, TPMT_PUBLIC):
         loaded = load_external(tpm, key)
@@ -94,10 +94,10 @@ def verify(tpm: Tpm, key: Item | TPMT_PUBLIC, digest: bytes, signature: TPMT_SIG
 
 
 def verify_message(tpm: Tpm, key: Item | TPMT_PUBLIC, message: bytes, signature: TPMT_SIGNATURE) -> bool:
-    """Returns whether a signature of a message of any length is valid for a key; the TPM hashes the message.
+    """Returns whether a signature of a message of any length is valid for a key. The TPM hashes the message.
 
     ML-DSA and HashML-DSA signatures are verified as in `verify_sequence`, without a context. Raises EncodeError
-    for another signature without a hash.
+    for any other signature scheme without a hash.
     """
     if signature.sig_alg in (TPM_ALG.MLDSA, TPM_ALG.HASH_MLDSA):
         return verify_sequence(tpm, key, message, signature)
@@ -108,9 +108,9 @@ def verify_message(tpm: Tpm, key: Item | TPMT_PUBLIC, message: bytes, signature:
 
 
 def scheme_for(tpm: Tpm, key: Item, digest: bytes, scheme: Scheme) -> TPMT_SIG_SCHEME:
-    """Returns the scheme for a signature of a digest; scheme NULL stands for the key's own scheme.
+    """Returns the scheme for a signature of a digest. TPM_ALG_NULL selects the key's own scheme.
 
-    Raises EncodeError for an unknown scheme, and if the digest's size is not that of a hash.
+    Raises EncodeError for an unknown scheme, and for a digest whose size is not that of a hash.
     """
     if isinstance(scheme, TPMT_SIG_SCHEME):
         return scheme
@@ -128,14 +128,14 @@ def scheme_for(tpm: Tpm, key: Item, digest: bytes, scheme: Scheme) -> TPMT_SIG_S
 
 
 def _hash_of(digest: bytes) -> TPM_ALG:
-    """Returns the usual hash algorithm for a digest's size. Raises EncodeError."""
+    """Returns the usual hash algorithm for a digest of this size. Raises EncodeError for an unknown size."""
     if len(digest) not in _HASH_OF_SIZE:
         raise EncodeError(f"no hash has digests of {len(digest)} bytes; pass a digest, or use sign_message")
     return _HASH_OF_SIZE[len(digest)]
 
 
 def _scheme_of(public: TPMT_PUBLIC) -> tuple[TPM_ALG, TPMS_SCHEME_HASH | None]:
-    """Returns the scheme in a key's public area, and the scheme's hash."""
+    """Returns (scheme, its parameters with the hash, or None) of a key's public area."""
     parameters = public.parameters
     if not isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS, TPMS_KEYEDHASH_PARMS)):
         return TPM_ALG.NULL, None

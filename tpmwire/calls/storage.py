@@ -1,4 +1,4 @@
-"""NV indices: ordinary ones of any length, counters, bit fields, and indices that are extended like a PCR."""
+"""NV indices: ordinary indices of any length, counters, bit fields, and extend indices."""
 
 from collections.abc import Sequence
 
@@ -57,11 +57,12 @@ def nv_define(
     hierarchy: int = TPM_RH.OWNER,
     by: Password | Use = NOBODY,
 ) -> TPMS_NV_PUBLIC:
-    """Creates an NV index of `size` bytes (Part 3, §31.3), and returns the public area of the index.
+    """Creates an NV index of `size` bytes (Part 3, §31.3), and returns its public area.
 
     By default, the authValue of the index or of the owner authorizes reads and writes; with a `policy`, only the
     policy does. `auth` is the authValue of the index. `kind` is `TPM_NT.COUNTER` or `BITS` (8 bytes), `EXTEND`
-    (the size of a digest of `name_alg`) or another type. `policy` is a policy, or its digest in `name_alg`.
+    (the size of a digest of `name_alg`) or another type. `policy` is a policy, or its digest with hash algorithm
+    `name_alg`.
     """
     digest = digest_of(policy, name_alg)
     chosen = attributes if attributes is not None else _BY_POLICY if digest else _USUAL
@@ -89,10 +90,10 @@ def nv_write(
     authority: int | None = None,
     by: Password | Use = NOBODY,
 ) -> None:
-    """Writes bytes to an NV index, in pieces (Part 3, §31.7).
+    """Writes bytes to an NV index of any length, with several commands if necessary (Part 3, §31.7).
 
-    `authority` is the handle that authorizes the write: the index itself (by default), the owner or the platform.
-    A policy session authorizes only one piece, which is at most TPM_PT_NV_BUFFER_MAX bytes long.
+    `authority` is the handle that authorizes the write: the index itself (default), the owner or the platform. A
+    policy session authorizes only one command, which writes at most TPM_PT_NV_BUFFER_MAX bytes.
     """
     who, piece = index if authority is None else authority, most_at_once(tpm)
     for start in range(0, len(data), piece):
@@ -108,9 +109,9 @@ def nv_read(
     authority: int | None = None,
     by: Password | Use = NOBODY,
 ) -> bytes:
-    """Reads bytes from an NV index, in pieces (Part 3, §31.13); by default the whole index.
+    """Returns bytes of an NV index, by default all of them, with several commands if necessary (Part 3, §31.13).
 
-    The value of a counter or a bit field is 8 bytes, big-endian.
+    The value of a counter or a bit field is 8 bytes, big-endian. `authority` is as in `nv_write`.
     """
     if size is None:
         size = max(nv_read_public(tpm, index).data_size - offset, 0)
@@ -122,31 +123,31 @@ def nv_read(
 
 
 def nv_increment(tpm: Tpm, index: int, *, authority: int | None = None, by: Password | Use = NOBODY) -> None:
-    """Adds 1 to a counter (Part 3, §31.8). The first call sets the counter to a value that the TPM chooses."""
+    """Adds 1 to an NV counter (Part 3, §31.8). The first call sets the counter to a value that the TPM chooses."""
     tpm.execute(NV_Increment(index if authority is None else authority, index), by)
 
 
 def nv_extend(
     tpm: Tpm, index: int, data: bytes, *, authority: int | None = None, by: Password | Use = NOBODY
 ) -> None:
-    """Extends an index of the type EXTEND like a PCR, with the digest of old value and `data` (Part 3, §31.9)."""
+    """Extends an NV index of type EXTEND like a PCR: H(old value || data) (Part 3, §31.9)."""
     tpm.execute(NV_Extend(index if authority is None else authority, index, data), by)
 
 
 def nv_set_bits(
     tpm: Tpm, index: int, bits: int, *, authority: int | None = None, by: Password | Use = NOBODY
 ) -> None:
-    """Sets the bits of `bits` in a bit field of 64 bits; bits cannot be cleared (Part 3, §31.10)."""
+    """Sets those bits of a 64-bit NV bit field that are 1 in `bits` (Part 3, §31.10). Bits cannot be cleared."""
     tpm.execute(NV_SetBits(index if authority is None else authority, index, bits), by)
 
 
 def nv_write_lock(tpm: Tpm, index: int, *, authority: int | None = None, by: Password | Use = NOBODY) -> None:
-    """Locks an index with WRITEDEFINE or WRITE_STCLEAR against writes (Part 3, §31.11)."""
+    """Locks an NV index that has WRITEDEFINE or WRITE_STCLEAR against writes (Part 3, §31.11)."""
     tpm.execute(NV_WriteLock(index if authority is None else authority, index), by)
 
 
 def nv_read_lock(tpm: Tpm, index: int, *, authority: int | None = None, by: Password | Use = NOBODY) -> None:
-    """Locks an index with READ_STCLEAR against reads until the next restart (Part 3, §31.14)."""
+    """Locks an NV index that has READ_STCLEAR against reads until the next TPM restart (Part 3, §31.14)."""
     tpm.execute(NV_ReadLock(index if authority is None else authority, index), by)
 
 
@@ -164,9 +165,10 @@ def nv_certify(
     by: Password | Use = NOBODY,
     companions: Sequence[Use] = (),
 ) -> Attested:
-    """Returns a statement, signed by `key`, of the contents of an NV index (Part 3, §31.16).
+    """Returns an attestation, signed by `key`, of the contents of an NV index (Part 3, §31.16).
 
-    `by` authorizes the key, `index_by` the index. `nonce` is the verifier's random number.
+    `by` authorizes the key, `index_by` the index. `nonce` is the verifier's random number. `size` and `offset` are
+    in bytes; without `size`, the attestation has all bytes from `offset` on.
     """
     if size is None:
         size = nv_read_public(tpm, index).data_size - offset

@@ -1,4 +1,4 @@
-"""Files of tpm2-tools, read and written as bytes: pairs of tpm2_create, and contexts."""
+"""Parses and builds files of tpm2-tools: pairs of tpm2_create, and saved contexts."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ _PRIVATE: Any = TPM2B_PRIVATE
 
 
 def parse_tools_pair(public: bytes, private: bytes) -> Blob:
-    """Returns the object in the files that `tpm2_create -u PUBLIC -r PRIVATE` wrote. Raises KeyFileError."""
+    """Returns the object in the files of `tpm2_create -u PUBLIC -r PRIVATE`.
+
+    Raises KeyFileError if a file is not valid.
+    """
     try:
         return Blob(TPM2B_PUBLIC.parse(public), _PRIVATE.parse(private))
     except DecodeError as error:
@@ -23,19 +26,22 @@ def parse_tools_pair(public: bytes, private: bytes) -> Blob:
 
 
 def build_tools_pair(blob: Blob) -> tuple[bytes, bytes]:
-    """Returns the contents of the files for `tpm2_load -u PUBLIC -r PRIVATE`."""
+    """Returns (content of PUBLIC, content of PRIVATE) for `tpm2_load -u PUBLIC -r PRIVATE`."""
     return TPM2B_PUBLIC.build(blob.public), _PRIVATE.build(blob.private)
 
 
 def load_context_file(tpm: Tpm, data: bytes) -> Loaded:
-    """Loads the object of a context file of tpm2-tools (`-c key.ctx`). Raises KeyFileError."""
+    """Loads the object of a context file of tpm2-tools (`-c key.ctx`).
+
+    Raises KeyFileError if the file is not valid.
+    """
     return load_context(tpm, parse_context_file(data))
 
 
 def save_context_file(tpm: Tpm, item: int | Loaded) -> bytes:
-    """Returns a context file of an object, which tpm2-tools load with `-c FILE`. The object stays loaded.
+    """Returns the content of a context file of an object, for option `-c FILE` of tpm2-tools.
 
-    After the next reset of the TPM, the context cannot be loaded.
+    The object stays loaded. The context cannot be loaded after a TPM reset.
     """
     loaded = item if isinstance(item, Loaded) else read_loaded(tpm, item)
     return build_context_file(save_context(tpm, loaded), loaded.name, loaded.public)

@@ -1,4 +1,4 @@
-"""Keys that move: to another TPM by duplication, and from software into the TPM."""
+"""Duplicates keys to another TPM, and imports software keys into the TPM."""
 
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,10 @@ __all__ = ["duplicate", "import_private", "import_wrapped", "private_key"]
 
 
 def private_key(tpm: Tpm, key: Item, *, by: "Authorization" = NOBODY) -> "EccPrivateKey | RsaPrivateKey":
-    """Returns an RSA or ECC key of the TPM as a private key of the package `cryptography`.
+    """Returns an RSA or ECC key of the TPM as a private key object of the package `cryptography`.
 
     `cryptography` signs certificates and requests with the result. `by` is the authorization of each use, or a
-    function that returns one, such as `lambda: calls.satisfy_policy(tpm, policy)`. Raises EncodeError for another
+    function that returns it, such as `lambda: calls.satisfy_policy(tpm, policy)`. Raises EncodeError for another
     type of key.
     """
     from ..use.private_keys import EccPrivateKey, RsaPrivateKey  # late: cryptography is optional
@@ -45,10 +45,11 @@ def duplicate(
     by: Use,
     inner_key: Secret | bytes = EMPTY_AUTH,
 ) -> WrappedKey:
-    """Wraps a key for a new parent, usually of another TPM, for `import_wrapped` there (Part 3, §13.1).
+    """Wraps a key for a new parent, usually in another TPM, where `import_wrapped` imports it (Part 3, §13.1).
 
     `parent` is the new parent's public area, or an object in this TPM. `by` is a policy session: the key's policy
-    must allow duplication. `inner_key`, 16 bytes, adds an inner wrapper, and should cross the bus encrypted only.
+    must allow duplication. `inner_key` (16 bytes) adds an inner wrapper; send `inner_key` to the TPM only in an
+    encrypted parameter.
     """
     if isinstance(parent, TPMT_PUBLIC):
         loaded = load_external(tpm, parent)

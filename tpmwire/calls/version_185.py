@@ -1,4 +1,4 @@
-"""Calls for the commands of TPM 2.0 Library 1.85: ML-KEM, ML-DSA, and signatures of whole messages."""
+"""Calls for the commands of TPM 2.0 Library 1.85: ML-KEM, ML-DSA, and signatures of complete messages."""
 
 import contextlib
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _NO_TICKET = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
 
 
 class Encapsulated(NamedTuple):
-    """A shared secret, and the ciphertext from which the owner of the key computes the same secret."""
+    """A shared secret, and its ciphertext, from which the key's owner computes the same secret."""
 
     secret: bytes
     ciphertext: bytes
@@ -40,7 +40,7 @@ class Encapsulated(NamedTuple):
 def encapsulate(tpm: Tpm, key: Item, *companions: Use) -> Encapsulated:
     """Returns a new secret that is shared with the owner of an ML-KEM or ECC key (Part 3, §14.10).
 
-    The TPM sends the secret in cleartext, unless one of the `companions` encrypts the response.
+    The TPM returns the secret in cleartext unless one of the `companions` encrypts the response.
     """
     with reach(tpm, key) as (handle, _):
         response = tpm.execute(Encapsulate(handle), *companions)
@@ -77,9 +77,9 @@ def sign_digest(
 def verify_digest(
     tpm: Tpm, key: Item | TPMT_PUBLIC, digest: bytes, signature: TPMT_SIGNATURE, *, context: bytes = b""
 ) -> bool:
-    """Returns whether a signature of a digest is valid for a key (Part 3, §20.4). See `sign_digest`.
+    """Returns whether a signature of a digest is valid for a key (Part 3, §20.4).
 
-    The public area of a key that is not in the TPM is loaded, and flushed.
+    If `key` is a public area, it is loaded for the call, and flushed. See `sign_digest` for `context`.
     """
     with _key_in_tpm(tpm, key) as item, reach(tpm, item) as (handle, _):
         return _is_valid(tpm, VerifyDigestSignature(handle, context, digest, signature))
@@ -105,7 +105,7 @@ def verify_sequence(
 ) -> bool:
     """Returns whether a signature of a message of any length is valid for a key (Part 3, §17.6.2 and §20.3).
 
-    The public area of a key that is not in the TPM is loaded, and flushed. See `sign_sequence` for `context`.
+    If `key` is a public area, it is loaded for the call, and flushed. See `sign_sequence` for `context`.
     """
     with _key_in_tpm(tpm, key) as item, reach(tpm, item) as (handle, _):
         sequence = tpm.execute(VerifySequenceStart(handle, b"", b"", context)).sequence_handle
@@ -121,7 +121,7 @@ def verify_sequence(
 
 @contextlib.contextmanager
 def _key_in_tpm(tpm: Tpm, key: Item | TPMT_PUBLIC) -> Iterator[Item]:
-    """Yields a key in the TPM; a public area is loaded, and flushed at the end."""
+    """Yields a key in the TPM. A public area is loaded, and flushed at the end."""
     if not isinstance(key, TPMT_PUBLIC):
         yield key
         return
@@ -150,9 +150,9 @@ def _flush_sequence(tpm: Tpm, sequence: int) -> None:
 
 
 def _add_pieces(tpm: Tpm, sequence: int, message: bytes) -> bytes:
-    """Adds a message to a sequence, except for its last piece, which is returned.
+    """Adds a message to a sequence, except for the last part of the message, which is returned.
 
-    A short message is only a last piece: some TPMs sign messages of one piece only.
+    A short message has only a last part, because some TPMs sign only messages of one part.
     """
     last = max(len(message) - 1, 0) // PIECE * PIECE
     for start in range(0, last, PIECE):

@@ -1,8 +1,8 @@
-"""Encrypts a secret to a TPM's key: the salt of a session, or the seed of a duplicate.
+"""Encrypts a secret to a TPM key: the salt of a session, or the seed of a duplicate.
 
 TPM 2.0 Part 1, Annex B.10 for RSA keys, Annex C.6.1 for ECC keys and, since version 1.85, §47.4 for ML-KEM keys.
-docs/security.md has the measurements behind
-the choice of arithmetic. A process that does not load `cryptography` for other reasons is faster without it.
+The code uses Python integers unless `cryptography` is already loaded, because loading that package takes longer
+(measurements: docs/security.md).
 """
 
 import sys
@@ -31,12 +31,12 @@ CURVES = {TPM_ECC.NIST_P256: P256, TPM_ECC.NIST_P384: P384, TPM_ECC.NIST_P521: P
 
 
 def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, bytes]:
-    """Returns a new secret, and the secret encrypted to the key `public` (as in TPM2B_ENCRYPTED_SECRET).
+    """Returns (new secret, the secret encrypted to the key `public`, as in TPM2B_ENCRYPTED_SECRET).
 
-    `label`, without its final zero, is SECRET for a session, DUPLICATE for a duplicate or an import, and IDENTITY
-    for a credential. The secret has the size of the key's nameAlg digest. Raises EncodeError for a key that cannot
-    decrypt a secret. Raises SessionError for a weak key, which an attacker who impersonates the TPM could have
-    chosen.
+    `label`, without the final zero byte, is SECRET for a session, DUPLICATE for a duplicate or an import, and
+    IDENTITY for a credential. The secret is as long as a digest of the key's nameAlg. Raises EncodeError for a key
+    that cannot decrypt a secret. Raises SessionError for a weak key, which an attacker who impersonates the TPM
+    could have chosen.
     """
     if not public.object_attributes & TPMA_OBJECT.DECRYPT:
         raise EncodeError("the key for the salt is not a decryption key; use a storage or endorsement key")
@@ -117,10 +117,10 @@ def secret_of_kem(public: TPMT_PUBLIC, label: bytes, shared: Secret, ciphertext:
 
 
 def encapsulate_secret(public_key: bytes) -> tuple[Secret, bytes]:
-    """Returns a new ML-KEM shared secret, and its ciphertext for the key (FIPS 203, §7.2).
+    """Returns (new ML-KEM shared secret, its ciphertext for the key) (FIPS 203, §7.2).
 
     The key's size selects ML-KEM-512, 768 or 1024. The computation in Python takes 3 to 5 ms. If `cryptography` 47
-    or later is already loaded, it computes ML-KEM-768 and 1024. Raises ValueError for a key that is not valid.
+    or later is already loaded, it computes ML-KEM-768 and 1024. Raises ValueError if the key is not valid.
     """
     shared, ciphertext = _encapsulate_by_cryptography(public_key) or _encapsulate_in_python(public_key)
     return Secret(shared), ciphertext

@@ -1,4 +1,4 @@
-"""Commands and responses explained, byte by byte: as a tree, as text, as JSON.
+"""Explains commands and responses byte by byte: as a tree, as text, as JSON.
 
 >>> from tpmwire import explain
 >>> tree = explain.explain_command(bytes.fromhex("80010000000c0000017b0010"))

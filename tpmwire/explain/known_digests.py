@@ -1,4 +1,4 @@
-"""Digests of policies with one statement, by which a policy digest in a file is recognized."""
+"""Digests of policies with one statement, for recognizing the policy digests in files."""
 
 from functools import cache
 

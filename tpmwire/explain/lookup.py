@@ -1,4 +1,4 @@
-"""Finds a name of the standard, as people write it, and parses numbers and names of constants."""
+"""Finds names of the standard in common variants, and parses numbers and names of constants."""
 
 from difflib import get_close_matches
 from enum import IntEnum, IntFlag
@@ -85,7 +85,7 @@ def similar_names(word: str) -> list[str]:
 
 
 def has_octets(name: str) -> bool:
-    """Returns whether values of a type are bytes in hex: the type is a structure, list or buffer.
+    """Returns whether a value of the type `name` is entered as bytes in hex: a structure, list or buffer.
 
     `name` is a key of `declarations()`.
     """

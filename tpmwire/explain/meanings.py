@@ -241,9 +241,9 @@ _BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
 
 
 def element_words(elements: tuple[Any, ...]) -> dict[int, tuple[str, str]]:
-    """Returns descriptions of list elements that other elements explain, by position: (element, its last field).
+    """Returns {index: (list element, name of its last field)} for elements that other elements help to explain.
 
-    The numbers of a firmware version depend on the manufacturer.
+    For example, the manufacturer decides how the numbers of a firmware version are shown.
     """
     if not elements or type(elements[0]) is not capabilities.TPMS_TAGGED_PROPERTY:
         return {}

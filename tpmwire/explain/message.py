@@ -40,9 +40,9 @@ def explain_command(data: bytes) -> Node:
 
 
 def explain_response(data: bytes, command: "bytes | int | Command | CommandMessage | None") -> Node:
-    """Returns the tree of a response. Never raises: an invalid response is shown up to its error.
+    """Returns the tree of a response. Never raises: the tree of an invalid response ends at the error.
 
-    `command` is the command of the response, as bytes, code or message; None if it is unknown.
+    `command` is the command of the response, as bytes, command code or message; None if unknown.
     """
     if isinstance(command, bytes):
         code = int.from_bytes(command[6:HEADER_SIZE], "big")

@@ -18,7 +18,7 @@ LARGEST = 1 << 15
 
 
 class PcapBuilder:
-    """Builds the parts of a capture: `begin`, then `exchange` for each command."""
+    """Builds a capture file in parts: call `begin` once, then `exchange` for each command."""
 
     def __init__(self) -> None:
         self._next = {CLIENT: 1, PORT: 1}
@@ -63,7 +63,7 @@ class PcapBuilder:
 
 
 def _with_checksum(octets: bytes, place: int, extra: bytes) -> bytes:
-    """Returns the bytes with the Internet checksum (RFC 1071) of them and `extra` at `place`."""
+    """Returns `octets` with the Internet checksum (RFC 1071) of `octets` and `extra` stored at offset `place`."""
     even = extra + octets + b"\0" * (len(octets) % 2)
     total = sum(struct.unpack(f">{len(even) // 2}H", even))
     while total >> 16:

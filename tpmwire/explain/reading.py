@@ -1,4 +1,4 @@
-"""What an input is, and its explanation: the result of each reader of files and texts."""
+"""The result type of all readers of files and texts: an interpretation of an input."""
 
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ __all__ = ["Reading"]
 class Reading(NamedTuple):
     """One interpretation of an input.
 
-    `kind` names what the input is, as a noun phrase with its article: "a TPM2B_PUBLIC, as tpm2_create writes it".
-    `trees` has the explanation, one tree for each message or structure in the input.
+    `kind` is the type of the input as a noun phrase with an article: "a TPM2B_PUBLIC, as tpm2_create writes it".
+    `trees` has one explanation tree for each message or structure in the input.
     """
 
     kind: str

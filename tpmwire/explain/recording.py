@@ -46,10 +46,8 @@ def explain_recording(
 ) -> Recording:
     """Returns the explanation of commands with their responses. Never raises.
 
-    A missing command or response is empty.
-
-    `salts` has the salts of the recording's sessions, `auths` the authValues of its entities, both in any order.
-    They are used to decrypt parameters and to verify HMACs.
+    A missing command or response is empty. `salts` has the salts of the recording's sessions, and `auths` the
+    authValues of its entities, both in any order, for decrypting parameters and verifying HMACs.
     """
     recording = Recording()
     recording.trees += explain_stream(exchanges, salts, auths, recording.histories)
@@ -67,10 +65,10 @@ def explain_stream(
     """Yields the trees of commands and responses while it reads `exchanges`.
 
     Raises only the errors of `exchanges`. See `explain_recording` for `salts` and `auths`. The histories of the
-    first 1000 sessions are appended to `histories`. They refer to trees by index; the first tree has the index
-    `place`. `code` is the command code for responses without a command.
+    first 1,000 sessions are appended to `histories`. Histories refer to trees by index; the first tree has the
+    index `place`. `code` is the command code for responses without a command.
 
-    The memory needed does not grow with the recording, except for the histories.
+    Only the histories use memory that grows with the recording.
     """
     follower = _Follower(histories, salts, Entities(tuple(auths)))
     for command, response in exchanges:

@@ -16,7 +16,8 @@ COLUMN = 3 * FIRST + 8
 def as_text(node: Node, *, secrets: bool = True, hidden: str = "not shown") -> str:
     """Returns the tree as text, one line per node: offset, bytes, name, meaning, type and section.
 
-    Every byte is shown once. Without `secrets`, only the size of a secret field is shown, and the text `hidden`.
+    Every byte is shown once. If `secrets` is false, the bytes of a secret field are replaced by its size and
+    `hidden`.
     """
     return "\n".join(line.text for line in lines(node, secrets=secrets, hidden=hidden))
 
@@ -86,7 +87,7 @@ def _collect(node: Node, depth: int, crossed: bool, found: list[Line]) -> None:
 
 
 def blank_secrets(tree: Node) -> bytes:
-    """Returns the message of a tree, with zeros in place of the secret fields. Sizes are unchanged."""
+    """Returns the bytes of a tree's message with zeros in place of secret fields."""
     message = bytearray(tree.octets)
 
     def blank(node: Node, secret: bool) -> None:
@@ -101,7 +102,7 @@ def blank_secrets(tree: Node) -> bytes:
 
 
 def hide_secrets(node: Node, hidden: str) -> Node:
-    """Returns a copy of the tree in which secret fields have no bytes, and the text `hidden` as meaning."""
+    """Returns a copy of the tree in which secret fields have no bytes, and `hidden` as their meaning."""
     shown = Node(node.name, node.offset, node.octets, node.type, node.text)
     shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
     shown.children = [] if node.secret else [hide_secrets(child, hidden) for child in node.children]

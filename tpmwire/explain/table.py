@@ -65,7 +65,7 @@ class Table(NamedTuple):
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yields the lines of a table's rows. A long last cell is wrapped, or in lines of its own below the others."""
+    """Yields the lines of a table. A long last cell is wrapped, or moved to lines below the other cells."""
     columns = max(map(len, rows), default=0)
     widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(columns)]
     indent = 4 + sum(width + 2 for width in widths[:-1])
@@ -82,7 +82,7 @@ def _lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def wrap_line(line: str, column: int) -> list[str]:
-    """Returns a line wrapped at `WIDTH` characters. The further lines are indented to `column`."""
+    """Returns a line wrapped at `WIDTH` characters. Continuation lines are indented to `column`."""
     if len(line) <= WIDTH or column > WIDTH - 30:
         return [line]
     head, rest = line[:column], line[column:]
@@ -196,7 +196,7 @@ def _handle(command: str, field: tuple[str, Any], answer: str) -> tuple[str, ...
 
 
 def _field(field: tuple[str, Any], text: str = "") -> tuple[str, str, str, str]:
-    """Returns the cells of a field's row: name, type, encoding and the meaning `text`."""
+    """Returns the cells of a field's row: (name, type, encoding, meaning). `text` is the meaning."""
     name, annotation = field
     wire = wire_of(annotation)
     if isinstance(wire, Select):

@@ -1,6 +1,7 @@
-"""The texts of response codes in tpm2-tools (tpm2_rc_decode, libtss2-rc): written, and found again.
+"""Converts response codes to the error texts of tpm2-tools (tpm2_rc_decode, libtss2-rc), and texts to codes.
 
-The texts are those of tpm2-tss, most of them from TPM 2.0 Part 2, §6.6; so what a user pastes can be found.
+The texts are those of tpm2-tss, most of them from TPM 2.0 Part 2, §6.6, so that pasted error messages are
+recognized.
 """
 
 import re
@@ -182,7 +183,7 @@ def _read_table(block: str) -> dict[int, str]:
 
 
 def _warning(number: int) -> str | None:
-    """Returns the text of a warning by its bits 6:0, or None."""
+    """Returns the text of a warning code by its bits 6:0, or None for an unknown code."""
     ends = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th")
     if 0x10 <= number <= 0x16:
         what = "references a transient object or session that is not loaded"
@@ -194,7 +195,7 @@ def _warning(number: int) -> str | None:
 
 
 def tss2_text(rc: int) -> str:
-    """Returns the text that `tpm2_rc_decode` of tpm2-tools 5 prints for a response code, a number of 32 bits.
+    """Returns the text that `tpm2_rc_decode` of tpm2-tools 5 prints for a 32-bit response code.
 
     For example, returns "tpm:session(1):the authorization HMAC check failed and DA counter incremented" for 0x98e.
     """
@@ -228,11 +229,11 @@ def _tpm_text(rc: int) -> str:
 
 
 def find_codes(text: str, *, only_prefixed: bool = False) -> list[int]:
-    """Returns the response codes whose text by `tss2_text` is in `text`, the best one first.
+    """Returns the response codes whose `tss2_text` is in `text`, the best match first.
 
-    With `only_prefixed`, the text must have the prefix of a layer, such as `tpm:`.
-    The text may be part of a line of a log, and its end may be missing: `tpm:session(1):the authorization HMAC`.
-    Without the number of a session, handle or parameter, the code has none.
+    If `only_prefixed` is true, the text must have the prefix of a layer, such as `tpm:`. The text may be in a log
+    line, and may be truncated: `tpm:session(1):the authorization HMAC`. If the text has no number of a session,
+    handle or parameter, neither has the code.
     """
     words = " ".join(text.lower().replace("\u2026", " ").replace("...", " ").split())
     prefixes = list(_PREFIX.finditer(words))
@@ -244,7 +245,7 @@ def find_codes(text: str, *, only_prefixed: bool = False) -> list[int]:
 
 
 def _match_layer(layer: int, rest: str) -> list[int]:
-    """Returns the codes of a layer for the part of a text after the layer's prefix."""
+    """Returns the response codes of a layer for the text after the layer's prefix."""
     if number := re.match(r"0x([0-9a-f]{1,4})\b", rest):
         return [layer << 16 | int(number[1], 16)]
     if re.match(r"success\b", rest):
@@ -260,7 +261,7 @@ _ERROR = re.compile(r"(error|warn)\s*\(2\.0\)\s*:?\s*(?:vendor specific error: 0
 
 
 def _tpm_codes(rest: str) -> list[int]:
-    """Returns the codes for the part of a text after the layer's prefix `tpm:` or `rmt:`."""
+    """Returns the response codes for the text after the prefix `tpm:` or `rmt:`."""
     if place := _PLACE.match(rest):
         number = 0 if place[2] == "unk" else int(place[2])
         if number > (15 if place[1] == "parameter" else 7):
@@ -283,7 +284,7 @@ def _format_zero(warning: bool) -> dict[int, str]:
 
 
 def _match(words: str, texts: dict[int, str]) -> list[int]:
-    """Returns the keys of the texts that begin as `words` do; the longest text first that `words` has in full."""
+    """Returns the keys of the texts that match the start of `words`. A longer complete match comes first."""
     full = [(len(text), code) for code, text in texts.items() if words.startswith(_fold(text))]
     if full:
         return [max(full)[1]]
@@ -292,7 +293,7 @@ def _match(words: str, texts: dict[int, str]) -> list[int]:
 
 
 def _search(words: str) -> list[int]:
-    """Returns the code whose text is somewhere in `words`, without the number of a session, or an empty list."""
+    """Returns the code whose text is anywhere in `words`, without a session number, or an empty list."""
     texts = {0x080 | code: text for code, text in _read_table(_FORMAT_ONE).items()}
     for base, warning in ((0x100, False), (0x900, True)):
         texts |= {base | code: text for code, text in _format_zero(warning).items()}

@@ -99,13 +99,13 @@ def _bits(kind: Any, value: int) -> list[str]:
 
 
 def _meaning_lines(name: str, member: str) -> list[str]:
-    """Returns the meaning of a constant in lines, or an empty list."""
+    """Returns the meaning of a constant as lines, or an empty list for an unknown constant."""
     text = meaning(name, member)
     return wrap_line(f"  {text}", 2) if text else []
 
 
 def _handle_lines(handle: int) -> list[str]:
-    """Returns the meaning of a handle: of the permanent handle, or of the kind of handle."""
+    """Returns the meaning of a handle as lines: of the permanent handle, or of the handle type."""
     kind = handle >> 24
     known = TPM_RH(handle)
     if kind == TPM_HT.PERMANENT and known.known:
@@ -124,7 +124,7 @@ def _command(code: int) -> list[str]:
 
 
 def _place(rc: int, number: int | None) -> str:
-    """Returns the line about the bits that number a handle, parameter or session."""
+    """Returns the line that explains the bits with the number of a handle, parameter or session."""
     if rc < 0xC0:
         return "  bits 11:8 and 6 are 0: the code alone, without the number of a handle, parameter or session"
     kind = "parameter" if rc & 0x040 else "session" if rc & 0x800 else "handle"

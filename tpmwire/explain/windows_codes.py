@@ -1,6 +1,6 @@
-"""Error codes of Windows about a TPM: HRESULTs of winerror.h with the facilities 0x28 and 0x29, and a few others.
+"""Windows error codes about a TPM: HRESULTs of winerror.h with facilities 0x28 and 0x29, and a few others.
 
-The names are those of winerror.h without their prefix; TPM 1.2 codes are those of a TPM 1.2 itself.
+Names are those of winerror.h without prefix. TPM 1.2 codes are those that a TPM 1.2 returns.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ __all__ = ["WindowsCode", "windows_code", "windows_number"]
 
 
 class WindowsCode(NamedTuple):
-    """The name of a code in winerror.h, the component that returns the code, and the TPM's own code, or None."""
+    """A Windows error code: its name in winerror.h, the component that returns it, and the TPM's code or None."""
 
     name: str
     source: str
@@ -92,7 +92,7 @@ def _codes() -> dict[int, WindowsCode]:
 
 
 def windows_code(number: int) -> WindowsCode | None:
-    """Returns the meaning of an HRESULT, a number of 32 bits; None if it is not about a TPM.
+    """Returns the meaning of a 32-bit HRESULT, or None if it is not about a TPM.
 
     0x80280000 to 0x80280fff include the response codes of a TPM 2.0: 0x80280921 is TPM_RC_LOCKOUT.
     """

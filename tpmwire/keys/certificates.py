@@ -308,10 +308,10 @@ def public_key(certificate: Certificate) -> PublicKey:
 def verify_chain(
     certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = (), usage: str = EK_CERTIFICATE
 ) -> list[Certificate]:
-    """Returns the chain from the certificate to a root of `trust`, found and verified by OpenSSL.
+    """Returns the chain from the certificate to a root certificate of `trust`, verified by OpenSSL.
 
-    `untrusted` certificates, such as the TPM's own, can only be intermediates. If the certificate has extended key
-    usages, they must include `usage`. Raises CertificateError with the reason.
+    `untrusted` certificates, such as the TPM's own, are used only as intermediates. If the certificate has
+    extended key usages, they must include `usage`. Raises CertificateError with the reason.
     """
     if certificate.usages is not None and not certificate.usages & {usage, ANY_USAGE}:
         kind, name = _USAGES[usage]

@@ -23,7 +23,7 @@ _SSH2_BLOCK = re.compile(
 
 
 def build_jwk(key: PublicKey) -> dict[str, str]:
-    """Returns a public key as the members of a JSON Web Key. Raises EncodeError for a curve that JWK lacks."""
+    """Returns a public key as a JSON Web Key object. Raises EncodeError for a curve that JWK does not support."""
     if isinstance(key, MlKey):
         raise EncodeError(f"an {key.kind.name} key has no JWK")
     kind, value = key
@@ -35,9 +35,9 @@ def build_jwk(key: PublicKey) -> dict[str, str]:
 
 
 def parse_jwk(data: bytes) -> PublicKey | None:
-    """Returns the public key in a JWK, or in a set that contains one JWK. Returns None for other data.
+    """Returns the public key in a JWK, or in a JWK set with one key. Returns None for other data.
 
-    Raises KeyFileError for several keys, a private key, and a key that TPMs do not have.
+    Raises KeyFileError for a set of several keys, a private key, and a key type that TPMs do not support.
     """
     if not data.lstrip().startswith(b"{") or b'"kty"' not in data:
         return None
@@ -66,7 +66,10 @@ def parse_jwk(data: bytes) -> PublicKey | None:
 
 
 def build_ssh(key: PublicKey, comment: str = "") -> str:
-    """Returns a public key as a line of authorized_keys. Raises EncodeError for a curve that OpenSSH lacks."""
+    """Returns a public key as a line of authorized_keys.
+
+    Raises EncodeError for a curve that OpenSSH does not support.
+    """
     if isinstance(key, MlKey):
         raise EncodeError(f"an {key.kind.name} key has no SSH format")
     kind, value = key
@@ -107,7 +110,7 @@ def parse_ssh(data: bytes) -> PublicKey | None:
 
 
 def parse_ssh_blob(data: bytes) -> PublicKey | None:
-    """Returns the public key in the binary form of an SSH public key. Returns None for other data."""
+    """Returns the public key in the binary encoding of an SSH public key, or None for other data."""
     try:
         parts = list(_strings(data))
     except DecodeError:
@@ -126,7 +129,7 @@ def parse_ssh_blob(data: bytes) -> PublicKey | None:
 
 
 def _strings(data: bytes) -> Iterator[bytes]:
-    """Yields the strings in SSH data (RFC 4251, §5). Raises DecodeError, also for more than 16 strings."""
+    """Yields the strings in SSH data (RFC 4251, §5). Raises DecodeError for bad data or more than 16 strings."""
     position = 0
     for _ in range(16):
         if position == len(data):

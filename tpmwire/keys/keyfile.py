@@ -151,7 +151,7 @@ class KeyFile:
 
     @staticmethod
     def parse(text: bytes | str) -> "KeyFile":
-        """Parses the content of a key file, in PEM or DER. Raises KeyFileError."""
+        """Parses the content of a key file, in PEM or DER. Raises KeyFileError if it is not valid."""
         return parse(text)
 
     @classmethod

@@ -1,6 +1,6 @@
-"""ML-KEM and ML-DSA keys: their identifiers in other formats, their public areas, and ML-DSA signatures.
+"""ML-KEM and ML-DSA keys: their OIDs, their public areas, and verification of ML-DSA signatures.
 
-The identifiers are those of NIST's registry of algorithms (RFC 9881 for ML-DSA, RFC 9935 for ML-KEM).
+The OIDs are those of NIST's algorithm registry (RFC 9881 for ML-DSA, RFC 9935 for ML-KEM).
 """
 
 import hashlib
@@ -53,9 +53,9 @@ _HASH_OIDS = {
 
 
 class MlKey(NamedTuple):
-    """A public key: TPM_ALG.MLKEM or TPM_ALG.MLDSA, and the key's bytes as in FIPS 203 and 204.
+    """A public key: its type (TPM_ALG.MLKEM or TPM_ALG.MLDSA), and its bytes as in FIPS 203 and 204.
 
-    A HashML-DSA key is an ML-DSA key in other formats.
+    Outside TPM structures, a HashML-DSA key is an ML-DSA key.
     """
 
     kind: TPM_ALG
@@ -63,13 +63,13 @@ class MlKey(NamedTuple):
 
 
 def parse_ml_key(oid: str, value: bytes) -> MlKey | None:
-    """Returns the key for an object identifier; None for other algorithms, and for another size."""
+    """Returns the key for an OID and the key's bytes, or None if the algorithm or the size is not supported."""
     found = _SETS.get(oid)
     return MlKey(found[0], value) if found is not None and found[1] == len(value) else None
 
 
 def ml_oid(key: MlKey) -> str:
-    """Returns the object identifier of a key. Raises EncodeError for a size that no parameter set has."""
+    """Returns the OID of a key. Raises EncodeError if the key's size is not that of a parameter set."""
     for oid, (kind, size, _) in _SETS.items():
         if (kind, size) == (key.kind, len(key.value)):
             return oid
@@ -77,7 +77,7 @@ def ml_oid(key: MlKey) -> str:
 
 
 def ml_key_of(public: TPMT_PUBLIC) -> MlKey | None:
-    """Returns the key in a public area; None for another type."""
+    """Returns the ML-KEM or ML-DSA key in a public area, or None for other types."""
     kinds = {TPM_ALG.MLKEM: TPM_ALG.MLKEM, TPM_ALG.MLDSA: TPM_ALG.MLDSA, TPM_ALG.HASH_MLDSA: TPM_ALG.MLDSA}
     kind, unique = kinds.get(public.type), public.unique
     return MlKey(kind, unique) if kind is not None and isinstance(unique, bytes) else None
@@ -92,9 +92,9 @@ def describe_ml_parameters(parameters: Any) -> str:
 
 
 def area_of_ml_key(key: MlKey, template: TPMT_PUBLIC | None, attributes: TPMA_OBJECT) -> TPMT_PUBLIC:
-    """Returns the public area for a key: that of the template, or one for TPM2_LoadExternal with nameAlg SHA-256.
+    """Returns the public area for a key, with `attributes` and nameAlg SHA-256, for TPM2_LoadExternal.
 
-    Raises EncodeError for a template of another type.
+    With a template, everything but the key is taken from the template. Raises EncodeError if the types differ.
     """
     parameter_set = _SETS[ml_oid(key)][2]
     if template is not None:
@@ -118,7 +118,7 @@ def verify_ml_signature(
 ) -> None:
     """Raises SignatureError unless an ML-DSA or HashML-DSA signature is valid for a key.
 
-    Either `data` or `digest` is given. For ML-DSA, `digest` is Mu, 64 bytes, which includes the context. Raises
+    Give either `data` or `digest`. For ML-DSA, `digest` is Mu (64 bytes), which includes the context. Raises
     EncodeError if `cryptography` is older than version 47.
     """
     parameters, value = public.parameters, signature.signature

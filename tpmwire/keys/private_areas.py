@@ -16,10 +16,10 @@ _CREATED = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.SENSIT
 def private_areas(
     key: Any, template: TPMT_PUBLIC | None = None, *, auth: Secret = EMPTY_AUTH
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns the public and the sensitive area of an RSA or ECC private key of the package `cryptography`.
+    """Returns (public area, sensitive area) of an RSA or ECC private key of the package `cryptography`.
 
-    The attributes are those of `template`, without those that state that the TPM created the key. Raises
-    EncodeError for another type of key, for one that the TPM does not release, and for one that does not match the
+    The attributes are those of `template`, without the attributes that state that the TPM created the key. Raises
+    EncodeError for another type of key, for a key that is itself in a TPM, and for a key that does not match the
     template.
     """
     public = from_cryptography(key, template)

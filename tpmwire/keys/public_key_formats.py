@@ -48,8 +48,8 @@ def area_of(
 ) -> TPMT_PUBLIC:
     """Returns the public area for a public key, for TPM2_LoadExternal: nameAlg SHA-256, no scheme, no policy.
 
-    With `template`, all but the key itself is the template's: attributes, nameAlg, policy and scheme. Without it,
-    the object has `attributes`. Raises EncodeError if the key's type differs from the template's.
+    With `template`, everything but the key is taken from the template: attributes, nameAlg, policy and scheme.
+    Without it, the object has `attributes`. Raises EncodeError if the types of key and template differ.
     """
     if isinstance(key, MlKey):
         return area_of_ml_key(key, template, attributes)
@@ -75,10 +75,11 @@ def area_of(
 
 
 def parse_public(data: bytes | str, template: TPMT_PUBLIC | None = None) -> TPMT_PUBLIC:
-    """Returns the public area in `data`, or the public area for the public key or certificate in `data`.
+    """Returns the public area in `data`, or a public area for the public key or certificate in `data`.
 
-    `data` can be TPM2B_PUBLIC, TPMT_PUBLIC, PEM, DER, a JWK, an OpenSSH public key, or hex or base64 of these.
-    A key without a public area gets the attributes of `template`; see `from_cryptography`. Raises KeyFileError.
+    `data` can be TPM2B_PUBLIC, TPMT_PUBLIC, PEM, DER, a JWK, an OpenSSH public key, or any of these in hex or
+    base64. A key without a public area gets the attributes of `template`; see `from_cryptography`. Raises
+    KeyFileError if `data` has no public key.
     """
     found = read_public_key(data.encode() if isinstance(data, str) else data)
     if found.public is not None:
@@ -106,9 +107,9 @@ def to_pem(public: TPMT_PUBLIC) -> str:
 
 
 def to_jwk(public: TPMT_PUBLIC) -> dict[str, str]:
-    """Returns the public key as the members of a JSON Web Key (RFC 7518, §6).
+    """Returns the public key as a JSON Web Key object (RFC 7518, §6).
 
-    Raises EncodeError for other keys than RSA, P-256, P-384 and P-521.
+    Raises EncodeError for keys other than RSA, P-256, P-384 and P-521.
     """
     return build_jwk(public_key_of(public))
 
@@ -116,7 +117,7 @@ def to_jwk(public: TPMT_PUBLIC) -> dict[str, str]:
 def to_ssh(public: TPMT_PUBLIC, comment: str = "") -> str:
     """Returns the public key as a line of authorized_keys: "ecdsa-sha2-nistp256 AAAA… comment".
 
-    Raises EncodeError for other keys than RSA, P-256, P-384 and P-521.
+    Raises EncodeError for keys other than RSA, P-256, P-384 and P-521.
     """
     return build_ssh(public_key_of(public), comment)
 
@@ -138,12 +139,12 @@ def to_cryptography(public: TPMT_PUBLIC) -> "RSAPublicKey | EllipticCurvePublicK
 
 
 def from_cryptography(key: Any, template: TPMT_PUBLIC | None = None) -> TPMT_PUBLIC:
-    """Returns the public area for a public key, private key or certificate of the package `cryptography`.
+    """Returns a public area for a public key, private key or certificate of the package `cryptography`.
 
-    With `template`, such as `templates.ek_rsa()`, all but the key itself is the template's: attributes, nameAlg,
-    policy and scheme. Otherwise the result is for TPM2_LoadExternal: userWithAuth, sign and decrypt, nameAlg
-    SHA-256, no scheme. Only the public part of a private key is read. Raises EncodeError for other types than RSA,
-    ECC, ML-DSA and ML-KEM, and for a key of another type than the template's.
+    With `template`, such as `templates.ek_rsa()`, everything but the key is taken from the template: attributes,
+    nameAlg, policy and scheme. Otherwise the public area is for TPM2_LoadExternal: userWithAuth, sign and decrypt,
+    nameAlg SHA-256, no scheme. Only the public part of a private key is used. Raises EncodeError for types other
+    than RSA, ECC, ML-DSA and ML-KEM, and if the types of key and template differ.
     """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # late: optional
 

@@ -1,6 +1,6 @@
-"""Signatures in the formats of other programs: DER and plain bytes, as openssl has them, and JWS.
+"""Converts signatures between TPMT_SIGNATURE and other formats: DER and plain bytes (openssl), and JWS.
 
-Everything but `verify_signature` works without the package `cryptography`.
+Only `verify_signature` needs the package `cryptography`.
 """
 
 from typing import Any
@@ -46,11 +46,10 @@ _JWS_HASHES = {"256": (TPM_ALG.SHA256, 32), "384": (TPM_ALG.SHA384, 48), "512": 
 
 
 def signature_to_der(signature: TPMT_SIGNATURE) -> bytes:
-    """Returns a signature as openssl and `cryptography` have it: an Ecdsa-Sig-Value in DER, or plain bytes.
+    """Returns a signature in the format of openssl and `cryptography`.
 
-    RSA and ML-DSA signatures are plain bytes.
-
-    Raises EncodeError for an HMAC or an empty signature.
+    An ECDSA signature is an Ecdsa-Sig-Value in DER. RSA and ML-DSA signatures are plain bytes. Raises EncodeError
+    for an HMAC or an empty signature.
     """
     value = signature.signature
     if isinstance(value, TPMS_SIGNATURE_ECC):
@@ -69,8 +68,8 @@ def signature_from_der(
 ) -> TPMT_SIGNATURE:
     """Returns the TPMT_SIGNATURE for a signature of openssl or `cryptography`: DER for ECC, plain bytes for RSA.
 
-    `scheme` and `hash_alg` are not in `data`. The numbers of an ECC signature get leading zeros up to the size of
-    the smallest curve that has such numbers. Raises DecodeError.
+    `data` does not include `scheme` and `hash_alg`. The numbers of an ECC signature are padded to the size of the
+    smallest curve that they fit. Raises DecodeError if `data` is not valid.
     """
     if scheme in (TPM_ALG.RSASSA, TPM_ALG.RSAPSS):
         return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_RSA(hash_alg, data))
@@ -88,9 +87,10 @@ def signature_from_der(
 
 
 def signature_to_jws(signature: TPMT_SIGNATURE) -> bytes:
-    """Returns the bytes that a JWS has as its signature, before base64url: r and s, or RSA's plain bytes.
+    """Returns the signature bytes of a JWS, before base64url: r || s for ECDSA, plain bytes for RSA.
 
-    r and s have the size for the curve of ES256, ES384 or ES512 (RFC 7518, §3.4). Raises EncodeError.
+    r and s have the size for the curve of ES256, ES384 or ES512 (RFC 7518, §3.4). Raises EncodeError for other
+    signatures.
     """
     value = signature.signature
     if not isinstance(value, TPMS_SIGNATURE_ECC):
@@ -105,7 +105,7 @@ def signature_to_jws(signature: TPMT_SIGNATURE) -> bytes:
 def signature_from_jws(data: bytes, algorithm: str) -> TPMT_SIGNATURE:
     """Returns the TPMT_SIGNATURE for the signature bytes of a JWS with an algorithm such as "ES256".
 
-    Raises DecodeError for another size than the algorithm's, EncodeError for an unknown algorithm.
+    Raises DecodeError if the size is not that of the algorithm, EncodeError for an unknown algorithm.
     """
     scheme, (hash_alg, size) = _JWS.get(algorithm[:2]), _JWS_HASHES.get(algorithm[2:], (TPM_ALG.NULL, 0))
     if scheme is None or not size:
@@ -125,13 +125,13 @@ def verify_signature(
     digest: bytes | None = None,
     context: bytes = b"",
 ) -> None:
-    """Raises SignatureError unless `signature` is the signature of `data`, or of `digest`, by the key `public`.
+    """Raises SignatureError unless `signature` is the key `public`'s valid signature of `data` or `digest`.
 
-    Give either the signed data or their digest, in the signature's hash. The schemes are RSASSA, RSAPSS with any
-    length of the salt (Part 1, §B.7), ECDSA, ML-DSA and HashML-DSA. A key that has a scheme and a hash must have
-    the signature's. `context` is the context string of ML-DSA, whose digest is Mu (64 bytes). The attributes of
-    the key are not checked. Raises EncodeError for another scheme, and ModuleNotFoundError if `cryptography` is
-    not installed.
+    Give either the signed data or their digest, computed with the signature's hash. Supported schemes are RSASSA,
+    RSAPSS with any salt length (Part 1, §B.7), ECDSA, ML-DSA and HashML-DSA. If the key has a scheme and a hash,
+    the signature must use them. `context` is the context string of ML-DSA; the digest of ML-DSA is Mu (64 bytes).
+    The attributes of the key are not checked. Raises EncodeError for other schemes, and ModuleNotFoundError if
+    `cryptography` is not installed.
     """
     value = signature.signature
     if (data is None) == (digest is None):

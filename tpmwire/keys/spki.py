@@ -58,7 +58,7 @@ class _BitString(der.Element):
 
 
 class _Null(der.Element):
-    """NULL (X.690, §8.8)."""
+    """The ASN.1 value NULL (X.690, §8.8)."""
 
     def written(self, value: bytes) -> bytes:
         return value
@@ -173,7 +173,7 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
 
 
 def build_public_key_der(key: PublicKey) -> bytes:
-    """Returns a public key in DER, as a SubjectPublicKeyInfo. Raises EncodeError for a curve without an OID."""
+    """Returns a public key as a SubjectPublicKeyInfo in DER. Raises EncodeError for a curve without an OID."""
     if isinstance(key, MlKey):
         return der.build_element(_SPKI, ((ml_oid(key), None), key.value))
     kind, value = key
@@ -190,12 +190,12 @@ def build_public_key_der(key: PublicKey) -> bytes:
 
 
 def curve_of_oid(oid: str) -> TPM_ECC | None:
-    """Returns the curve with an OID such as "1.2.840.10045.3.1.7"; None if TPMs do not have the curve."""
+    """Returns the curve with an OID such as "1.2.840.10045.3.1.7", or None if TPMs do not support the curve."""
     return _CURVES[oid][0] if oid in _CURVES else None
 
 
 def curve_size(curve: TPM_ECC) -> int:
-    """Returns the size of a coordinate on a curve, in bytes. Raises EncodeError if it has no OID."""
+    """Returns the size of a coordinate on a curve, in bytes. Raises EncodeError for an unsupported curve."""
     for known, size in _CURVES.values():
         if known == curve:
             return size

@@ -110,7 +110,7 @@ _EXAMPLES = "use a name of tpm2-tools, such as rsa2048, ecc384:ecdsa-sha384, aes
 
 
 class TemplateName(NamedTuple):
-    """The parts of a template's name; absent parts are empty."""
+    """The parts of a template's name. Missing parts are empty."""
 
     name: str
     kind: str
@@ -120,7 +120,7 @@ class TemplateName(NamedTuple):
 
     @property
     def purpose(self) -> TPMA_OBJECT:
-        """Returns those of the attributes SIGN_ENCRYPT and DECRYPT that the scheme allows."""
+        """Returns the attributes SIGN_ENCRYPT and DECRYPT, without those that the scheme does not allow."""
         word = re.split(r"[-\d]", self.scheme)[0]
         if self.kind in ("hmac", "mldsa", "hashmldsa") or word in _SIGNING.get(self.kind, {}):
             return TPMA_OBJECT.SIGN_ENCRYPT
@@ -130,12 +130,12 @@ class TemplateName(NamedTuple):
 
     @property
     def has_scheme(self) -> bool:
-        """Returns whether the key has a scheme, so that it cannot be a storage key."""
+        """Returns whether the name has a scheme. A key with a scheme cannot be a storage key."""
         stated = self.kind in _SIGNING and self.scheme not in ("", "null")
         return stated or self.kind in ("hmac", "keyedhash", "mldsa", "hashmldsa")
 
     def with_signing_scheme(self) -> "TemplateName":
-        """Returns a name with the usual signing scheme of the key's type, unless the name states a scheme."""
+        """Returns this name, with the usual signing scheme of the key's type if it has no scheme."""
         if self.kind not in _SIGNING or self.has_scheme:
             return self
         curve = _CURVES.get(self.size or "256") if self.kind == "ecc" else None
@@ -143,9 +143,9 @@ class TemplateName(NamedTuple):
         return self._replace(scheme=f"{'ecdsa' if curve else 'rsassa'}-{hash_alg.name.lower()}")
 
     def default_attributes(self, *, primary: bool, with_data: bool, policy: bytes) -> TPMA_OBJECT:
-        """Returns the attributes that tpm2_createprimary or tpm2_create gives such an object by default.
+        """Returns the default attributes of tpm2_createprimary (`primary`) or tpm2_create for such an object.
 
-        `with_data` says that the caller supplies the object's data.
+        `with_data` is true if the caller supplies the object's data.
         """
         attributes = STORAGE if primary and not self.has_scheme else CREATED
         attributes &= ~_BOTH | self.purpose
@@ -160,7 +160,7 @@ class TemplateName(NamedTuple):
     ) -> TPMT_PUBLIC:
         """Returns the template with exactly these attributes.
 
-        Raises EncodeError if a part of the name is invalid, or if the scheme contradicts the attributes.
+        Raises EncodeError if a part of the name is invalid, or if the scheme conflicts with the attributes.
         """
         if self.kind in _SIGNING:
             return self._build_asymmetric(attributes, policy, name_alg)
@@ -299,12 +299,12 @@ def parse_template(
     primary: bool = False,
     with_data: bool = False,
 ) -> TPMT_PUBLIC:
-    """Returns the template with the name that tpm2-tools uses, such as `ecc:ecdsa-sha256:null` or `aes128cfb`.
+    """Returns the template for a name as in tpm2-tools, such as `ecc:ecdsa-sha256:null` or `aes128cfb`.
 
-    `attributes` are written as `fixedtpm|sign|noda`. By default they are those of tpm2_create, or of
-    tpm2_createprimary if `primary`; `with_data` says that the caller supplies the object's data, as with
-    `tpm2_create -i`. An object with a policy is authorized by its policy only, unless `attributes` say otherwise.
-    Raises EncodeError for an invalid name, and for attributes that contradict the scheme.
+    `attributes` are written as `fixedtpm|sign|noda`. The default is that of tpm2_createprimary if `primary` is
+    true, else of tpm2_create. `with_data` is true if the caller supplies the object's data, as with `tpm2_create
+    -i`. An object with a policy is authorized by its policy only, unless `attributes` has userWithAuth. Raises
+    EncodeError for an invalid name, and for attributes that conflict with the scheme.
     """
     parsed, digest = parse_name(name), policy if isinstance(policy, bytes) else policy.digest(name_alg)
     if attributes is None:
@@ -317,16 +317,17 @@ def parse_template(
 def signing(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
     """Returns the template of a signing key.
 
-    `algorithm` is a name such as `ecc384`, `rsa2048:rsapss-sha256` or `mldsa65`. Without a scheme in the name,
-    each signature may have any scheme and hash. Raises EncodeError.
+    `algorithm` is a name such as `ecc384`, `rsa2048:rsapss-sha256` or `mldsa65`. If the name has no scheme, each
+    signature can use any scheme and hash. Raises EncodeError for an invalid name.
     """
     return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=_NONE)
 
 
 def attestation(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
-    """Returns the template of an attestation key: a restricted signing key, which signs only the TPM's statements.
+    """Returns the template of an attestation key: a restricted signing key, which signs only attestations.
 
-    The default scheme is ECDSA with the hash of the curve's size, or RSASSA with SHA-256. Raises EncodeError.
+    The default scheme is ECDSA with the hash of the curve's size, or RSASSA with SHA-256. Raises EncodeError for
+    an invalid name.
     """
     return _build_for(algorithm, policy, remove=TPMA_OBJECT.DECRYPT, add=TPMA_OBJECT.RESTRICTED)
 
@@ -334,22 +335,22 @@ def attestation(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TP
 def decryption(algorithm: str = "rsa2048", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
     """Returns the template of a key for RSA decryption, ECDH (`ecc`), ML-KEM (`mlkem768`) or AES (`aes128cfb`).
 
-    Without a scheme in the name, each decryption may have any padding. Raises EncodeError.
+    If the name has no scheme, each decryption can use any padding. Raises EncodeError for an invalid name.
     """
     symmetric = parse_name(algorithm).kind in _CIPHERS  # such a key needs both attributes
     return _build_for(algorithm, policy, _NONE if symmetric else TPMA_OBJECT.SIGN_ENCRYPT, _NONE)
 
 
 def storage(algorithm: str = "ecc", *, policy: "Policy | bytes" = b"") -> TPMT_PUBLIC:
-    """Returns the template of a storage key, the parent of other keys, as tpm2_createprimary creates it.
+    """Returns the template of a storage key (a parent of other keys), as in tpm2_createprimary.
 
-    Raises EncodeError.
+    Raises EncodeError for an invalid name.
     """
     return parse_template(algorithm, policy=policy, primary=True)
 
 
 def _build_for(algorithm: str, policy: "Policy | bytes", remove: TPMA_OBJECT, add: TPMA_OBJECT) -> TPMT_PUBLIC:
-    """Returns a template with the default attributes of tpm2_create, without `remove` and with `add`."""
+    """Returns a template with the default attributes of tpm2_create, minus `remove`, plus `add`."""
     digest = policy if isinstance(policy, bytes) else policy.digest()
     name = parse_name(algorithm)
     if not name.purpose & ~remove:

@@ -182,11 +182,11 @@ def hmac_key(
 ) -> TPMT_PUBLIC:
     """Returns the template of an HMAC key that cannot be duplicated, for TPM2_Create.
 
-    TPM2_Create gets the key's bytes in `inSensitive.data`, unless the TPM generates them (`generated`). `hash_alg`
-    is the hash of the HMAC. `auth_policy` is a SHA-256 digest, because nameAlg is SHA-256. A key with a policy is
-    authorized by its policy only. `with_auth` says whether the key has an authValue, which authorizes the key
-    directly or through its policy. If the key has an authValue, wrong guesses count towards the dictionary attack
-    lockout (Part 1, §19.8.2). Otherwise noDA is set, and a lockout does not block the key.
+    TPM2_Create gets the key's bytes in `inSensitive.data`, or the TPM generates them if `generated` is true.
+    `hash_alg` is the hash of the HMAC. `auth_policy` is a SHA-256 digest, because nameAlg is SHA-256. A key with a
+    policy is authorized by its policy only. `with_auth` is true if the key has an authValue, for authorization
+    directly or through its policy. Wrong authValues then count towards the dictionary attack lockout (Part 1,
+    §19.8.2). If `with_auth` is false, noDA is set, and a lockout does not block the key.
     """
     attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.SIGN_ENCRYPT
     if not auth_policy:

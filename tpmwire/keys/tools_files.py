@@ -1,8 +1,8 @@
-"""Files of tpm2-tools 5 that are not plain structures of the standard, and the metadata of libtss2-esys in them.
+"""Files of tpm2-tools 5 that are not plain structures of the standard, and their libtss2-esys metadata.
 
-tpm2-tools puts a header in front of saved contexts, sessions and credentials: a magic number and a version. The
-context that the TPM saved is inside a structure of libtss2-esys, which has the object's public area or the
-session's keys. Sources: tpm2-tools (lib/files.c, lib/tpm2_session.c, lib/pcr.c), tpm2-tss (esys_types.h).
+tpm2-tools adds a header to saved contexts, sessions and credentials: a magic number and a version. The saved
+context of the TPM is inside a structure of libtss2-esys, which also has the object's public area or the session's
+keys. Sources: tpm2-tools (lib/files.c, lib/tpm2_session.c, lib/pcr.c), tpm2-tss (esys_types.h).
 """
 
 from typing import Annotated
@@ -51,7 +51,7 @@ MAGIC = b"\xba\xdc\xc0\xde"
 
 
 class IESYS_SESSION(Record):
-    """A session as libtss2-esys knows it, with its keys."""
+    """A session of libtss2-esys, with its keys."""
 
     bound_entity: TPM2B_NAME
     encrypted_salt: TPM2B_ENCRYPTED_SECRET
@@ -84,14 +84,14 @@ class IESYS_RESOURCE(Record):
 
 
 class IESYS_METADATA(Record):
-    """A resource of libtss2-esys, after a size that libtss2-esys leaves at zero."""
+    """A resource of libtss2-esys, after a size field that is always zero."""
 
     size: UINT16
     data: IESYS_RESOURCE
 
 
 class IESYS_CONTEXT_DATA(Record):
-    """The context that the TPM saved, and what libtss2-esys knows of the object or session."""
+    """The context that the TPM saved, and the libtss2-esys metadata of the object or session."""
 
     reserved: UINT32
     tpm_context: TPM2B_CONTEXT_DATA
@@ -99,7 +99,7 @@ class IESYS_CONTEXT_DATA(Record):
 
 
 class _ContextHeader(Record):
-    """The fields before the context blob: a TPMS_CONTEXT in another order, after the header of tpm2-tools."""
+    """The fields before the context blob: those of TPMS_CONTEXT, reordered, after the header of tpm2-tools."""
 
     magic: Annotated[bytes, Fixed(4)]
     version: UINT32
@@ -121,7 +121,7 @@ class OtherContextFile(_ContextHeader):
 
 
 class SessionContextFile(Record):
-    """A session between two runs of tpm2-tools, as tpm2_startauthsession -S writes it."""
+    """A session saved by tpm2-tools for the next command, as written by tpm2_startauthsession -S."""
 
     magic: Annotated[bytes, Fixed(4)]
     version: UINT32
@@ -131,7 +131,7 @@ class SessionContextFile(Record):
 
 
 class EncryptedCredential(Record):
-    """The content of a TPM2B_ID_OBJECT: a TPMS_ID_OBJECT whose second field is encrypted, with its size."""
+    """The content of a TPM2B_ID_OBJECT: a TPMS_ID_OBJECT whose identity field (with its size) is encrypted."""
 
     integrity_hmac: TPM2B_DIGEST
     enc_identity: Annotated[bytes, Rest()]

@@ -23,7 +23,7 @@ __all__ = ["Policy"]
 
 
 class Policy:
-    """Statements that must all hold, in order. Immutable, compared by value.
+    """An ordered list of policy statements that must all be satisfied. Immutable, compared by value.
 
     >>> from tpmwire import Policy, PolicyAuthValue
     >>> print(Policy(PolicyAuthValue()))
@@ -31,7 +31,7 @@ class Policy:
     >>> Policy(PolicyAuthValue()).digest().hex()
     '8fcd2169ab92694e0c633f1ab772842b8241bbc20288981fc7ac1eddc1fddb0e'
 
-    A `PolicyOR` comes after the statements of the branch that is used.
+    `PolicyOR` follows the statements of the branch that is used.
     """
 
     __slots__ = ("statements",)

@@ -1,7 +1,7 @@
-"""The types of fields as a type checker sees them. Programs do not load this module.
+"""Field types for static type checkers. Programs do not load this module.
 
-At runtime, `Buffer` is bytes, `ListOf[X]` a tuple and `OneOf[X]` is X (see `record`). For a type checker they are
-descriptors, so that a field accepts other types than it returns, and named types have `parse` and `build`.
+At runtime, `Buffer` is bytes, `ListOf[X]` is a tuple and `OneOf[X]` is X (see `record`). For a type checker they
+are descriptors, so that a field accepts more types than it returns, and named types have `parse` and `build`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ G = TypeVar("G")
 
 
 class _Field(Generic[M, G]):
-    """A field that accepts M and returns G."""
+    """A descriptor that accepts values of type M and returns values of type G."""
 
     @overload
     def __get__(self, instance: None, owner: Any) -> Self: ...
@@ -28,30 +28,30 @@ class _Field(Generic[M, G]):
 
     @classmethod
     def parse(cls, data: bytes, **contextkw: Any) -> G:
-        """Parses `data`, which must be exactly one value. Raises DecodeError."""
+        """Parses `data`, which must be exactly one value. Raises DecodeError if it is not."""
         raise NotImplementedError
 
     @classmethod
     def parse_stream(cls, stream: IO[bytes], **contextkw: Any) -> G:
-        """Parses the next value in a stream. Raises DecodeError."""
+        """Parses the next value in a stream. Raises DecodeError if the value is not valid."""
         raise NotImplementedError
 
     @classmethod
     def build(cls, obj: M, **contextkw: Any) -> bytes:
-        """Returns the bytes of a value. Raises EncodeError."""
+        """Returns the marshaled bytes of a value. Raises EncodeError if the value is not valid."""
         raise NotImplementedError
 
 
 class Buffer(_Field[bytes, bytes]):
-    """The bytes of a TPM2B_…, without their size."""
+    """The content of a TPM2B, without its size field."""
 
 
 class ListOf(_Field[Sequence[M], tuple[M, ...]], Generic[M]):
-    """A TPML_…: a tuple, created from any sequence."""
+    """A TPML: a tuple, created from any sequence."""
 
 
 class OneOf(_Field[M, Any], Generic[M]):
-    """A union, or a structure that may be absent. Its value is checked when a record is created.
+    """A union, or an optional structure. Its value is checked when a record is created.
 
-    Reading returns Any: the selector decides which member the field has, and a type checker cannot know it.
+    Reading the field returns Any, because its type depends on the selector.
     """

@@ -46,7 +46,7 @@ class Attributes(IntFlag, boundary=KEEP):
 
     @classmethod
     def numbers(cls) -> dict[str, int]:
-        """Returns the bits of each member that has several bits, and therefore is a number."""
+        """Returns {name: mask} of the members with several bits, whose value is a number."""
         return {name: int(bits) for name, bits in cls.__members__.items() if int(bits).bit_count() > 1}
 
     def described(self) -> str:

@@ -175,7 +175,8 @@ TPMU_TK_VERIFIED_META = {
 class TPMT_TK_VERIFIED(Record):
     """Proof that the TPM verified a signature (§10.7.4).
 
-    Versions before 1.85 call `hmac` the digest, and have no `metadata`, which is empty for their only tag.
+    Versions before 1.85 call the field `hmac` digest, and have no field `metadata`, which is empty for the old
+    tag.
     """
 
     tag: TPM_ST_ID
@@ -185,7 +186,7 @@ class TPMT_TK_VERIFIED(Record):
 
     @property
     def digest(self) -> bytes:
-        """The name of `hmac` before version 1.85."""
+        """The field `hmac`, under its name in versions before 1.85."""
         return self.hmac
 
 
@@ -545,7 +546,7 @@ class TPMS_ECC_PARMS(Record):
 
 
 class TPMS_MLDSA_PARMS(Record):
-    """Parameters of an ML-DSA key. `allow_external_mu`: the caller may compute Mu (§12.2.3.6)."""
+    """Parameters of an ML-DSA key. `allow_external_mu` allows a Mu computed outside the TPM (§12.2.3.6)."""
 
     parameter_set: TPMI_MLDSA_PARMS
     allow_external_mu: TPMI_YES_NO = False

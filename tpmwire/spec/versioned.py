@@ -1,4 +1,4 @@
-"""Values whose layout differs between versions of the standard."""
+"""Structures whose layout differs between versions of the standard."""
 
 import io
 from functools import cached_property
@@ -10,10 +10,10 @@ __all__ = ["Versioned"]
 
 
 class Versioned(Wire):
-    """A value that has one of two layouts.
+    """A structure with two layouts.
 
-    The value has the layout `older` if its first two bytes are a number in `marks`, else the layout `newer`. One
-    of the two is empty, or `older` is a record class and `newer` is not.
+    A structure has the layout `older` if its first two bytes are a number in `marks`, else the layout `newer`.
+    Either one of the layouts is empty, or `older` is a record class and `newer` is not.
     """
 
     def __init__(self, marks: frozenset[int], older: Any, newer: Any) -> None:
@@ -24,16 +24,16 @@ class Versioned(Wire):
     # At first use, because a credential run needs neither of them.
     @cached_property
     def older(self) -> Any:
-        """The construct of the older layout."""
+        """The construct that parses and builds the older layout."""
         return wire_of(self._declared[0])
 
     @cached_property
     def newer(self) -> Any:
-        """The construct of the newer layout."""
+        """The construct that parses and builds the newer layout."""
         return wire_of(self._declared[1])
 
     def member(self, stream: IO[bytes]) -> Any:
-        """Returns the construct for the next value in the stream, without moving the stream."""
+        """Returns the construct for the next value in the stream. The position of the stream does not change."""
         head = stream.read(2)
         stream.seek(-len(head), io.SEEK_CUR)
         return self.older if int.from_bytes(head, "big") in self.marks and len(head) == 2 else self.newer
@@ -45,7 +45,7 @@ class Versioned(Wire):
         return self.member_for(obj)._build(obj, stream, context, path)
 
     def member_for(self, obj: Any) -> Any:
-        """Returns the construct that builds a value."""
+        """Returns the construct that builds the value `obj`."""
         if obj is None:
             return self.newer if isinstance(self.newer, Empty) else self.older
         return self.newer if isinstance(self.older, Empty) or isinstance(obj, bytes) else self.older

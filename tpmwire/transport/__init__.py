@@ -1,12 +1,12 @@
-"""The only I/O of tpmwire: sends a command and receives its response, within a deadline.
+"""The only I/O of tpmwire: sends a command and receives the response within a timeout.
 
-`open_transport` selects the transport by a path:
+`open_transport` selects the transport by the path:
 
     /dev/tpmrm0, /dev/tpm0, device:PATH   a Linux device file
     HOST:PORT, swtpm:host=H,port=P        swtpm's TCP server
     SOCKET, swtpm:path=SOCKET             swtpm's Unix socket
     mssim:host=H,port=P                   the reference simulator
-    soft:, soft:seed=WORD, soft:FILE      a soft TPM in this process, for learning and testing
+    soft:, soft:seed=WORD, soft:FILE      a soft TPM in this process (tpmwire.soft)
 
 A subclass of `Transport` can connect to any other TPM. A program loads only the transport that it uses.
 """

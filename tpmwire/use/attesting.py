@@ -1,4 +1,4 @@
-"""Uses attestation keys in the TPM: quotes, certified objects, and activated credentials."""
+"""Uses attestation keys in the TPM: creates quotes, certifies objects, and activates credentials."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ OWN_SCHEME = TPMT_SIG_SCHEME(TPM_ALG.NULL)
 
 
 class AttestingKey(Key):
-    """A key in the TPM that signs statements of the TPM. `Key` describes the constructor's arguments."""
+    """A key in the TPM that signs attestations. See `Key` for the constructor's arguments."""
 
     def quote(
         self,
@@ -42,9 +42,11 @@ class AttestingKey(Key):
         nonce: bytes,
         scheme: TPMT_SIG_SCHEME = OWN_SCHEME,
     ) -> tuple[Attested, TPMT_PUBLIC]:
-        """Returns a quote of the PCRs (Part 3, §18.4) and the key's public area.
+        """Returns (quote of the PCRs, the key's public area) (Part 3, §18.4).
 
-        Raises TpmError, SessionError, TransportError, PolicyError. Flushes what it opened.
+        Raises TpmError if the TPM refuses, SessionError if a response is not authentic, TransportError if the TPM
+        does not respond, PolicyError if the policy is not satisfied. Flushes all sessions and objects that it
+        opened.
         """
         response, public = self.execute(tpm, lambda handle: Quote(handle, nonce, scheme, pcrs))
         return Attested(response.quoted, response.signature), public
@@ -52,7 +54,7 @@ class AttestingKey(Key):
     def certify(
         self, tpm: Tpm, item: int, nonce: bytes, item_by: Password | Use, scheme: TPMT_SIG_SCHEME = OWN_SCHEME
     ) -> tuple[Attested, TPMT_PUBLIC]:
-        """Returns a statement about the object at the handle `item` (Part 3, §18.2), and the key's public area.
+        """Returns (attestation of the object at the handle `item`, the key's public area) (Part 3, §18.2).
 
         `item_by` authorizes the object. Raises the errors of `quote`.
         """
@@ -64,10 +66,10 @@ class AttestingKey(Key):
     def certify_nv(
         self, tpm: Tpm, index: int, nonce: bytes, index_by: Password | Use, scheme: TPMT_SIG_SCHEME = OWN_SCHEME
     ) -> tuple[Attested, TPMT_PUBLIC, TPMS_NV_PUBLIC]:
-        """Returns a statement about the contents of an NV index (Part 3, §31.16).
+        """Returns (attestation of an NV index, the key's public area, the index's public area).
 
-        The result has the statement, the key's public area and the public area of the index. `index_by` authorizes
-        the index. Raises the errors of `quote`.
+        The attestation has the contents of the index (Part 3, §31.16). `index_by` authorizes the index. Raises the
+        errors of `quote`.
         """
         area = tpm.execute(NV_ReadPublic(index)).nv_public
         size = min(area.data_size, most_at_once(tpm))
@@ -93,7 +95,7 @@ class AttestingKey(Key):
 
     @contextlib.contextmanager
     def loaded(self, tpm: Tpm) -> Iterator[int]:
-        """Yields the handle of the key, loaded without being used; flushes what it opened."""
+        """Yields the handle of the key. Flushes all sessions and objects that it opened."""
         run = Run(self, tpm)
         handle = run.reach()
         flush_run(tpm, run, keep=handle)  # a TPM may have only three object slots
@@ -111,8 +113,8 @@ class AttestingKey(Key):
     ) -> tuple[R, TPMT_PUBLIC]:
         """Executes a command that uses the key; returns (response, the key's public area).
 
-        `command_for` gets the key's handle. `before` and `after` authorize the handles that the command has before
-        and after the key's handle. Raises the errors of `quote`.
+        `command_for` is called with the key's handle and returns the command. `before` and `after` authorize the
+        command's handles before and after the key's handle. Raises the errors of `quote`.
         """
         run = Run(self, tpm)
         try:

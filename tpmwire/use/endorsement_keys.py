@@ -1,4 +1,4 @@
-"""Makes an endorsement key of this TPM ready for use: found or created, and authorized by its policy."""
+"""Prepares an endorsement key of this TPM for use: finds or creates the key, and satisfies its policy."""
 
 import contextlib
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _SEED_SIZES = {
 
 
 def likely_kinds(seed: bytes) -> list[EkKind]:
-    """Returns the kinds of endorsement keys to which a secret of this size can be encrypted."""
+    """Returns the kinds of endorsement keys to which a seed of this size can be encrypted."""
     # A coordinate that begins with zeros may be shorter.
     size = min((size for size in _SEED_SIZES if size >= len(seed)), default=0)
     return [kind for kind in KINDS if kind.name in _SEED_SIZES.get(size, ())]
@@ -40,10 +40,11 @@ def likely_kinds(seed: bytes) -> list[EkKind]:
 def use_endorsement_key(
     tpm: Tpm, key: EkKind | Loaded, auth: Secret = EMPTY_AUTH
 ) -> Iterator[tuple[Loaded, Password | Use]]:
-    """Yields an endorsement key and its authorization for one command; flushes both at the end.
+    """Yields (endorsement key, its authorization for one command). Flushes both at the end.
 
-    A kind is searched at its reserved handle, and created from this TPM's template if it is not there. `auth` is
-    the endorsement hierarchy's authValue, which creation and the policy need. Raises TpmError, SessionError.
+    If `key` is a kind, the key is read from its reserved handle, or else created from this TPM's template. `auth`
+    is the endorsement hierarchy's authValue, which creation and the policy need. Raises TpmError if the TPM
+    refuses, SessionError if a response is not authentic.
     """
     found = key if isinstance(key, Loaded) else _find(tpm, key) or _create(tpm, key, auth)
     opened = [] if found is key or found.handle >> 24 == 0x81 else [found.handle]

@@ -1,9 +1,9 @@
-"""Private keys in the TPM for the package `cryptography`, which signs certificates and requests with them.
+"""TPM-backed private keys for the package `cryptography`, which signs certificates and requests with them.
 
     key = tpmwire.calls.private_key(tpm, loaded)
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
 
-The classes implement `cryptography`'s interfaces of private keys. The `Tpm` must be open whenever a key is used.
+The classes implement the private key interfaces of `cryptography`. The `Tpm` must be open whenever a key is used.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ K = TypeVar("K", bound="_TpmKey")
 
 
 class _TpmKey:
-    """Base class of private keys in the TPM: the open TPM, the key, its public area and its authorization.
+    """Base class of TPM-backed private keys: the open TPM, the key, its public area and its authorization.
 
     `by` may be a function such as `lambda: calls.satisfy_policy(tpm, policy)`, which is called for each use.
     """
@@ -76,7 +76,10 @@ class _TpmKey:
         return contextlib.nullcontext(self._by) if isinstance(self._by, Password | Use) else self._by()
 
     def _sign(self, data: bytes, scheme: TPM_ALG, algorithm: Any) -> bytes:
-        """Returns the signature of data, or of a digest if `algorithm` is Prehashed, as `cryptography` has it."""
+        """Returns the signature of `data` in the format of `cryptography`.
+
+        `data` is a digest if `algorithm` is Prehashed.
+        """
         hash_alg, prehashed = _hash_of(algorithm)
         chosen = TPMT_SIG_SCHEME(scheme, TPMS_SCHEME_HASH(hash_alg))
         with self._authorize() as by:
@@ -89,7 +92,7 @@ class _TpmKey:
 
 
 class EccPrivateKey(_TpmKey, ec.EllipticCurvePrivateKey):
-    """An ECC private key in the TPM, for ECDSA and ECDH. Raises TypeError for another type of key."""
+    """A TPM-backed ECC private key, for ECDSA and ECDH. Raises TypeError for another type of key."""
 
     _public_key: ec.EllipticCurvePublicKey
 
@@ -104,13 +107,13 @@ class EccPrivateKey(_TpmKey, ec.EllipticCurvePrivateKey):
         return self._public_key.curve
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
-        """Returns the public key, which needs no TPM."""
+        """Returns the public key, an object of `cryptography` that does not use the TPM."""
         return self._public_key
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
         """Returns an ECDSA signature in DER. Raises UnsupportedAlgorithm for deterministic signatures.
 
-        The hash must be one that the TPM implements, and the key's if the key states a hash.
+        The TPM must support the hash. If the key has a scheme with a hash, only that hash is allowed.
         """
         if getattr(signature_algorithm, "deterministic_signing", False):
             raise UnsupportedAlgorithm("a TPM does not sign deterministically; omit deterministic_signing")
@@ -125,7 +128,7 @@ class EccPrivateKey(_TpmKey, ec.EllipticCurvePrivateKey):
 
 
 class RsaPrivateKey(_TpmKey, rsa.RSAPrivateKey):
-    """An RSA private key in the TPM, for signatures and decryption. Raises TypeError for another type of key."""
+    """A TPM-backed RSA private key, for signatures and decryption. Raises TypeError for another type of key."""
 
     _public_key: rsa.RSAPublicKey
 
@@ -135,14 +138,14 @@ class RsaPrivateKey(_TpmKey, rsa.RSAPrivateKey):
             raise TypeError("the key is not an RSA key; use EccPrivateKey")
 
     def public_key(self) -> rsa.RSAPublicKey:
-        """Returns the public key, which needs no TPM."""
+        """Returns the public key, an object of `cryptography` that does not use the TPM."""
         return self._public_key
 
     def sign(self, data: Any, padding: padding.AsymmetricPadding, algorithm: Any) -> bytes:
-        """Returns a signature with PKCS1v15 or PSS.
+        """Returns an RSA signature with PKCS1v15 or PSS padding.
 
-        The TPM chooses the length of PSS's salt. Raises UnsupportedAlgorithm if `padding` requires another length,
-        and for another padding.
+        The TPM chooses the salt length of PSS. Raises UnsupportedAlgorithm if `padding` requires a different salt
+        length, or is another padding.
         """
         if padding.name == "EMSA-PKCS1-v1_5":
             return self._sign(bytes(data), TPM_ALG.RSASSA, algorithm)
@@ -166,9 +169,10 @@ class RsaPrivateKey(_TpmKey, rsa.RSAPrivateKey):
         return signature
 
     def decrypt(self, ciphertext: bytes, padding: padding.AsymmetricPadding) -> bytes:
-        """Decrypts with OAEP or PKCS1v15. Raises UnsupportedAlgorithm for an OAEP that the TPM lacks.
+        """Returns the plaintext of an RSA ciphertext with OAEP or PKCS1v15 padding.
 
-        MGF1 must use OAEP's hash. A label must be text that ends with a zero byte.
+        MGF1 must use the hash of OAEP. A label must be text that ends with a zero byte. Raises
+        UnsupportedAlgorithm for OAEP parameters that the TPM does not support.
         """
         scheme, label = _oaep_of(padding) if padding.name == "EME-OAEP" else ("rsaes", "")
         with self._authorize() as by:
@@ -176,7 +180,7 @@ class RsaPrivateKey(_TpmKey, rsa.RSAPrivateKey):
 
 
 def _hash_of(algorithm: Any) -> tuple[TPM_ALG, bool]:
-    """Returns the TPM's identifier of a hash of `cryptography`, and whether the hash is Prehashed."""
+    """Returns (hash algorithm identifier of the TPM, whether the `cryptography` hash is Prehashed)."""
     prehashed = isinstance(algorithm, utils.Prehashed)
     inner = algorithm._algorithm if prehashed else algorithm
     try:
@@ -186,7 +190,7 @@ def _hash_of(algorithm: Any) -> tuple[TPM_ALG, bool]:
 
 
 def _salt_length(pss: Any, key: rsa.RSAPublicKey, algorithm: Any) -> Any:
-    """Returns the length of the salt that a PSS requests, in bytes; PSS.AUTO if any length is right."""
+    """Returns the salt length in bytes that a PSS padding requires, or PSS.AUTO if it accepts any length."""
     length, kinds = pss._salt_length, padding.PSS
     inner = algorithm._algorithm if isinstance(algorithm, utils.Prehashed) else algorithm
     if length is kinds.MAX_LENGTH:
@@ -195,7 +199,7 @@ def _salt_length(pss: Any, key: rsa.RSAPublicKey, algorithm: Any) -> Any:
 
 
 def _oaep_of(oaep: Any) -> tuple[str, str]:
-    """Returns the TPM's name of an OAEP padding, and its label without the zero byte."""
+    """Returns (tpmwire's name of an OAEP padding, OAEP label without the final zero byte)."""
     hash_alg, label = _hash_of(oaep._algorithm)[0], oaep._label or b""
     if _hash_of(oaep._mgf._algorithm)[0] != hash_alg:
         raise UnsupportedAlgorithm("the TPM needs the same hash for OAEP and MGF1")

@@ -24,10 +24,10 @@ class UnfitError(Exception):
 
 
 def place() -> str:
-    """Returns the path of this user's cache directory: $XDG_RUNTIME_DIR/tpmwire, else under $XDG_CACHE_HOME.
+    """Returns the path of the user's cache directory, in $XDG_RUNTIME_DIR or else in $XDG_CACHE_HOME.
 
-    A relative path in either variable is ignored (XDG Base Directory Specification), and so is an XDG_RUNTIME_DIR
-    that does not exist. Raises UnfitError if the home directory is unknown.
+    A relative path in either variable is ignored (XDG Base Directory Specification), as is an XDG_RUNTIME_DIR that
+    does not exist. Raises UnfitError if the home directory is unknown.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isabs(runtime) and not _is_missing(runtime):

@@ -1,6 +1,7 @@
-"""ML-KEM encapsulation with a public key, in Python's integers (FIPS 203).
+"""ML-KEM encapsulation with a public key, in Python integers (FIPS 203).
 
-There is no private-key operation: the TPM has the private key. Each encapsulation uses new random numbers once.
+Private-key operations are missing, because the TPM has the private key. Each encapsulation uses new random
+numbers.
 """
 
 import hashlib
@@ -27,9 +28,9 @@ _GAMMAS = [pow(17, 2 * _reverse(n) + 1, Q) for n in range(128)]
 
 
 def encapsulate_in_python(public_key: bytes, message: bytes | None = None) -> tuple[bytes, bytes]:
-    """Returns a new shared secret (32 bytes) and its ciphertext (§7.2). The key's size selects the parameter set.
+    """Returns (new shared secret of 32 bytes, ciphertext) (§7.2). The key's size selects the parameter set.
 
-    `message` (32 bytes) replaces the random number in tests. Raises ValueError for a key that is not valid.
+    `message` (32 bytes) replaces the random number in tests. Raises ValueError if the key is not valid.
     """
     rank = (len(public_key) - 32) // 384
     if rank not in _ETA_1 or len(public_key) != 384 * rank + 32:
@@ -43,7 +44,7 @@ def encapsulate_in_python(public_key: bytes, message: bytes | None = None) -> tu
 
 
 def _encrypt(vector: list[Poly], seed: bytes, message: bytes, coins: bytes) -> bytes:
-    """Returns K-PKE's ciphertext (§5.2). `vector` and `seed` are the public key, `coins` the random numbers."""
+    """Returns a K-PKE ciphertext (§5.2). `vector` and `seed` are the public key, `coins` the random bytes."""
     rank = len(vector)
     eta, (first_bits, second_bits) = _ETA_1[rank], _COMPRESSED[rank]
     y = [_ntt(_noise(coins, n, eta)) for n in range(rank)]
@@ -72,7 +73,7 @@ def _compress(poly: Poly, bits: int) -> bytes:
 
 
 def _sample(seed: bytes) -> Poly:
-    """Returns a polynomial in NTT form, from a seed by rejection (§4.2.2, SampleNTT)."""
+    """Returns a polynomial in NTT representation, by rejection sampling from a seed (§4.2.2, SampleNTT)."""
     size = 672
     while True:
         numbers = [x for x in _decode(hashlib.shake_128(seed).digest(size)) if x < Q]
@@ -122,7 +123,7 @@ def _inverse(poly: Poly) -> Poly:
 
 
 def _product(left: list[Poly], right: list[Poly]) -> Poly:
-    """Returns the sum of the products of polynomials in NTT form (§4.3.1)."""
+    """Returns the sum of the products of polynomials in NTT representation (§4.3.1)."""
     total = [0] * 256
     for f, g in zip(left, right, strict=True):
         for n, gamma in enumerate(_GAMMAS):

@@ -46,7 +46,7 @@ def _octets(text: str, *, bare: bool) -> bytes:
 
 
 def _number(text: str) -> int | None:
-    """Returns the number in a cell in hex, binary or decimal; None if it has none."""
+    """Returns the number in a table cell in hex, binary or decimal, or None if the cell has no number."""
     if found := re.search(r"0x([0-9a-f]{1,16})\b", text, re.I):
         return int(found[1], 16)
     if found := re.fullmatch(r"0b([01 ]{1,40})", text):
@@ -55,7 +55,7 @@ def _number(text: str) -> int | None:
 
 
 def _rows(lines: Iterator[bytes]) -> Iterator[dict[str, str]]:
-    """Yields the rows after the heading, by the columns' names in lower case."""
+    """Yields each row after the heading as {column name in lower case: cell}."""
     heading = next((line for line in lines if BUS_TABLE.search(line)), b"")
     delimiter = max(",;\t", key=heading.decode("latin-1").count)
     names = [name.strip(" \"'\r\n\ufeff").lower() for name in heading.decode("utf-8", "replace").split(delimiter)]
@@ -69,12 +69,12 @@ def _rows(lines: Iterator[bytes]) -> Iterator[dict[str, str]]:
 
 
 def read_bus_table(lines: Iterator[bytes]) -> Iterator[Message]:
-    """Yields (is_command, message) from a table with the columns MOSI and MISO, or with address and data.
+    """Yields (is_command, message) from a table with MOSI and MISO columns, or with addresses and data.
 
-    Saleae Logic 1 has a column `Packet ID`, which counts the transfers; Logic 2 has rows of type `enable` and
-    `disable`. Other tables have a whole transfer in each row. Without any of these, the transfers are found by
-    their headers. Tables of register accesses have an address, data, and a column with the word read or write, as
-    analyzers for TPMs on SPI and LPC export them.
+    Column `Packet ID` (Saleae Logic 1), or rows of type `enable` and `disable` (Logic 2), delimit the transfers.
+    Other tables have a complete transfer in each row, or transfers that are recognized by their headers. Tables of
+    register accesses, as exported by analyzers for TPMs on SPI and LPC, have an address, data, and a column with
+    the word read or write.
     """
     rows = _rows(lines)
     first = next(rows, {})
@@ -115,7 +115,10 @@ def _access_rows(rows: Iterator[dict[str, str]]) -> Iterator[Message]:
 
 
 def read_bus_pirate(lines: Iterator[bytes]) -> Iterator[Message]:
-    """Yields (is_command, message) from the Bus Pirate's sniffer: `[0x80(0x00)0xD4(0x00)…]`, MOSI(MISO)."""
+    """Yields (is_command, message) from the Bus Pirate's SPI sniffer: `[0x80(0x00)0xD4(0x00)…]`.
+
+    Each pair is MOSI(MISO).
+    """
     transfers = Transfers()
     for line in lines:
         for found in re.finditer(rb"([\[\]])|0x([0-9a-f]{2})\(0x([0-9a-f]{2})\)", line, re.I):
@@ -146,10 +149,11 @@ def read_lpc_sniffer(lines: Iterator[bytes]) -> Iterator[Message]:
 
 
 def read_sigrok_spi(lines: Iterator[bytes]) -> Iterator[Message]:
-    """Yields (is_command, message) from the annotations of sigrok-cli and PulseView for SPI.
+    """Yields (is_command, message) from SPI annotations of sigrok-cli and PulseView.
 
-    Without names of the lines, sigrok-cli prints MISO before MOSI. Bits are skipped. Whole transfers
-    (`-A spi=mosi-transfer:miso-transfer`) need no search for their headers.
+    If the annotations do not name the lines, MISO is expected before MOSI, as sigrok-cli prints them. Annotations
+    of single bits are skipped. Complete transfers (`-A spi=mosi-transfer:miso-transfer`) are read without a search
+    for headers.
     """
     pattern = re.compile(rb"^(?:\d+-\d+ )?[\w-]*spi[\w-]*: (?:(mosi|miso)[\w ]*: )?((?:[0-9A-F]{2} ?)+)\s*$", re.I)
     transfers = Transfers()

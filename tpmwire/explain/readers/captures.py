@@ -1,4 +1,4 @@
-"""Captures of what passes between a program and a TPM: system calls, probes of the kernel, packets, and buses."""
+"""Captures of the traffic between a program and a TPM: system calls, kernel probes, packets, and buses."""
 
 from . import bus_captures as bus
 from . import kernel_traces as kernel
@@ -35,5 +35,5 @@ CAPTURES = [
 
 
 def find_capture(line: bytes) -> Log | None:
-    """Returns the capture that has such a line, or None."""
+    """Returns the capture format with lines like `line`, or None."""
     return next((capture for capture in CAPTURES if capture.mark.search(line)), None)

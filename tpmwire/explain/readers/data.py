@@ -1,4 +1,4 @@
-"""Says what bytes are, or what the bytes are that a text in hex or base64 stands for."""
+"""Identifies binary data, or data in text: hex, base64 or a hex dump."""
 
 import base64
 import contextlib
@@ -13,10 +13,10 @@ __all__ = ["read_data"]
 
 
 def read_data(data: bytes) -> list[Reading]:
-    """Returns what an input can be, the likeliest first; an empty list if that is not known.
+    """Returns the possible interpretations of an input, the most likely first; an empty list if there are none.
 
-    The input is a file's content, or a text that stands for it: hex, base64, or a dump of xxd, hexdump -C or od.
-    Commands and responses are not recognized: see `recordings.detect_recording`.
+    The input is a file's content, or a text with the content in hex, base64, or a dump of xxd, hexdump -C or od.
+    Commands and responses are not recognized: use `recordings.detect_recording`.
     """
     for each in (data, *_decode_text(data)):
         if found := read_file(each):
@@ -25,7 +25,7 @@ def read_data(data: bytes) -> list[Reading]:
 
 
 def _decode_text(text: bytes) -> Iterator[bytes]:
-    """Yields the bytes that a text stands for, if it is hex, base64 or a dump."""
+    """Yields the bytes in a text, if it is hex, base64 or a hex dump."""
     plain = re.sub(rb"0x|[\s:,\\x]", b"", text)
     if re.fullmatch(rb"([0-9a-fA-F]{2}){4,}", plain):
         yield bytes.fromhex(plain.decode())

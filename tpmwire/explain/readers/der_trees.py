@@ -1,7 +1,7 @@
-"""Trees of DER: keys, certificates and TPM key files, with the names of their fields and of known OIDs.
+"""Trees of DER: keys, certificates and TPM key files, with field names and the names of known OIDs.
 
-Accepts any DER with definite lengths. The depth and the number of nodes are limited; what is beyond them becomes
-one node. TPM structures inside a TPM key file are explained, too.
+Accepts any DER with definite lengths. The depth and the number of nodes are limited; everything beyond a limit
+becomes one node. TPM structures inside a TPM key file are also explained.
 """
 
 from typing import Any, NamedTuple
@@ -62,7 +62,7 @@ _OIDS = {
 
 
 class Shape(NamedTuple):
-    """Names for the elements of a SEQUENCE: `names` in order, and `tagged` by context tag (0xA0 for [0])."""
+    """Field names of a SEQUENCE: `names` by position, `tagged` by context tag (0xA0 for [0])."""
 
     names: tuple[str, ...] = ()
     tagged: tuple[str, ...] = ()
@@ -99,7 +99,10 @@ _NAMES = {0x11: "SET", 0x31: "SET", 0x13: "PrintableString", 0x17: "UTCTime", 0x
 
 
 def is_der(data: bytes) -> bool:
-    """Returns whether `data` is exactly one SEQUENCE, with definite lengths to the depth that is read."""
+    """Returns whether `data` is exactly one SEQUENCE with definite lengths.
+
+    Only elements down to the maximum depth are checked.
+    """
     try:
         _, size = _header(data, 0, len(data))
         return data[0] == 0x30 and size == len(data) and not explain_der(data, "DER").error
@@ -108,9 +111,9 @@ def is_der(data: bytes) -> bool:
 
 
 def explain_der(data: bytes, name: str) -> Node:
-    """Returns the tree of one DER element with the type `name`, such as "Certificate" or "TPMKey".
+    """Returns the tree of one DER element of the type `name`, such as "Certificate" or "TPMKey".
 
-    At the first error the tree ends; `error` of its root describes the error.
+    An invalid element ends the tree; `error` of the root then describes the problem.
     """
     walk = _Walk(data)
     try:
@@ -122,7 +125,7 @@ def explain_der(data: bytes, name: str) -> Node:
 
 
 def _header(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """Returns the offsets of an element's contents and of its end. Raises DecodeError."""
+    """Returns (offset of an element's contents, offset of its end). Raises DecodeError for an invalid header."""
     if end - start < 2:
         raise DecodeError("an element needs at least 2 bytes", start, end - start)
     first, place = data[start + 1], start + 2
@@ -144,7 +147,7 @@ class _Walk:
         self.nodes = 0
 
     def element(self, name: str, start: int, end: int, depth: int) -> Node:
-        """Returns the node of the element at `start`, which ends at `end` or before. Raises DecodeError."""
+        """Returns the node of the element at `start`. Raises DecodeError if the element ends after `end`."""
         self.nodes += 1
         place, stop = _header(self.data, start, end)
         tag = self.data[start]
@@ -211,7 +214,7 @@ class _Walk:
 
 
 def _words(name: str, tag: int, contents: bytes) -> str:
-    """Returns the meaning of a primitive element with the given field name."""
+    """Returns the meaning of a primitive DER element with the field name `name`, or ""."""
     if tag == 0x01 and len(contents) == 1:
         return "true" if contents[0] else "false"
     if tag == 0x02 and contents:
@@ -232,7 +235,7 @@ def _words(name: str, tag: int, contents: bytes) -> str:
 
 
 def _shift(node: Node, base: int) -> None:
-    """Adds `base` to the offsets of a tree."""
+    """Adds `base` to the offsets of all nodes in a tree."""
     node.offset += base
     for child in node.children:
         _shift(child, base)

@@ -9,7 +9,7 @@ _NAMED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f", b"a":
 
 
 def unescape(text: bytes) -> bytes:
-    """Returns the bytes that a C string's text stands for, with hexadecimal, octal and named escapes."""
+    """Returns the bytes of a C string's source text, with hexadecimal, octal and named escapes decoded."""
     return _ESCAPE.sub(_octet, text)
 
 

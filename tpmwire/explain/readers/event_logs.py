@@ -1,4 +1,4 @@
-"""Says that bytes are an event log of the firmware (TCG) or of Linux IMA, and explains each event."""
+"""Recognizes event logs of the firmware (TCG) and of Linux IMA, and explains each event."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ _KINDS = {
 
 
 def read_event_log(data: bytes) -> list[Reading]:
-    """Returns the reading of an event log, with one tree for each event; an empty list for other data.
+    """Returns the interpretation as an event log, with one tree for each event, or an empty list for other data.
 
     Never raises an error for any data.
     """

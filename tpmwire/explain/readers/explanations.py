@@ -1,4 +1,4 @@
-"""Reads the messages back from explanations that tpmwire printed: JSON, JSON Lines, and text."""
+"""Extracts TPM messages from explanations that tpmwire printed as JSON, JSON Lines or text."""
 
 import json
 import re

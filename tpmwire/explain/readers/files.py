@@ -1,4 +1,4 @@
-"""Says what a file is: structures, files of tpm2-tools, keys, certificates, event logs, files of tpmwire.
+"""Identifies files: TPM structures, files of tpm2-tools, keys, certificates, event logs, files of tpmwire.
 
 for reading in read_file(data):
     print(reading.kind)
@@ -33,10 +33,10 @@ _MODULI = {128: 1024, 256: 2048, 384: 3072, 512: 4096}
 
 
 def read_file(data: bytes) -> list[Reading]:
-    """Returns what a file can be, the likeliest first; an empty list if that is not known.
+    """Returns the possible interpretations of a file, the most likely first; an empty list if there are none.
 
-    Never raises an error for any data. For a message (command or response) and a network capture, the list
-    is empty.
+    Never raises an error for any data. The list is empty for a TPM message (command or response) and for a network
+    capture.
     """
     if not data or len(data) > LARGEST_FILE or _is_message(data) or is_capture(data[:4]):
         return []
@@ -58,7 +58,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def _read_name(data: bytes) -> Iterator[Reading]:
-    """Yields the reading of a Name: the identifier of nameAlg, and a digest."""
+    """Yields the interpretation as a Name: the nameAlg identifier followed by a digest."""
     alg = TPM_ALG(int.from_bytes(data[:2], "big"))
     if HASH_SIZES.get(alg) != len(data) - 2:
         return
@@ -76,7 +76,7 @@ def _read_unknown_version(data: bytes) -> Iterator[Reading]:
 
 
 def _read_plain(data: bytes) -> Iterator[Reading]:
-    """Yields readings of bytes without any structure, which only have a telling size."""
+    """Yields interpretations of unstructured bytes by their size, such as a digest."""
     size = len(data)
     if data[:2] in TAGS:
         return
@@ -102,9 +102,9 @@ def _read_plain(data: bytes) -> Iterator[Reading]:
 
 
 def _are_hashes(data: bytes, step: int) -> bool:
-    """Returns whether each `step` bytes look random, or are all the same as in a PCR after a reset.
+    """Returns whether each block of `step` bytes looks random, or has equal bytes as in a PCR after a reset.
 
-    Other binary data has more zero bytes: more than one in eight is unlikely for 20 random bytes.
+    More than one zero byte in eight is unlikely for a digest, but common in other binary data.
     """
     parts = (data[start : start + step] for start in range(0, len(data), step))
     return all(len(set(part)) == 1 or part.count(0) <= step // 8 for part in parts)

@@ -1,6 +1,7 @@
-"""The notations in which programs and people write bytes: how each begins, and how it is decoded.
+"""Text notations of bytes: how each notation starts, and how it is decoded.
 
-A notation is found by the beginning of a TPM message in it, since "200 001 000" are bytes only if they are octal.
+A notation is recognized by the start of a TPM message in it. For example, "200 001 000" starts a message only in
+octal.
 """
 
 import base64
@@ -12,7 +13,7 @@ __all__ = ["FORMS", "Decoded", "Form", "decode_base64", "decode_rest"]
 
 
 class Decoded(NamedTuple):
-    """Decoded bytes (`octets`), the position in the text after them, and text that needs more to be decoded."""
+    """The result of decoding: the bytes (`octets`), the end position in the text, and undecoded text."""
 
     octets: bytes
     end: int
@@ -20,10 +21,10 @@ class Decoded(NamedTuple):
 
 
 class Form(NamedTuple):
-    """A notation of bytes.
+    """A text notation of bytes.
 
     `name` and `example` are for the documentation. `start` matches the first bytes of a TPM message. `decode`
-    decodes the text from a position on, as far as it is in this notation. `blanks` is True if blanks are data.
+    decodes the longest valid text from a position. `blanks` is true if blanks are data.
     """
 
     name: str
@@ -77,7 +78,10 @@ def _decode_hex(text: str, place: int) -> Decoded:
 
 
 def _decode_tokens(token: re.Pattern[str], convert: Callable[[str], bytes]) -> Callable[[str, int], Decoded]:
-    """Returns a decoder of `token` after `token`. `convert` raises ValueError for a token that is not a byte."""
+    """Returns a decoder for consecutive tokens that match `token`. `convert` returns the bytes of a token.
+
+    `convert` raises ValueError for a token that is not a byte.
+    """
 
     def decode(text: str, place: int) -> Decoded:
         found = []
@@ -98,7 +102,7 @@ def _from_decimal(text: str) -> bytes:
 
 
 def _from_word(base: int) -> Callable[[str], bytes]:
-    """Returns the function that converts a little-endian word, as hexdump and od print it."""
+    """Returns a function that converts a word in base `base`, as hexdump prints it, to little-endian bytes."""
 
     def convert(text: str) -> bytes:
         size = len(text) // 2 if base == 16 else 2
@@ -117,7 +121,7 @@ def _from_char(text: str) -> bytes:
 
 
 def _decode_string(text: str, place: int) -> Decoded:
-    """Decodes a string with escapes up to its closing quote, and strings that follow it directly."""
+    """Decodes a string literal with escapes from `place` to its closing quote, and adjacent string literals."""
     before = text[place - 1] if place else ""
     quote = before if before in "\"'" else ""
     if not quote and text[place : place + 1] != "\\":
@@ -148,7 +152,7 @@ def _decode_string(text: str, place: int) -> Decoded:
 
 
 def decode_base64(text: str, place: int) -> Decoded:
-    """Decodes base64 or base64url from a position on; letters that need further ones are left."""
+    """Decodes base64 or base64url from a position. Incomplete groups of letters at the end are left undecoded."""
     match = _BASE64.match(text, place)
     if match is None:
         return Decoded(b"", place)
@@ -161,13 +165,13 @@ def decode_base64(text: str, place: int) -> Decoded:
 
 
 def decode_rest(letters: str) -> bytes:
-    """Returns the bytes of base64 without its padding; without the last letter if it encodes no byte."""
+    """Returns the bytes of base64 without padding. Ignores a last letter that is too short for a byte."""
     letters = letters[: len(letters) - (len(letters) % 4 == 1)]
     return base64.b64decode(letters + "=" * (-len(letters) % 4))
 
 
 def _start(pattern: str) -> re.Pattern[str]:
-    """Compiles the pattern of a message's beginning, which no letter, digit or backslash precedes."""
+    """Compiles the pattern of a message's start, with no letter, digit or backslash before it."""
     return re.compile(rf"(?<![0-9A-Za-z\\])(?:{pattern})", re.IGNORECASE)
 
 

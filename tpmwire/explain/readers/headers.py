@@ -48,11 +48,11 @@ def begins_message(octets: bytes | bytearray) -> bool:
 
 
 def is_command(message: bytes, hint: bool | None = None) -> bool:
-    """Returns whether a message, or its header, is a command.
+    """Returns whether a message, or its header, is a command rather than a response.
 
     An error response has only a header; all other responses have the code 0. Two commands also have only a header:
-    GetTestResult, and ReadClock, whose code is also a response code. For ReadClock, `hint` decides: whether the
-    message was sent to the TPM, if known.
+    GetTestResult and ReadClock. The command code of ReadClock is also a response code, so `hint` decides: true if
+    the message was sent to the TPM, None if unknown.
     """
     code = int.from_bytes(message[6:HEADER], "big")
     if int.from_bytes(message[2:6], "big") == HEADER:
@@ -63,7 +63,7 @@ def is_command(message: bytes, hint: bool | None = None) -> bool:
 
 
 def is_plausible(message: bytes) -> bool:
-    """Returns whether the header of a message is one that TPM 2.0 allows: its tag and its code fit together."""
+    """Returns whether a message has a valid TPM 2.0 header, whose tag and code match."""
     if message[:2] == b"\x00\xc4":
         return message[:HEADER] == _BAD_TAG
     code = int.from_bytes(message[6:HEADER], "big")

@@ -1,4 +1,4 @@
-"""Reads TPM messages from buffers that probes of the Linux kernel print: bpftrace, ftrace, trace-cmd and perf."""
+"""Reads TPM messages from buffers printed by Linux kernel probes: bpftrace, ftrace, trace-cmd and perf."""
 
 import re
 from collections.abc import Iterator
@@ -27,35 +27,35 @@ _HEX = re.compile(rb"(?:\(|\bdata=|ARRAY\[)((?:[0-9a-f]{2}(?:[: ]|, )){9,}[0-9a-
 def read_bpftrace(lines: Iterator[bytes]) -> Iterator[Message]:
     """Yields (is_command, message) from lines that end with a buffer in bpftrace's format `%r`.
 
-    A message may continue on further lines, as if the TPM's response was read in two parts. A message that
-    bpftrace shortened is yielded incomplete. Raises InputError at the end if there was one.
+    A message may continue on further lines, if the TPM's response was read in two parts. A message truncated by
+    bpftrace is yielded incomplete. Raises InputError at the end if a message was incomplete.
     """
     hint = "bpftrace shortened a message; set BPFTRACE_MAX_STRLEN=1024 (BPFTRACE_STRLEN=200 before 0.20)"
     yield from _join(((unescape(line.rstrip(b"\r\n")), False) for line in lines), hint)
 
 
 def read_kernel_trace(lines: Iterator[bytes]) -> Iterator[Message]:
-    """Yields (is_command, message) from arrays such as `buf={0x80,0x1,0x0}` and `(80:01:00)` in the lines.
+    """Yields (is_command, message) from lines with arrays such as `buf={0x80,0x1,0x0}` and `(80:01:00)`.
 
     An array is often longer than the message in it. A message that is longer than its array is yielded incomplete.
-    Raises InputError at the end if there was one.
+    Raises InputError at the end if a message was incomplete.
     """
     hint = "the array of the probe is shorter than the message; record more bytes, e.g. x8[64] and a second array"
     yield from _join(((octets, True) for line in lines for octets in _arrays(line)), hint)
 
 
 def _arrays(line: bytes) -> Iterator[bytes]:
-    """Yields the bytes of a line; b"" if there are none. Arrays in one line that follow each other are joined."""
+    """Yields the bytes of the arrays in a line, or b"" if it has none. Adjacent arrays are joined."""
     arrays = b"".join(bytes(int(n, 16) for n in found[1].split(b",")) for found in _ARRAY.finditer(line))
     found = _HEX.search(line)
     yield arrays or (bytes.fromhex(re.sub(rb"[:,]", b" ", found[1]).decode("ascii")) if found else b"")
 
 
 def _join(pieces: Iterator[tuple[bytes, bool]], hint: str) -> Iterator[Message]:
-    """Yields (is_command, message) from (bytes of a line, whether bytes after a message are filling).
+    """Yields (is_command, message) from (bytes of a line, whether bytes after a message are padding) pairs.
 
-    Before a message's bytes, the line may have other text. The bytes that continue a message end the line. Raises
-    InputError with `hint` at the end if a message is incomplete.
+    A line may have other text before a message. The bytes that continue a message end the line. Raises InputError
+    with `hint` at the end if a message is incomplete.
     """
     begun = Assembler()
     prefix, began, short = b"", 0, 0
@@ -85,5 +85,5 @@ _START = re.compile(rb"\x80[\x01\x02]\x00|\x00\xc4\x00\x00\x00\x0a")
 
 
 def _message_start(octets: bytes) -> int:
-    """Returns the position of the first header, or -1."""
+    """Returns the position of the first TPM header in `octets`, or -1."""
     return next((m.start() for m in _START.finditer(octets) if begins_message(octets[m.start() :][:10])), -1)

@@ -1,4 +1,4 @@
-"""Recognizes keys and certificates of other programs, and shows the public area that each key would have."""
+"""Recognizes keys and certificates of other programs, and shows the corresponding TPM public area."""
 
 import binascii
 import re
@@ -41,7 +41,7 @@ _LABELS = {
 
 
 def read_pem(data: bytes) -> Iterator[Reading]:
-    """Yields one reading for the blocks of a PEM text, if there are any."""
+    """Yields the interpretation of the blocks in a PEM text; nothing if the text has no blocks."""
     found = [_read_block(label.decode(), body) for label, body in islice(_split_blocks(data), BLOCKS)]
     if not found:
         return
@@ -52,7 +52,7 @@ def read_pem(data: bytes) -> Iterator[Reading]:
 
 
 def _split_blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields the label and the base64 of each block of PEM; ends after `BLOCKS` blocks without an END line."""
+    """Yields (label, base64 text) of each PEM block. Stops after `BLOCKS` blocks without an END line."""
     place = unfinished = 0
     while unfinished < BLOCKS and (begin := _BEGIN.search(data, place)):
         end = data.find(b"-----END " + begin[1] + b"-----", begin.end(), begin.end() + BLOCK)
@@ -94,9 +94,9 @@ def _read_private(label: str, body: bytes) -> Reading:
 
 
 def private_to_public(data: bytes) -> PublicKey | None:
-    """Returns the public key inside a private key in DER: PKCS #8, PKCS #1, SEC 1. Returns None if there is none.
+    """Returns the public key inside a private key in DER (PKCS #8, PKCS #1, SEC 1), or None if it has none.
 
-    Raises DecodeError.
+    Raises DecodeError if the DER is damaged.
     """
     root = explain_der(data, "PrivateKey")
     parts = root.children[1:]
@@ -113,7 +113,7 @@ def private_to_public(data: bytes) -> PublicKey | None:
 
 
 def _find_point(root: Node) -> PublicKey | None:
-    """Returns the curve and the point in an ECC private key, or None."""
+    """Returns the public key (curve and point) in an ECC private key, or None."""
     nodes, curve = [root], None
     while nodes:
         node = nodes.pop()
@@ -131,7 +131,7 @@ def _contents(node: Node) -> bytes:
 
 
 def read_der(data: bytes) -> Iterator[Reading]:
-    """Yields the readings of DER: a TPM key file, a public key, a certificate, a signature, or other DER."""
+    """Yields the interpretations of DER: TPM key file, public key, certificate, signature, or other DER."""
     if data[:1] != b"\x30":
         return
     start = data[:64]
@@ -189,7 +189,7 @@ def _read_certificate(data: bytes) -> Reading | None:
 
 
 def read_key_text(data: bytes) -> Iterator[Reading]:
-    """Yields the readings of an SSH public key and of a JWK."""
+    """Yields the interpretation of text as an SSH public key or a JWK."""
     for kind, read in (("a JSON Web Key (JWK)", parse_jwk), ("an SSH public key", parse_ssh)):
         try:
             key = read(data)
@@ -205,7 +205,7 @@ def read_key_text(data: bytes) -> Iterator[Reading]:
 
 
 def _area(key: PublicKey | None) -> list[Node]:
-    """Returns the tree of the public area that TPM2_LoadExternal would get for a key."""
+    """Returns the tree of the public area that TPM2_LoadExternal would use for a key; an empty list for None."""
     if key is None:
         return []
     try:

@@ -1,4 +1,4 @@
-"""Lines of text in UTF-8 or UTF-16, without line ends and terminal colors; JSON as a line for each value."""
+"""Reads lines of text in UTF-8 or UTF-16 without line ends and colors. Splits JSON into one line per value."""
 
 import codecs
 import json
@@ -21,7 +21,7 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 
 
 class TextLine(NamedTuple):
-    """A line's text and number, from 1. `continues` is True if the text is a further part of a long line."""
+    """The text and number of a line, from 1. `continues` is true if the text continues a long line."""
 
     text: str
     number: int
@@ -29,12 +29,12 @@ class TextLine(NamedTuple):
 
 
 def is_text(data: bytes) -> bool:
-    """Returns whether an input that begins with `data` is text, in UTF-8, UTF-16 or a code page."""
+    """Returns whether an input that starts with `data` is text: UTF-8, UTF-16 or a code page."""
     return _utf16(data) is not None or _CONTROL.search(data) is None
 
 
 def _utf16(start: bytes) -> str | None:
-    """Returns the encoding of a file in UTF-16, with or without a byte order mark; None for other files."""
+    """Returns the UTF-16 encoding of a file, with or without a byte order mark, or None for other files."""
     if start[:2] == codecs.BOM_UTF16_LE or (len(start) >= 4 and start[0] and start[2] and not start[1] | start[3]):
         return "utf-16-le"
     begins_with_letters = not start[:1].strip(b"\0") and start[1:2].isalnum() and start[3:4].isalnum()
@@ -44,7 +44,7 @@ def _utf16(start: bytes) -> str | None:
 
 
 def read_lines(file: BinaryIO, start: bytes = b"") -> Iterator[bytes]:
-    """Yields the lines of a file in UTF-8, at most `LINE` bytes each. `start` has the first bytes of the file."""
+    """Yields the lines of a file in UTF-8, at most `LINE` bytes each. `start` is data already read from it."""
     encoding = _utf16(start)
     if encoding is not None:
         yield from _read_encoded(file, encoding)
@@ -68,9 +68,9 @@ def _read_encoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
 
 
 def number_lines(lines: Iterator[bytes]) -> Iterator[TextLine]:
-    """Yields the lines with their numbers, without line ends and colors.
+    """Yields the lines with their numbers, without line ends and terminal colors.
 
-    The parts of a long line end between bytes.
+    A long line is split between words, so that no byte in hex is divided.
     """
     number, continues, rest = 1, False, b""
     for part in lines:
@@ -92,10 +92,10 @@ def number_lines(lines: Iterator[bytes]) -> Iterator[TextLine]:
 
 
 def split_json(lines: Iterator[TextLine]) -> Iterator[TextLine]:
-    """Replaces JSON objects by one line for each of their values, with the key before it.
+    """Yields the lines, with each JSON object replaced by one line `key: value` for each of its values.
 
-    An object can be on one line, or begin with a line on which only a brace is. In an object that `decode` or
-    `trace` writes, the bytes of the whole message hide those of its fields.
+    An object can be on one line, or start with a line that is only a brace. For an object of `decode` or `trace`,
+    only the bytes of the complete message are yielded, not those of its fields.
     """
     held: list[TextLine] = []
     size = depth = 0
@@ -127,7 +127,7 @@ def _take_apart(held: list[TextLine]) -> Iterator[TextLine]:
 
 
 def _values(value: Any, key: str) -> Iterator[str]:
-    """Yields `key: value` for each value in a JSON value."""
+    """Yields `key: value` for each scalar in a JSON value."""
     if isinstance(value, dict):
         octets = value.get("octets")
         if isinstance(octets, str) and _HEX.fullmatch(octets):

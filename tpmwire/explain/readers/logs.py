@@ -1,4 +1,4 @@
-"""Logs of programs that print TPM commands and responses: a table of layouts, each with its reader."""
+"""Logs of programs that print TPM commands and responses: a table of log formats with their readers."""
 
 import itertools
 import re
@@ -13,9 +13,9 @@ __all__ = ["LOGS", "Log", "Message", "find_log"]
 
 
 class Log(NamedTuple):
-    """A log's layout: its `name`, a pattern that one of its lines matches (`mark`), and the function `read`.
+    """A log format: its `name`, a pattern for one of its lines (`mark`), and the function `read`.
 
-    `read` takes the log's lines, including those before the mark, and yields its messages.
+    `read` takes the log's lines, including the lines before the mark, and yields the messages.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Log(NamedTuple):
 
 
 def find_log(line: bytes) -> Log | None:
-    """Returns the log that has such a line, or None."""
+    """Returns the log format with lines like `line`, or None."""
     return next((log for log in LOGS if log.mark.search(line)), None)
 
 
@@ -37,9 +37,10 @@ _PARTS = re.compile(rb"read_all|register|ioctl")
 
 
 def _swtpm_log(lines: Iterator[bytes]) -> Iterator[Message]:
-    """Yields (whether it is a command, bytes) for each message in swtpm's log.
+    """Yields (is_command, message) for each message in swtpm's log.
 
-    Parses ` SWTPM_IO_Read: length 12` and the 12 bytes in the next lines, which have a prefix of the same kind.
+    A message is a line such as ` SWTPM_IO_Read: length 12` and 12 bytes of hex in the next lines, which have a
+    prefix.
     """
     for line in lines:
         found = _SWTPM.match(line.rstrip(b"\r\n"))

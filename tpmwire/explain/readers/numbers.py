@@ -1,4 +1,4 @@
-"""Interprets a number as a response code, handle, command code, attribute word or constant of the standard."""
+"""Interprets a number as a response code, handle, command code, attributes or constant of the standard."""
 
 import re
 from collections.abc import Iterator
@@ -66,9 +66,9 @@ class Interpretation(NamedTuple):
 
 
 def parse_numbers(text: str) -> list[int]:
-    """Returns the numbers of 32 bits that a word can be, the likelier first; empty if it is not a number.
+    """Returns the 32-bit numbers that a word can be, the most likely first; an empty list for any other word.
 
-    A word of digits is a decimal and a hexadecimal number. A negative decimal number is an HRESULT of Windows.
+    Digits without a prefix can be decimal or hexadecimal. A negative decimal number is a Windows HRESULT.
     """
     word = text.strip().lower().rstrip(".,;:)").lstrip("(").replace("_", "").replace("'", "")
     found: list[int] = []
@@ -90,16 +90,16 @@ def parse_numbers(text: str) -> list[int]:
 
 
 def _is_known_code(number: int) -> bool:
-    """Returns whether a number, read from digits without 0x, is a response code that a TPM returns."""
+    """Returns whether `number`, read from digits without 0x, is a response code that TPMs return."""
     meaning = explain(number)
     return 0x80 <= number <= 0xFFF and meaning.code.known and not 0x80 <= number < 0xC0
 
 
 def number_kinds(number: int, *, digits: int = 0) -> list[Interpretation]:
-    """Returns the meanings of a number of 32 bits, the most likely first.
+    """Returns the interpretations of a 32-bit number, the most likely first.
 
-    `digits` is the count of hexadecimal digits that were written, 0 if unknown: 0x000b is an algorithm sooner than
-    0xb, and 0x00000153 a command code sooner than 0x153.
+    `digits` is the number of hex digits in the input, 0 if unknown. It changes the order: 0x000b is more likely an
+    algorithm than 0xb, and 0x00000153 is more likely a command code than 0x153.
     """
     scored = sorted(_score_kinds(number, digits), key=lambda each: -each[0])
     if any(score > _UNKNOWN for score, _ in scored):
@@ -108,9 +108,9 @@ def number_kinds(number: int, *, digits: int = 0) -> list[Interpretation]:
 
 
 def as_type(ask: str, number: int) -> Interpretation:
-    """Returns the meaning of a number as `ask`: a word of KINDS, or the name of a type in the standard.
+    """Returns the interpretation of a number as `ask`: a word of KINDS, or the name of a type in the standard.
 
-    Raises KeyError for an unknown name, and DecodeError if the type is not a number or too small for this one.
+    Raises KeyError for an unknown name, and DecodeError if the type is not numeric or too small for the number.
     """
     name, kind = KINDS.get(ask.lower(), ("", ""))
     if not name:
@@ -126,7 +126,7 @@ def as_type(ask: str, number: int) -> Interpretation:
 
 
 def _score_kinds(number: int, digits: int) -> Iterator[tuple[int, str]]:
-    """Yields (score, word of KINDS or type) of each meaning of a number; a higher score is more likely."""
+    """Yields (score, word of KINDS or type) for each interpretation of a number. A higher score is more likely."""
     known: tuple[tuple[bool, int, str], ...] = (
         (windows_code(number) is not None, 95, "windows"),
         (number == TPM_GENERATED_VALUE, 95, "magic"),
@@ -206,7 +206,7 @@ def _is_subset_of(name: str, number: int) -> bool:
 
 
 def _is_nv_attributes(number: int) -> bool:
-    """Returns whether a number can be TPMA_NV: no reserved bit, an index that can be written and read."""
+    """Returns whether a number can be TPMA_NV: no reserved bit set, and the index readable and writable."""
     writes = TPMA_NV.PPWRITE | TPMA_NV.OWNERWRITE | TPMA_NV.AUTHWRITE | TPMA_NV.POLICYWRITE
     reads = TPMA_NV.PPREAD | TPMA_NV.OWNERREAD | TPMA_NV.AUTHREAD | TPMA_NV.POLICYREAD
     known = TPM_NT(number >> 4 & 0xF).known and _is_subset(number & ~0xF0, TPMA_NV, 2)
@@ -218,7 +218,7 @@ def _is_command_attributes(number: int) -> bool:
 
 
 def _characters(number: int) -> str:
-    """Returns the four characters of a number, or "" if they are not printable."""
+    """Returns the four ASCII characters of a number, or "" if they are not printable."""
     octets = number.to_bytes(4, "big").rstrip(b"\0")
     return octets.decode() if len(octets) > 2 and all(0x20 <= each < 0x7F for each in octets) else ""
 
@@ -230,7 +230,7 @@ def _vendor(number: int) -> list[str]:
 
 
 def vendor_number(text: str) -> int | None:
-    """Returns the number of a manufacturer's ID of TPM_PT_MANUFACTURER, such as IFX, or None."""
+    """Returns the number of a manufacturer ID (TPM_PT_MANUFACTURER) such as IFX, or None for other text."""
     known = text.upper() in _VENDORS
     return int.from_bytes(text.upper().encode().ljust(4, b"\0"), "big") if known else None
 

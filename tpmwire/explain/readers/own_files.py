@@ -26,7 +26,7 @@ LARGEST_KEY = 1 << 14
 
 
 class SealedCache(Record):
-    """A cache of aws-tpm-process-credential; the credentials in it are sealed by the TPM."""
+    """A cache file of aws-tpm-process-credential with credentials that are sealed by the TPM."""
 
     format: Annotated[bytes, Fixed(16)]
     about: Annotated[bytes, Sized()]
@@ -38,7 +38,7 @@ class SealedCache(Record):
 
 
 def read_cache(data: bytes) -> Iterator[Reading]:
-    """Yields the reading of a cache file of aws-tpm-process-credential."""
+    """Yields the interpretation as a cache file of aws-tpm-process-credential."""
     if not data.startswith(_CACHE):
         return
     kind = "a credential cache of aws-tpm-process-credential --cache"
@@ -67,7 +67,7 @@ _FIELDS: tuple[tuple[set[str], str], ...] = (
 
 
 def read_json(data: bytes) -> Iterator[Reading]:
-    """Yields the reading of a JSON file of tpmwire or of a program around TPMs, with the keys in its fields."""
+    """Yields the interpretation as a JSON file of tpmwire or of a related program, with the keys in its fields."""
     start = data.lstrip()[:1]
     if start not in (b"{", b"[") or len(data) > LARGEST:
         return
@@ -101,7 +101,7 @@ def _read_object(value: dict[str, Any]) -> Iterator[Reading]:
 
 
 def _keys(value: dict[str, Any]) -> Iterator[Node]:
-    """Yields the trees of the public areas in the fields of a JSON object."""
+    """Yields the trees of the public areas in a JSON object."""
     for field in ("public", "public_key", "certificate", "ekPub", "pubkey"):
         text = value.get(field)
         if not isinstance(text, str) or len(text) > LARGEST_KEY:

@@ -64,9 +64,9 @@ def read_segments(file: BinaryIO, name: str) -> Iterator[Segment]:
 
 
 class _Blocks:
-    """A capture file for dpkt's readers, which alternately read a header and a body.
+    """A capture file for dpkt, which alternately reads a header and a body.
 
-    Raises InputError if a read returns fewer bytes than requested; dpkt would return a truncated packet.
+    Raises InputError if the file ends within a header or a body; dpkt would return a truncated packet.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:

@@ -1,7 +1,7 @@
-"""PCR values as tpm2_quote writes them by default: structures of C in the memory layout of the program.
+"""PCR values in the default format of tpm2_quote: C structures in memory layout.
 
-TPML_PCR_SELECTION of 16 entries, a count, and that many TPML_DIGEST of 8 entries each; numbers are little-endian
-(tpm2-tools, lib/pcr.c, pcr_fwrite_serialized).
+The format is a TPML_PCR_SELECTION of 16 entries, a count, and as many TPML_DIGESTs of 8 entries each; numbers are
+little-endian (tpm2-tools, lib/pcr.c, pcr_fwrite_serialized).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ LIST = 4 + DIGESTS * DIGEST
 
 
 def read_serialized_pcrs(data: bytes) -> Iterator[Reading]:
-    """Yields the reading of PCR values in the layout of C structures."""
+    """Yields the interpretation as PCR values in the default format of tpm2_quote."""
     lists = int.from_bytes(data[HEAD - 4 : HEAD], "little")
     if len(data) < HEAD or len(data) != HEAD + lists * LIST:
         return
@@ -44,7 +44,7 @@ def _number(name: str, data: bytes, offset: int, text: str, size: int = 4) -> No
 
 
 def _selections(data: bytes, count: int) -> tuple[Node, Iterator[str]]:
-    """Returns the node of the selections, and an iterator over the names of the selected PCRs."""
+    """Returns (node of the PCR selections, iterator over the names of the selected PCRs)."""
     end = 4 + SELECTIONS * ENTRY
     root = Node("pcrSelections", 0, data[:end], "TPML_PCR_SELECTION", f"{count} banks")
     root.children = [_number("count", data, 0, f"{count} banks")]

@@ -1,4 +1,4 @@
-"""Reads commands and responses from captures, logs, text and binary data, while they arrive."""
+"""Reads commands and responses from captures, logs, text and binary data as a stream."""
 
 import io
 import itertools
@@ -26,16 +26,16 @@ ACCEPTED = (
 
 
 class UnknownInputError(InputError):
-    """An input has no TPM 2.0 message in any known notation."""
+    """The input has no TPM 2.0 message in any known notation."""
 
 
 def detect_recording(
     file: BinaryIO, name: str, warn: Callable[[str], None] = lambda text: None
 ) -> Iterator[Exchange] | bytes:
-    """Returns an iterator over the commands and responses of an input, or its bytes if it has no message.
+    """Returns an iterator over the commands and responses of an input, or its bytes if it has no messages.
 
-    Reads the input up to its first message. Raises InputError if it has none and is larger than `LIMIT`.
-    See `open_recording` for the parameters.
+    Reads the input up to its first message. Raises InputError if it has no messages and is larger than `LIMIT`
+    bytes. See `open_recording` for the parameters.
     """
     copy = _Copy(file)
     exchanges = open_recording(io.BufferedReader(copy), name, warn)
@@ -51,7 +51,7 @@ def detect_recording(
 
 
 class _Copy(io.RawIOBase):
-    """A file whose bytes are also in `copied`, which is None if there are more than `LIMIT`."""
+    """A file object that copies the bytes read into `copied`, which becomes None after `LIMIT` bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -93,7 +93,7 @@ def open_recording(
 
 
 def pair_messages(messages: Iterator[Message]) -> Iterator[Exchange]:
-    """Yields (command, response) pairs. The command or the response is empty if it is missing."""
+    """Yields (command, response) pairs. A missing command or response is empty."""
     waiting = b""
     for hint, octets in messages:
         if is_command(octets, hint):
@@ -108,7 +108,7 @@ def pair_messages(messages: Iterator[Message]) -> Iterator[Exchange]:
 
 
 def _check_any(exchanges: Iterator[Exchange], name: str) -> Iterator[Exchange]:
-    """Yields the exchanges. Raises InputError at the end if there are none."""
+    """Yields the exchanges. Raises InputError at the end if `exchanges` was empty."""
     found = False
     for exchange in exchanges:
         found = True
@@ -136,7 +136,7 @@ def _read_binary(file: BinaryIO, name: str) -> Iterator[Message]:
 
 
 def _read_text(file: BinaryIO, head: bytes, name: str, warn: Callable[[str], None]) -> Iterator[Message]:
-    """Yields the messages in text: those of a log if a line of it is found before the first message."""
+    """Yields the messages in text. Uses a log format's reader if a line before the first message identifies it."""
     reader = TextReader()
     lines = read_lines(file, head)
     read: list[bytes] = []
@@ -144,7 +144,7 @@ def _read_text(file: BinaryIO, head: bytes, name: str, warn: Callable[[str], Non
     found = []
 
     def watch() -> Iterator[bytes]:
-        """Yields the lines up to the first one that marks a log."""
+        """Yields the lines up to the first line that identifies a log format."""
         nonlocal size
         for line in lines:
             if not reader.found:
@@ -177,7 +177,7 @@ def _read_text(file: BinaryIO, head: bytes, name: str, warn: Callable[[str], Non
 
 
 def _report(reader: TextReader, name: str, warn: Callable[[str], None]) -> None:
-    """Warns of data that is not explained. Raises InputError if there is no message at all."""
+    """Warns about data that are not explained. Raises InputError if the input has no messages."""
     problem = ""
     if reader.problems:
         number, text = reader.problems[0]

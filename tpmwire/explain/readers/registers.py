@@ -1,4 +1,4 @@
-"""Messages in accesses to a TPM's registers: FIFO and CRB interface (PC Client Platform TPM Profile, §6)."""
+"""TPM messages in register accesses: FIFO and CRB interfaces (PC Client Platform TPM Profile, §6)."""
 
 from collections.abc import Iterator
 
@@ -18,12 +18,12 @@ LONGEST_TRANSFER = 4 + 4096 + 64
 
 
 def is_register(address: int) -> bool:
-    """Returns whether an address on SPI (24 bits) or LPC (16 bits) is in the range of a locality's registers."""
+    """Returns whether an address on SPI (24 bits) or LPC (16 bits) is a register of a TPM locality."""
     return address >> 16 in (0, 0xD4, 0xFED4) and (address & 0xFFFF) >> 12 <= 4
 
 
 class Registers:
-    """The registers of a TPM: turns accesses into messages. Locality 0 to 4 are alike."""
+    """The registers of a TPM. Converts register accesses to messages, in any locality from 0 to 4."""
 
     def __init__(self) -> None:
         self._directions = {True: Assembler(), False: Assembler()}
@@ -31,7 +31,7 @@ class Registers:
         self._has_crb = False
 
     def access(self, is_write: bool, address: int, data: bytes) -> Iterator[Message]:
-        """Takes one access, and yields the messages that are complete after it, as (is_command, bytes)."""
+        """Processes one access, and yields (is_command, message) for each message that it completes."""
         offset = address & 0xFFF
         if not is_register(address) or not data:
             return
@@ -58,7 +58,7 @@ class Registers:
             self._buffers = {True: bytearray(), False: bytearray()}
 
     def _access_buffer(self, is_write: bool, position: int, data: bytes) -> Iterator[Message]:
-        """Stores bytes of the CRB's data buffer. A response is complete when its last byte is read."""
+        """Processes an access to the CRB data buffer. A response is complete when its last byte is read."""
         buffer = self._buffers[is_write]
         if position + len(data) > LARGEST or position > len(buffer):
             return
@@ -70,17 +70,17 @@ class Registers:
             yield False, bytes(buffer[:size])
 
     def end(self) -> Iterator[Message]:
-        """Yields the messages that are incomplete."""
+        """Yields (is_command, message) for each incomplete message."""
         for is_command in (False, True):
             if rest := self._directions[is_command].reset():
                 yield is_command, rest
 
 
 class Transfers:
-    """Transfers on SPI: one byte with direction and size, three with the address, wait states, and the data.
+    """Assembles SPI transfers: a byte with direction and size, a 3-byte address, wait states, and the data.
 
-    If the capture shows the chip select signal, call `select` when it changes. If it does not, the transfers are
-    found by their headers and sizes.
+    If the capture has the chip select signal, call `select` at each change. Otherwise the transfers are recognized
+    by their headers and sizes.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Transfers:
         """Position of the data; 0 while the TPM inserts wait states."""
 
     def select(self) -> Iterator[Message]:
-        """Ends a transfer because the chip select signal changed; yields the messages that are complete then."""
+        """Ends a transfer at a change of the chip select signal; yields the messages that it completes."""
         self._framed = True
         mosi, miso, begin = self._mosi, self._miso, self._begin
         self._clear()
@@ -105,7 +105,7 @@ class Transfers:
             yield from self._transfer(mosi, miso, begin)
 
     def add(self, mosi: int, miso: int) -> Iterator[Message]:
-        """Takes the next byte of each line, and yields the messages that are complete then."""
+        """Processes the next byte of each line, and yields the messages that it completes."""
         if len(self._mosi) >= LONGEST_TRANSFER:
             self._clear()
         self._mosi.append(mosi)
@@ -121,7 +121,7 @@ class Transfers:
             yield from self._transfer(*data)
 
     def end(self) -> Iterator[Message]:
-        """Ends the last transfer, and yields the messages that are complete then, or incomplete."""
+        """Ends the last transfer, and yields the remaining messages, complete or incomplete."""
         yield from self.select()
         yield from self._registers.end()
 

@@ -1,4 +1,4 @@
-"""Finds where a message begins in a line of text, and decodes the data of a line."""
+"""Finds the start of a message in a line of text, and decodes the data in a line."""
 
 import re
 from typing import NamedTuple
@@ -56,7 +56,7 @@ _ANY = re.compile(
 
 
 class Start(NamedTuple):
-    """The beginning of a message in a line: notation, position in the line, decoded bytes."""
+    """The start of a message in a line: notation, position in the line, decoded bytes."""
 
     form: Form
     place: int
@@ -64,9 +64,9 @@ class Start(NamedTuple):
 
 
 def find_start(text: str, place: int = 0, held: bool = False) -> Start | None:
-    """Returns the first beginning of a message in the text from `place` on.
+    """Returns the first start of a message in `text` at or after `place`, or None.
 
-    `held` says that the text has single values of several lines.
+    `held` is true if `text` is joined from lines with single values.
     """
     while (any_form := _ANY.search(text, place)) is not None:
         place = any_form.start()
@@ -92,7 +92,7 @@ def find_start(text: str, place: int = 0, held: bool = False) -> Start | None:
 
 
 def may_begin(octets: bytes) -> bool:
-    """Returns whether a message may begin with these bytes, which can be incomplete."""
+    """Returns whether a message may start with these bytes, which may be incomplete."""
     if len(octets) < 2:
         return any(tag.startswith(octets) for tag in (*TAGS, *TAGS_1_2))
     if octets[:2] not in TAGS and octets[:2] not in TAGS_1_2:
@@ -107,7 +107,7 @@ def is_header(octets: bytes) -> bool:
 
 
 def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
-    """Returns where the data of a row begins, and its bytes, if only an offset and data are before a message."""
+    """Returns (position of the data, its bytes) if only an offset and data are before a message, else None."""
     if form.decode is decode_base64:  # a label in front looks like data
         return None
     run = _RUN.search(before)
@@ -129,20 +129,20 @@ def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
 
 
 def _is_known(header: bytes) -> bool:
-    """Returns whether a header inside other data is certainly a message's: all of it is plausible and known."""
+    """Returns whether a header inside other data is certain: its tag, size and code are all plausible."""
     code = int.from_bytes(header[6:HEADER], "big")
     return is_header(header) and (not is_command(header) or TPM_CC(code).known)
 
 
 def read_direction(text: str) -> bool | None:
-    """Returns whether a label is that of a command (True), of a response (False), or of neither (None)."""
+    """Returns True if a label names a command, False if it names a response, None if neither."""
     sent = max((match.end() for match in _SENT.finditer(text)), default=0)
     got = max((match.end() for match in _GOT.finditer(text)), default=0)
     return None if sent == got else sent > got
 
 
 def decode_data(form: Form, text: str, place: int) -> Decoded:
-    """Decodes the data from `place` on, without the column that shows the bytes as characters."""
+    """Decodes the data from `place` on, without the ASCII column of a dump."""
     whole = form.decode(text, place)
     if len(text) - place > DUMP:
         return whole
@@ -158,7 +158,7 @@ def decode_data(form: Form, text: str, place: int) -> Decoded:
 
 
 def _shows(octets: bytes, text: str) -> bool:
-    """Returns whether a text has the characters of the bytes, and dots for those that cannot be printed."""
+    """Returns whether a text is the ASCII column of the bytes, with dots for unprintable bytes."""
     if not 0 < len(text) <= len(octets) or octets[len(text) :].strip():
         return False
     return all(char == "." or ord(char) == octet for char, octet in zip(text, octets, strict=False))

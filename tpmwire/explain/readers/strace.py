@@ -35,10 +35,10 @@ ENOUGH = "strace -s 65536"
 
 
 def read_strace(lines: Iterator[bytes]) -> Iterator[Message]:
-    """Yields (is_command, message) from calls such as `write(3, "\\200\\1\\0…", 12) = 12`.
+    """Yields (is_command, message) from calls such as `write(3, "\200\1\0…", 12) = 12`.
 
-    Accepts octal and hexadecimal escapes, timestamps, process ids, and calls that strace prints in two parts. A
-    message whose bytes strace shortened is yielded incomplete. Raises InputError at the end if there was one.
+    Accepts octal and hexadecimal escapes, timestamps, process IDs, and calls that strace prints in two parts. A
+    message truncated by strace is yielded incomplete. Raises InputError at the end if a message was incomplete.
     """
     unfinished: dict[bytes, bytes] = {}
     streams = Conversations()
@@ -72,7 +72,7 @@ def read_strace(lines: Iterator[bytes]) -> Iterator[Message]:
 
 
 def _transferred(line: bytes, call: "re.Match[bytes]") -> tuple[bytes, bool]:
-    """Returns the bytes that a call transferred, and whether strace printed all of them."""
+    """Returns (bytes that a call transferred, whether strace printed all of them)."""
     result = _RESULT.search(line)
     size = int(result[1]) if result else 1 << 32
     if size <= 0 or (b"MSG_PEEK" in line and b"MSG_PEEK" in _LITERAL.sub(b"", line)):

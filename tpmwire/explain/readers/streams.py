@@ -1,4 +1,4 @@
-"""Messages in byte streams that arrive in pieces: calls of read and write, packets, and transfers on a bus."""
+"""Assembles messages from byte streams that arrive in pieces: read and write calls, packets, bus transfers."""
 
 import re
 from collections.abc import Hashable, Iterator
@@ -14,9 +14,9 @@ FOLLOWED = 256
 
 
 class Assembler:
-    """Finds the messages in a stream of bytes. Skips bytes in which no message can begin.
+    """Finds the messages in a byte stream. Skips bytes that cannot start a message.
 
-    Frames around messages, such as those of the reference simulator, are skipped too.
+    Framing around messages, as in the reference simulator's protocol, is also skipped.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Assembler:
 
     @property
     def missing(self) -> int:
-        """Returns how many bytes the begun message lacks; 0 if no message has begun, or its size is unknown."""
+        """Number of missing bytes of the current message; 0 if there is none or its size is unknown."""
         return int.from_bytes(self._octets[2:6], "big") - len(self._octets) if len(self._octets) >= HEADER else 0
 
     def add(self, octets: bytes) -> list[bytes]:
@@ -40,14 +40,14 @@ class Assembler:
             del self._octets[:size]
 
     def reset(self) -> bytes:
-        """Discards a begun message, and returns its bytes; b"" if its header is incomplete."""
+        """Discards the current message, and returns its bytes, or b"" if its header is incomplete."""
         rest = bytes(self._octets)
         self._octets.clear()
         return rest if len(rest) >= HEADER else b""
 
 
 def _first_header(octets: bytearray) -> int:
-    """Returns the position of the first bytes that can be a header, or the beginning of one; else the length."""
+    """Returns the position of the first complete or partial header, or the length of `octets` if there is none."""
     for found in _TAG.finditer(octets):
         if _can_begin_message(octets[found.start() : found.start() + HEADER]):
             return found.start()
@@ -55,7 +55,7 @@ def _first_header(octets: bytearray) -> int:
 
 
 def _can_begin_message(head: bytearray) -> bool:
-    """Returns whether `head` can be a header, or its first bytes: by the size, and the code's first byte."""
+    """Returns whether `head` can be a header or the start of a header, by its size and command code."""
     if len(head) < 6:
         return not any(head[2:3])
     size = int.from_bytes(head[2:6], "big")
@@ -67,15 +67,15 @@ def _can_begin_message(head: bytearray) -> bool:
 class Conversations:
     """Commands and responses of several streams, each response directly after its command.
 
-    A stream is named by any key, such as a file descriptor. Each has two directions; the first message of a stream
-    shows in which of them commands are sent.
+    A stream is identified by any hashable key, such as a file descriptor, and has two directions. The first
+    message shows which direction is that of the commands.
     """
 
     def __init__(self) -> None:
         self._streams: dict[Hashable, _Conversation] = {}
 
     def add(self, key: Hashable, outgoing: bool, octets: bytes) -> Iterator[tuple[bool, bytes]]:
-        """Appends bytes to a direction of a stream, and yields (is_command, message) pairs."""
+        """Appends bytes to a direction of a stream, and yields (is_command, message) for complete messages."""
         stream = self._streams.pop(key, None) or _Conversation()
         self._streams[key] = stream  # the most recently used one
         yield from stream.add(outgoing, octets)
@@ -83,12 +83,15 @@ class Conversations:
             yield from self._streams.pop(next(iter(self._streams))).end()
 
     def missing(self, key: Hashable, outgoing: bool) -> int:
-        """Returns how many bytes the begun message of a direction lacks, or 0."""
+        """Returns the number of missing bytes of the current message in a direction, or 0."""
         stream = self._streams.get(key)
         return stream.directions[outgoing].missing if stream else 0
 
     def end(self, key: Hashable = None) -> Iterator[tuple[bool, bytes]]:
-        """Ends a stream, or all streams, and yields the messages that are incomplete or have no response."""
+        """Ends a stream, or all streams if `key` is None.
+
+        Yields (is_command, message) for messages that are incomplete or lack a response.
+        """
         for name in list(self._streams) if key is None else [key] if key in self._streams else []:
             yield from self._streams.pop(name).end()
 
@@ -100,7 +103,7 @@ class _Conversation:
         self._command = b""
 
     def add(self, outgoing: bool, octets: bytes) -> Iterator[tuple[bool, bytes]]:
-        """Appends bytes to a direction, and yields (is_command, message) pairs."""
+        """Appends bytes to a direction, and yields (is_command, message) for each complete message."""
         other = self.directions[not outgoing]
         if other.missing:
             # The other side began a message and now receives one: the rest of its message is not in the recording.
@@ -119,7 +122,7 @@ class _Conversation:
                 yield False, message
 
     def end(self) -> Iterator[tuple[bool, bytes]]:
-        """Yields the messages that are incomplete or have no response."""
+        """Yields (is_command, message) for messages that are incomplete or lack a response."""
         for outgoing, assembler in self.directions.items():
             if rest := assembler.reset():
                 yield from self._take(outgoing, [rest])

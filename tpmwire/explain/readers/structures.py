@@ -1,6 +1,6 @@
-"""Recognizes TPM structures in files by trial: each entry of `_FORMS` parses the bytes and judges the values.
+"""Recognizes TPM structures by trial: each entry of `_FORMS` parses the bytes and checks the values.
 
-An entry's function returns what the structure is and is good for, or "" if its values are not plausible.
+The function of an entry returns a description of the structure, or "" if the values are not plausible.
 """
 
 from collections.abc import Callable, Iterator
@@ -95,7 +95,7 @@ _TICKETS = {
 
 
 class _Form(NamedTuple):
-    """A structure: its `name` with an article, its declaration, and the function that describes a value."""
+    """A TPM structure: `name` with an article, its declaration, and a function that describes a value."""
 
     name: str
     declared: Any
@@ -103,9 +103,10 @@ class _Form(NamedTuple):
 
 
 def tree_of(name: str, declared: Any, data: bytes, text: str = "") -> Node:
-    """Returns the tree of `data`, which must be one value of the type `declared`. Raises DecodeError.
+    """Returns the tree of `data`, which must be exactly one value of the type `declared`.
 
-    `text` is the meaning of the whole; without it, the tree has its own.
+    `text` is the meaning of the root node, or "" for the default meaning. Raises DecodeError if `data` is not
+    valid.
     """
     walk = Walk(data)
     with walk.area(len(data)):
@@ -126,7 +127,7 @@ def _add_name(node: Node, public: TPMT_PUBLIC) -> None:
 
 
 def read_structure(data: bytes) -> Iterator[Reading]:
-    """Yields the TPM structures that `data` can be, likeliest first."""
+    """Yields the TPM structures that `data` can be, the most likely first."""
     found: set[str] = set()
     for name, declared, describe in _FORMS:
         if name in found or (declared in _WEAK and not found <= _WEAK_NAMES):
@@ -141,7 +142,7 @@ def read_structure(data: bytes) -> Iterator[Reading]:
 
 
 def object_kind(public: TPMT_PUBLIC) -> str:
-    """Returns what an object is, by its public area: "ECC signing key"; "" if the values are not plausible."""
+    """Returns the type of an object, such as "ECC signing key", or "" if its public area is not plausible."""
     bits = public.object_attributes
     if int(bits) & ~_ATTRIBUTES or public.name_alg not in (*HASH_SIZES, TPM_ALG.NULL):
         return ""

@@ -1,7 +1,7 @@
-"""Finds TPM messages in text as people paste it: dumps, arrays, strings, labelled lines, logs.
+"""Finds TPM messages in pasted text: dumps, arrays, strings, labeled lines, logs.
 
-A message is found by its tag and size, in any notation of `FORMS`, anywhere in a line. What follows is read in the
-same notation until the message has its size; the lines may have prefixes, offsets, comments and ASCII columns.
+A message is recognized by its tag and size, in any notation of `FORMS`, anywhere in a line. The rest of the
+message is read in the same notation. Its lines may have prefixes, offsets, comments and ASCII columns.
 """
 
 import re
@@ -55,11 +55,11 @@ _WORD = re.compile("[A-Za-z]{2}")
 
 
 class TextReader:
-    """Finds the messages in the lines that it is given.
+    """Finds TPM messages in lines of text.
 
-    `found` is the number of messages, `lines` that of lines that are not empty. `problems` has (line number, text)
-    for the first data that is not a TPM 2.0 message. `data` is the number of the first line that has
-    bytes in hex, but no message; 0 if there is none.
+    `found` counts the messages, `lines` the lines that are not empty. `problems` is (line number, text) of the
+    first data that are not a TPM 2.0 message. `data` is the number of the first line with bytes in hex but no
+    message, or 0.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class TextReader:
         self._last = b""
 
     def read(self, line: TextLine) -> Iterator[Message]:
-        """Yields the messages that a line completes."""
+        """Yields (is_command, message) for each message that a line completes."""
         self._number = line.number
         self.lines += bool(line.text.strip())
         if self._form is not None:
@@ -108,7 +108,7 @@ class TextReader:
     # The beginning of a message
 
     def _search(self, line: TextLine, place: int = 0) -> Iterator[Message]:
-        """Yields the messages in a line from `place` on; the last one may continue in the next lines."""
+        """Yields the messages in a line from `place` on. The last message may continue in the next lines."""
         text = line.text
         if place == 0 and not line.continues:
             if _SINGLE.match(text):
@@ -134,7 +134,7 @@ class TextReader:
             place = rest
 
     def _begin(self, start: Start, before: str, width: int) -> None:
-        """Begins a message. `before` is the text before it in its line; its data has `width` characters."""
+        """Starts a message. `before` is the text before it in the line, `width` the number of data characters."""
         self._form, self._octets, self._left = start.form, start.decoded.octets, start.decoded.left
         self._is_logged = _WORD.search(before) is not None and _DIGIT.search(before) is not None
         self._width, self._first = width, len(start.decoded.octets)
@@ -156,7 +156,7 @@ class TextReader:
     # The lines after the beginning
 
     def _begins_anew(self, text: str) -> bool:
-        """Returns whether a line that should continue a message has a whole header of another one."""
+        """Returns whether a line that should continue a message has a complete header of another message."""
         start = find_start(text)
         if start is None or not is_header(start.decoded.octets):
             return False
@@ -165,7 +165,7 @@ class TextReader:
         return decoded is None or start.place <= place
 
     def _data_place(self, text: str) -> tuple[int, Decoded | None, str | None]:
-        """Returns where the data of a further line begins, the decoded data or None, and the offset or None."""
+        """Returns (position of the data in a continuation line, decoded data or None, offset or None)."""
         assert self._form is not None
         prefixes: list[tuple[int, str | None]] = []
         shaped = self._shape.match(text) if self._shape is not None else None
@@ -221,7 +221,7 @@ class TextReader:
         return True
 
     def _fits_base64(self, text: str) -> bool:
-        """Returns whether a line continues wrapped base64: it is as long as the first, or the last one."""
+        """Returns whether a line continues wrapped base64: it is as long as the first line, or is the last."""
         found = _BASE64_LINE.match(text)
         if found is None:
             return False
@@ -230,14 +230,17 @@ class TextReader:
         return len(found[1]) == self._width or len(found[1]) * 3 // 4 >= missing
 
     def _is_row(self, text: str, octets: bytes) -> bool:
-        """Returns whether a line after other lines is a row like the first one: its words, and as many bytes."""
+        """Returns whether a line is a row like the first one of the message: same labels, same number of bytes."""
         if not self._is_logged or self._shape is None or self._shape.match(text) is None:
             return False
         missing = int.from_bytes(self._octets[2:6], "big") - len(self._octets)
         return self._offset is not None or len(octets) in (self._first, missing)
 
     def _join_left(self, text: str, part: bool) -> Decoded | None:
-        """Decodes the letters that needed more, together with a further line or `part` of a line."""
+        """Decodes the undecoded letters of the previous line together with `text`.
+
+        `part` is true if `text` is a part of the same line. Returns None if `text` does not continue the letters.
+        """
         assert self._form is not None
         opening = None if part else _QUOTES.match(text)
         place = opening.end() if opening is not None else 0
@@ -248,7 +251,7 @@ class TextReader:
         return decoded._replace(end=max(decoded.end - len(self._left) + place, 0))
 
     def _pass_over(self, text: str, offset: str | None) -> bool:
-        """Returns whether the message may continue after a line without data."""
+        """Returns whether the message may continue after `text`, a line without data."""
         if self._offset is not None:
             if text.strip() == "*":  # hexdump and od: rows that repeat the last one
                 self._repeated = True
@@ -264,7 +267,7 @@ class TextReader:
         return self._is_logged and self._noise <= NOISE and not begins_dump
 
     def _follows(self, offset: str) -> bool:
-        """Returns whether an offset is the next one after the data so far."""
+        """Returns whether an offset directly follows the data read so far."""
         for base, step in self._steps(offset):
             if step == self._fed:
                 self._base = base
@@ -272,7 +275,7 @@ class TextReader:
         return False
 
     def _fill(self, offset: str) -> bool:
-        """Repeats the last row up to an offset, where the dump has a line with an asterisk."""
+        """Repeats the last row up to `offset`, for a dump with an asterisk line. Returns whether it could."""
         for _, step in self._steps(offset):
             missing = step - self._fed
             if self._row and 0 <= missing <= LARGEST and not missing % len(self._row):
@@ -282,7 +285,7 @@ class TextReader:
         return False
 
     def _steps(self, offset: str) -> list[tuple[int, int]]:
-        """Returns (base, bytes between the first offset and this one) for each base that the offset may have."""
+        """Returns (base, bytes between the first offset and `offset`) for each possible base of the offsets."""
         found = []
         octal_first = len(offset) == 7 and not self._form_is_hexdump()
         for base in (self._base,) if self._base else (8, 16, 10) if octal_first else (16, 8, 10):
@@ -300,8 +303,8 @@ class TextReader:
     def _complete(self, number: int, end: int) -> Generator[Message, None, int | None]:
         """Yields the messages that are complete.
 
-        Returns the position in the line from which to search on, or None if the line's message continues. `end` is
-        the position after the decoded data.
+        Returns the position in the line for the next search, or None if the message continues in the next line.
+        `end` is the position after the decoded data.
         """
         octets, place = self._octets, 0
         while place < len(octets):
@@ -336,10 +339,10 @@ class TextReader:
             yield self._hint, message
 
     def _cut_off(self, number: int) -> Iterator[Message]:
-        """Ends a message before it is complete.
+        """Ends a message that is incomplete.
 
-        It is yielded with the next one, unless that one or the last one begins with it: some logs print a message
-        and its parts.
+        It is yielded before the next message, unless the next or the previous message starts with the same bytes:
+        some logs print a message and its parts.
         """
         if self._form is not None and self._last.startswith(self._octets):
             pass
@@ -353,7 +356,7 @@ class TextReader:
         self._form, self._octets, self._left = None, b"", ""
 
     def _note_rest(self, number: int, octets: bytes, place: int) -> None:
-        """Notes bytes that are not part of a message; `place` is their position in the data."""
+        """Records bytes that are not part of a message. `place` is their position in the data."""
         if not any(octets):  # the padding of a buffer
             return
         if not place or octets[:2] in TAGS:
@@ -368,7 +371,7 @@ class TextReader:
 
 
 def _shape(prefix: str) -> re.Pattern[str] | None:
-    """Returns a pattern of prefixes with the same words and other numbers."""
+    """Returns a pattern of line prefixes with the same words and any numbers, or None."""
     parts, place = [], 0
     for number in _NUMBER.finditer(prefix):
         parts += [_escape(prefix[place : number.start()]), "[0-9A-Fa-f]+"]

@@ -1,4 +1,4 @@
-"""Interprets the names of programs of tpm2-tools, and of the key templates that their option -G accepts."""
+"""Interprets program names of tpm2-tools, and the key templates of their option -G."""
 
 from collections.abc import Iterator
 
@@ -48,7 +48,7 @@ unseal: prints sealed data: Unseal
 
 
 def read_program(word: str) -> Iterator[Interpretation]:
-    """Yields the meaning of a program of tpm2-tools, such as `tpm2_createek`."""
+    """Yields the interpretation of a program name of tpm2-tools, such as `tpm2_createek`."""
     name = word.lower().removeprefix("tpm2_")
     for line in _PROGRAMS.replace("\n   ", " ").splitlines():
         known, _, rest = line.partition(": ")
@@ -61,7 +61,7 @@ def read_program(word: str) -> Iterator[Interpretation]:
 
 
 def read_template(word: str) -> Iterator[Interpretation]:
-    """Yields the meaning of a key template such as `ecc:ecdsa-sha256:null` or `rsa2048:aes128cfb`."""
+    """Yields the interpretation of a key template such as `ecc:ecdsa-sha256:null` or `rsa2048:aes128cfb`."""
     try:
         public = parse_template(word)
     except EncodeError:

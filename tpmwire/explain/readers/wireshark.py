@@ -45,7 +45,7 @@ _DATA = re.compile(rb"^\s+(?:Data|TCP payload): ((?:[0-9a-f]{2}:?)+)\s*$")
 def read_packet_fields(lines: Iterator[bytes]) -> Iterator[Message]:
     """Yields (is_command, message) from the fields tcp.payload or data.data of packets in JSON or PDML.
 
-    A message may extend over several packets. Packets that Wireshark marks as retransmissions are skipped.
+    A message may span several packets. Packets that Wireshark marks as retransmissions are skipped.
     """
     streams = Conversations()
     for packet in _split_packets(lines):
@@ -86,7 +86,7 @@ def read_packet_dump(lines: Iterator[bytes]) -> Iterator[Message]:
 
 
 def read_packet_stream(lines: Iterator[bytes]) -> Iterator[Message]:
-    """Yields (is_command, message) from packets in hex or base64, one on each line."""
+    """Yields (is_command, message) from packets in hex or base64, one packet per line."""
 
     def frames() -> Iterator[tuple[bytes, tuple[bytes, bytes], bytes]]:
         for line in lines:
@@ -105,7 +105,7 @@ def _base64(text: bytes) -> bytes:
 
 
 def _read_frames(frames: Iterator[tuple[bytes, tuple[bytes, bytes], bytes]]) -> Iterator[Message]:
-    """Yields (is_command, message) from packets, each with the ports and data that its text shows."""
+    """Yields (is_command, message) from (bytes of the hex dump, ports, data in the text) of each packet."""
     streams = Conversations()
     last: dict[bytes, bytes] = {}
     for frame, ends, data in frames:
@@ -120,7 +120,7 @@ def _read_frames(frames: Iterator[tuple[bytes, tuple[bytes, bytes], bytes]]) -> 
 
 
 def _frames(lines: Iterator[bytes]) -> Iterator[tuple[bytes, tuple[bytes, bytes], bytes]]:
-    """Yields (bytes of the packet's hex dump, ports, data that the packet's text shows)."""
+    """Yields (bytes of the hex dump, (source port, destination port), data in the text) of each packet."""
     frame, ends, data = bytearray(), (b"", b""), b""
     dumped = False
     for line in lines:
@@ -144,10 +144,10 @@ def _frames(lines: Iterator[bytes]) -> Iterator[tuple[bytes, tuple[bytes, bytes]
 
 
 def _tcp(frame: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """Returns (source, destination, payload) of the TCP segment in a packet; None if it is not one.
+    """Returns (source port, destination port, payload) of the TCP segment in a packet, or None if it has none.
 
-    Packets begin with a header of Ethernet, with or without VLAN tag, or of Linux cooked capture, or with the
-    header of IP.
+    Packets start with an Ethernet header (with or without VLAN tag), a Linux cooked capture header, or an IP
+    header.
     """
     for start in (14, 18, 16, 20, 4, 0):
         ip = frame[start:]

@@ -1,4 +1,4 @@
-"""Interprets a word, a number or a line of a log: names, response codes, attributes, PCR lists."""
+"""Interprets a word, a number or a log line: names, response codes, attributes, PCR lists."""
 
 import errno
 import os
@@ -32,11 +32,11 @@ _ASKS = {table: ask for ask, (table, _) in KINDS.items()}
 
 
 def read_words(text: str) -> list[Interpretation]:
-    """Returns the meanings of a word, a number, or a text with response codes, the most likely first.
+    """Returns the interpretations of a word, a number, or a text with response codes, the most likely first.
 
-    For example, reads `0x98e`, `TPM_RC_AUTH_FAIL`, `fixedTPM|decrypt`, `sha256:0,7`, `GetRandom`,
-    `tpm:session(1):the authorization HMAC check failed`, and lines of logs with one of these codes. Returns an
-    empty list if the text is none of these.
+    Examples: `0x98e`, `TPM_RC_AUTH_FAIL`, `fixedTPM|decrypt`, `sha256:0,7`, `GetRandom`, `tpm:session(1):the
+    authorization HMAC check failed`, and log lines with one of these codes. Returns an empty list for any other
+    text.
     """
     text = text.strip()[:_LIMIT]
     word = text.strip("\"'`,;.:()[]{}<>!?|+ \t\r\n\0")
@@ -51,9 +51,9 @@ def read_words(text: str) -> list[Interpretation]:
 
 
 def read_as(ask: str, text: str) -> list[Interpretation]:
-    """Returns the meanings of `text` as `ask`: a word of KINDS, `pcrs`, or the name of a type in the standard.
+    """Returns the interpretations of `text` as `ask`: a word of KINDS, `pcrs`, or a type of the standard.
 
-    Raises KeyError for an unknown `ask`, and DecodeError if the text has no such meaning.
+    Raises KeyError for an unknown `ask`, and DecodeError if the text is not a value of that type.
     """
     if ask.lower() == "pcrs":
         return [_selection(text)]
@@ -96,7 +96,7 @@ def _number(word: str) -> Iterator[Interpretation]:
 
 
 def _name(word: str) -> Iterator[Interpretation]:
-    """Yields the meanings of a name of the standard, of tpm2-tss or of Windows; prefixes may be missing."""
+    """Yields the interpretations of a name of the standard, of tpm2-tss or of Windows. The prefix is optional."""
     word = re.sub(
         r"^(?:Esys|Tss2_Sys|Tspi|TSS2_Sys)_(\w+?)(?:_Async|_Finish|_Complete|_Prepare)?$", r"TPM2_\1", word
     )
@@ -152,7 +152,7 @@ _ALIASES = {
 
 @cache
 def _short_names() -> dict[str, list[tuple[str, str]]]:
-    """Returns (table, constant) of each constant without its prefix, keyed by letters and digits in lower case."""
+    """Returns {constant without prefix, in lower case and without underscores: [(table, constant)]}."""
     found: dict[str, list[tuple[str, str]]] = {}
     tables = [*dict.fromkeys(name for name, _ in KINDS.values()), *declarations()]
     for name in dict.fromkeys(tables):
@@ -164,7 +164,7 @@ def _short_names() -> dict[str, list[tuple[str, str]]]:
 
 
 def _layer_code(word: str) -> int | None:
-    """Returns the response code of a constant of tpm2-tss, such as TSS2_TCTI_RC_IO_ERROR, or None."""
+    """Returns the response code of a tpm2-tss constant such as TSS2_TCTI_RC_IO_ERROR, or None."""
     found = re.fullmatch(r"tss2_(\w+?)_rc_(\w+)", word.lower())
     if found is None:
         return None
@@ -177,7 +177,7 @@ def _layer_code(word: str) -> int | None:
 
 
 def _attributes(word: str) -> Iterator[Interpretation]:
-    """Yields the meanings of attributes by name, joined by `|`, `,` or blanks: `fixedTPM|decrypt`."""
+    """Yields the interpretations of attribute names joined by `|`, `,` or blanks: `fixedTPM|decrypt`."""
     words = [_plain(part) for part in re.split(r"[|,+\s]+", word) if part]
     for name, kind in declarations().items():
         if not (isinstance(kind, type) and issubclass(kind, IntFlag)):
@@ -203,7 +203,7 @@ _TOOL_PREFIX = {"TPMA_OBJECT": "tpma2object", "TPMA_NV": "tpma2nv", "TPMA_SESSIO
 
 
 def _pcrs(word: str) -> Iterator[Interpretation]:
-    """Yields the meaning of a list of PCRs: `0,2,7`, `sha256:0,7`, `sha1:all`."""
+    """Yields the interpretation of a list of PCRs: `0,2,7`, `sha256:0,7`, `sha1:all`."""
     if ":" in word or "," in word:
         try:
             yield _selection(word)
@@ -252,7 +252,7 @@ _PCR_USES = {
 
 
 def pcr_use(number: int) -> str:
-    """Returns what a PCR of a PC measures (TCG PC Client Platform Firmware Profile, §3.3.4; systemd; GRUB)."""
+    """Returns the usage of a PCR in a PC (TCG PC Client Platform Firmware Profile, §3.3.4; systemd; GRUB)."""
     if 17 <= number <= 22:
         return "a launch measured by the processor (DRTM: Intel TXT, AMD SKINIT); else all bits are set"
     return _PCR_USES.get(number, "not assigned on a PC")
@@ -271,7 +271,7 @@ def _field(word: str) -> Iterator[Interpretation]:
 
 @cache
 def _fields() -> dict[str, list[tuple[str, str, str]]]:
-    """Returns (field, structure or command, type) of each field, keyed by the field's name in lower case."""
+    """Returns {field name in lower case: [(field, structure or command, type)]}."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     for name, kind in declarations().items():
         if isinstance(kind, type) and issubclass(kind, Record):
@@ -301,7 +301,7 @@ _BARE = re.compile(r"\b(?:rc|error|code)\b[\s:=(#]{0,4}([0-9a-f]{3,8})\b", re.IG
 
 
 def _texts(text: str) -> Iterator[Interpretation]:
-    """Yields the response codes in a text, such as a line of a kernel's or program's log."""
+    """Yields the response codes in a text, such as a log line of the kernel or a program."""
     if kernel := re.search(r"TPM error \((-?\d{1,10}|0x[0-9a-f]{1,8})\)", text, re.IGNORECASE):
         number = int(kernel[1], 0)
         error = _kernel_error(number)
@@ -338,7 +338,7 @@ def _is_code(number: int) -> bool:
 
 
 def _kernel_error(number: int) -> Interpretation | None:
-    """Returns the meaning of a negative error number of Linux, which its TPM driver returns, or None."""
+    """Returns the interpretation of a negative errno of the Linux TPM driver, or None."""
     name = errno.errorcode.get(-number)
     if name is None:
         return None
@@ -359,7 +359,10 @@ _DRIVER_ERRORS = {
 
 
 def _add_place(kind: str | None, number: str | None, code: int, *, warning: bool = False) -> int:
-    """Returns the response code of an error number and the session, handle or parameter that it is about."""
+    """Returns the response code with the number of a session, handle or parameter.
+
+    `kind` is "session", "handle" or "parameter", and `code` the error number.
+    """
     if kind is None or number is None:
         return (0x900 if warning else 0x100) | code
     bits = {"session": 0x880, "handle": 0x080, "parameter": 0x0C0}[kind.lower()]

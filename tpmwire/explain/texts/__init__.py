@@ -1,7 +1,7 @@
-"""What the names of the standard mean, in tpmwire's own words: attributes, constants, commands, types.
+"""The meanings of names in the standard, in tpmwire's own words: attributes, constants, commands, types.
 
 Each module has a table as text. A line without indentation is the name of a type. Each indented line is a
-constant, attribute or field, and its meaning. A line with a deeper indentation continues the line above it.
+constant, attribute or field, and its meaning. A line with deeper indentation continues the line above.
 """
 
 import re
@@ -24,10 +24,11 @@ _MODULES = (
 
 
 def meaning(name: str, member: str = "") -> str:
-    """Returns what a name of the standard means, or "" if the tables do not have the name.
+    """Returns the meaning of a name in the standard, or "" if the name is not in the tables.
 
-    `name` is a type or command, such as TPMA_OBJECT. `member` is an attribute, constant or field of it in the
-    standard's spelling, such as fixedTPM, SHA256 or nameAlg; without it, the type itself is explained.
+    `name` is a type or command, such as TPMA_OBJECT. `member` is an attribute, constant or field of the type,
+    written as in the standard, such as fixedTPM, SHA256 or nameAlg. Without `member`, the meaning is that of the
+    type.
     """
     for pattern, family in _FAMILIES.items():
         member = re.sub(pattern, family, member)
@@ -40,12 +41,12 @@ _FAMILIES = {r"^ACT_[0-9A-F]$": "ACT_0", r"^REFERENCE_([HS])[0-6]$": r"REFERENCE
 
 
 def field_meaning(command: str, field: str) -> str:
-    """Returns what a handle or parameter of a command is for, or "". `command` has its prefix TPM2_."""
+    """Returns the purpose of a handle or parameter of a command, or "". `command` has the prefix TPM2_."""
     return meaning(command, field) or meaning("TPM2", field)
 
 
 def command_errors(command: str) -> list[tuple[str, str]]:
-    """Returns (code, reason) of the errors that a command typically returns, such as ("TPM_RC_TYPE", "...")."""
+    """Returns (code, reason) pairs for the typical errors of a command, such as ("TPM_RC_TYPE", "...")."""
     return [
         (f"TPM_RC_{member[1:]}", text)
         for name, member, text in _all_entries()
@@ -60,7 +61,7 @@ def _all_entries() -> list[tuple[str, str, str]]:
 
 
 def plain_name(name: str) -> str:
-    """Returns a name in lower case without underscores, so that FIPS_140_2 and fips1402 are the same."""
+    """Returns a name in lower case without underscores, for comparing FIPS_140_2 with fips1402."""
     return name.replace("_", "").lower()
 
 

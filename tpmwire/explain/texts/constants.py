@@ -1,4 +1,4 @@
-"""The meaning of constants: algorithms, curves, handles, tags, kinds of sessions (TPM 2.0 Part 2, §6 and §7)."""
+"""The meanings of constants: algorithms, curves, handles, tags, session types (TPM 2.0 Part 2, §6 and §7)."""
 
 __all__ = ["TEXT"]
 

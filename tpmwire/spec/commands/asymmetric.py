@@ -121,7 +121,7 @@ class ECC_Decrypt(Command, code=TPM_CC.ECC_Decrypt, spec="Part 3 §14.9"):
 
 
 class Encapsulate(Command, code=TPM_CC.Encapsulate, spec="Part 3 §14.10"):
-    """Creates a secret that is shared with the owner of an ML-KEM or ECC key, and its ciphertext."""
+    """Creates a secret that is shared with the owner of an ML-KEM or ECC key, and the secret's ciphertext."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
 
@@ -131,7 +131,7 @@ class Encapsulate(Command, code=TPM_CC.Encapsulate, spec="Part 3 §14.10"):
 
 
 class Decapsulate(Command, code=TPM_CC.Decapsulate, spec="Part 3 §14.11"):
-    """Returns the secret of a ciphertext that TPM2_Encapsulate or a program created for a key in the TPM."""
+    """Returns the shared secret in a ciphertext that was created for a key in the TPM."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     ciphertext: TPM2B_KEM_CIPHERTEXT

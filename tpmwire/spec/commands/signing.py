@@ -41,7 +41,7 @@ class Sign(Command, code=TPM_CC.Sign, spec="Part 3 §20.2"):
 
 
 class VerifySequenceComplete(Command, code=TPM_CC.VerifySequenceComplete, spec="Part 3 §20.3"):
-    """Verifies the signature of a sequence's message, returns a ticket and flushes the sequence."""
+    """Verifies the signature of a message in a sequence, returns a ticket and flushes the sequence."""
 
     flushes = "sequence_handle"
 
@@ -66,7 +66,7 @@ class VerifyDigestSignature(Command, code=TPM_CC.VerifyDigestSignature, spec="Pa
 
 
 class SignSequenceComplete(Command, code=TPM_CC.SignSequenceComplete, spec="Part 3 §20.6"):
-    """Adds the last part of the message, returns its signature and flushes the sequence."""
+    """Adds the last part of the message, returns the message's signature and flushes the sequence."""
 
     flushes = "sequence_handle"
 
@@ -79,7 +79,7 @@ class SignSequenceComplete(Command, code=TPM_CC.SignSequenceComplete, spec="Part
 
 
 class SignDigest(Command, code=TPM_CC.SignDigest, spec="Part 3 §20.7"):
-    """Signs a digest or, with an ML-DSA key that allows it, a Mu that was computed outside the TPM."""
+    """Signs a digest, or an ML-DSA Mu that was computed outside the TPM if the key allows it."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     context: TPM2B_SIGNATURE_CTX
