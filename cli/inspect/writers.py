@@ -77,7 +77,7 @@ class TextWriter(Writer):
     def finish(self) -> None:
         """Prints a hint if the recording has sessions with unknown session keys."""
         for text in advice("key") if self._key_missing else []:
-            note(f"tpmwire: the keys of some sessions are not known; {text}")
+            note(f"tpmwire: the session keys of some sessions are unknown; {text}")
 
 
 class JsonWriter(Writer):

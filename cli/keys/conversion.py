@@ -151,7 +151,7 @@ def convert_item(item: Item, to: str, how: Conversion, private: PrivatePart | No
 
 def _choose(formats: dict[str, Callable[..., bytes]], to: str, what: str) -> Callable[..., bytes]:
     if to not in formats:
-        raise UsageError(f"{what} has no format {to}; use one of {', '.join(formats)}")
+        raise UsageError(f"{what} cannot be converted to {to}; use one of {', '.join(formats)}")
     return formats[to]
 
 

@@ -37,16 +37,18 @@ def add_verifier_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--certificate", metavar="FILE", help="certificate of the attestation key; needs --ca")
     parser.add_argument(
-        "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that the certificate must lead to"
+        "--ca", nargs="+", default=[], metavar="FILE", help="trusted CA certificates that verify the certificate"
     )
     parser.add_argument(
-        "--name", metavar="NAME", help="Name of the attestation key, in hex; the public area may then be untrusted"
+        "--name",
+        metavar="NAME",
+        help="expected Name of the attestation key in hex, to verify its public area",
     )
     parser.add_argument("--nonce", metavar="BYTES", required=True, help="expected nonce: hex, text:WORDS or @FILE")
     parser.add_argument(
         "--accept-sha1",
         action="store_true",
-        help="accept a signature over a SHA-1 digest, as by keys that Windows created; collisions are possible",
+        help="accept SHA-1 signatures, such as those of keys created by Windows; SHA-1 collisions are possible",
     )
 
 
@@ -58,7 +60,7 @@ def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> 
     CertificateError or AttestationError for a key that cannot be trusted.
     """
     if bool(args.certificate) != bool(args.ca):
-        raise UsageError("--certificate and --ca belong together; give both")
+        raise UsageError("--certificate and --ca require each other; give both")
     key = _read_public(args.public) if args.public else None
     if args.certificate:
         authorities = b"\n".join(read_small(path, LARGEST_BUNDLE) for path in args.ca)

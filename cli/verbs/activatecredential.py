@@ -75,7 +75,7 @@ def run(args: Settings) -> int:
     named = NamedKey(args.key)
     ek = NamedKey(args.ek) if args.ek and args.ek not in _NAMES else None
     if ek is not None and ek.file is not None:
-        raise UsageError(f"{args.ek} is a key file; an endorsement key has none")
+        raise UsageError(f"{args.ek} is a key file; expected a kind of EK, a handle or a context file")
     request = _Request(named, credential, key_auth(args), parent_auth(args), endorsement_auth(args))
     with open_tpm(args) as tpm:
         if ek is not None:

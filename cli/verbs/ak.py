@@ -51,13 +51,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--go",
         metavar="FILE",
-        help="write go-attestation's AttestationParameters to FILE, in which the key certifies its creation",
+        help="write go-attestation's AttestationParameters, which certify the key's creation, to FILE",
     )
     parser.add_argument(
         "--algorithm",
         default="ecc",
         metavar="NAME",
-        help="algorithm as tpm2-tools name it, such as ecc, ecc384 or rsa2048:rsapss-sha256 (default: ecc)",
+        help="algorithm by its name in tpm2-tools, such as ecc, ecc384 or rsa2048:rsapss-sha256 (default: ecc)",
     )
     parser.add_argument(
         "--parent",

@@ -70,7 +70,7 @@ def run(args: Settings) -> int:
     """Certifies the object or NV index, and prints or writes the statement."""
     item, key, nonce = NamedKey(args.item), NamedKey(args.by), bytes_from(args.nonce, "--nonce")
     if bool(args.message) != bool(args.signature) or (args.message and args.message == args.signature):
-        raise UsageError("--message and --signature belong together, with different files; give both")
+        raise UsageError("--message and --signature require each other, with different files; give both")
     item_auth = auth_from(None, args.item_auth_file)
     passwords = key_auth(args), parent_auth(args)
     with open_tpm(args) as tpm:

@@ -71,7 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="event log that must lead to the quoted values; repeatable: the firmware's log, then IMA's",
+        help="event log that must result in the quoted values; repeatable: firmware log first, then IMA log",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object with what the quote proves")
 

@@ -69,13 +69,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--comment", metavar="TEXT", default="", help="comment of an SSH public key")
     parser.add_argument(
-        "--scheme", choices=tuple(SCHEMES), help="scheme of a signature that does not state it (default: ecdsa)"
+        "--scheme",
+        choices=tuple(SCHEMES),
+        help="signature scheme, if the input does not state it (default: ecdsa)",
     )
     parser.add_argument(
         "--hash",
         metavar="NAME",
         default="sha256",
-        help="hash of a signature that does not state it (default: sha256)",
+        help="signature hash, if the input does not state it (default: sha256)",
     )
     parser.add_argument("--private", metavar="FILE", help="private area (TPM2B_PRIVATE) for a TPM key file")
     parser.add_argument("--seed", metavar="FILE", help="encrypted seed of a duplicate, for an importable key file")
@@ -119,7 +121,7 @@ def _private_part(args: Settings) -> PrivatePart | None:
     if args.private is None:
         return None
     if args.to != "tss2":
-        raise UsageError(f"--private is for --to tss2; {args.to} has no private area")
+        raise UsageError(f"--private requires --to tss2; the format {args.to} has no private area")
     seed = read_small(args.seed) if args.seed is not None else b""
     return PrivatePart(read_small(args.private), seed, _parent(args.parent))
 

@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect",
         metavar="WHAT",
-        help="compare with the PCR values of the TPM (tpm), with PCRS=VALUES, or with a file of values or a quote",
+        help="PCR values to compare with: tpm, PCRS=VALUES, or a file with values or a quote",
     )
     parser.add_argument("--pcrs", action="store_true", help="print the PCR values only")
     parser.add_argument("--json", action="store_true", help="print one JSON object with events and PCR values")
@@ -94,7 +94,7 @@ def run(args: Settings) -> int:
         note(f"tpmwire: {other}")
     if found:
         raise AttestationError("event log", str(found[0]))
-    note("tpmwire: the event log leads to the expected PCR values")
+    note("tpmwire: the event log matches the expected PCR values")
     return 0
 
 
@@ -150,7 +150,7 @@ def _quoted(bundle: QuoteBundle, logs: list[EventLog]) -> PcrValues:
         hashed = b"".join(quoted)
         size = len(info.pcr_digest)
         if info.pcr_digest not in (digest(alg, hashed) for alg in (0x0B, 0x0C, 0x0D, 0x04)):
-            raise AttestationError("PCR values", f"their digest of {size} bytes is not the quoted one")
+            raise AttestationError("PCR values", f"their digest ({size} bytes) is not the quoted digest")
     return bundle.values
 
 

@@ -159,4 +159,4 @@ def _endorsement_key(args: Settings) -> TPMT_PUBLIC:
     for kind in KINDS:
         if (area := into_template(key, kind.template())) is not None:
             return area
-    raise UsageError(f"{args.ek}: no template of the TCG's endorsement keys has this type of key")
+    raise UsageError(f"{args.ek}: the EK Credential Profile has no template for this type of key")

@@ -170,11 +170,14 @@ def test_mistakes(tool: Tool, files: Path, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("x")
     openssl("genrsa", "-out", tmp_path / "private.pem", "2048")
     for words, said in (
-        ((files / "key.sig", "--to", "ssh"), "a signature has no format ssh; use one of der, tpmt-signature, jws"),
-        ((files / "key.pub", "--to", "jws"), "a public key has no format jws; use one of pem, der"),
+        (
+            (files / "key.sig", "--to", "ssh"),
+            "a signature cannot be converted to ssh; use one of der, tpmt-signature, jws",
+        ),
+        ((files / "key.pub", "--to", "jws"), "a public key cannot be converted to jws; use one of pem, der"),
         ((files / "key.pub", "--to", "tss2"), "give the .priv file with --private"),
         ((files / "sealed.pub", "--to", "pem"), "has no public key; expected RSA"),
-        ((files / "key.pub", "--to", "pem", "--private", files / "key.priv"), "--private is for --to tss2"),
+        ((files / "key.pub", "--to", "pem", "--private", files / "key.priv"), "--private requires --to tss2"),
         ((files / "key.pub", "--to", "tss2", "--private", files / "key.sig"), "not a TPM2B_PRIVATE"),
         (
             (files / "key.pub", "--to", "tss2", "--private", files / "key.priv", "--parent", "7"),

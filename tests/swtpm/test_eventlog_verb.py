@@ -30,7 +30,7 @@ def log(swtpm: Swtpm) -> Path:
 def test_a_log_is_compared_with_the_tpm(swtpm: Swtpm, tool: Tool, log: Path, tmp_path: Path) -> None:
     where = ("--tpm-path", swtpm.path)
     good = tool("eventlog", log, "--expect", "tpm", *where)
-    assert (good.code, good.err) == (0, "tpmwire: the event log leads to the expected PCR values\n")
+    assert (good.code, good.err) == (0, "tpmwire: the event log matches the expected PCR values\n")
     assert good.out.startswith("event log (crypto-agile), 23 events\n    1  no PCR  EV_NO_ACTION\n")
     assert "NOT PROVEN" not in good.out
     facts = json.loads(tool("eventlog", log, "--json").out)

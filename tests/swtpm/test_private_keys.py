@@ -81,7 +81,7 @@ def test_signatures_of_data_and_of_digests(tpm: tpmwire.Tpm) -> None:
     public.verify(key.sign(b"data", ec.ECDSA(hashes.SHA384())), b"data", ec.ECDSA(hashes.SHA384()))
     public.verify(key.sign(digest.finalize(), ec.ECDSA(prehashed)), b"data", ec.ECDSA(hashes.SHA384()))
     assert (key.key_size, key.curve.name) == (256, "secp256r1")
-    with pytest.raises(UnsupportedAlgorithm, match="no hash 'sha512-256'"):
+    with pytest.raises(UnsupportedAlgorithm, match="does not support hash 'sha512-256'"):
         key.sign(b"data", ec.ECDSA(hashes.SHA512_256()))
 
 
@@ -93,7 +93,7 @@ def test_rsa_signatures(tpm: tpmwire.Tpm) -> None:
     of_digest = padding.PSS(MGF, 32)  # libtpms uses a salt as long as the digest
     public.verify(key.sign(b"data", of_digest, hashes.SHA256()), b"data", of_digest, hashes.SHA256())
     for length in (padding.PSS.MAX_LENGTH, 7):
-        with pytest.raises(UnsupportedAlgorithm, match="another length of PSS's salt"):
+        with pytest.raises(UnsupportedAlgorithm, match="a different PSS salt length"):
             key.sign(b"data", padding.PSS(MGF, length), hashes.SHA256())
     with pytest.raises(UnsupportedAlgorithm, match="same hash for PSS and MGF1"):
         key.sign(b"data", auto, hashes.SHA384())

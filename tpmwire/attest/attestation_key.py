@@ -136,5 +136,5 @@ def certified_attestation_key(
     if public is None:
         return AttestationKey(area_of(key), False)
     if public_key_of(public) != key:
-        raise AttestationError("key", "the certificate is for another key than the public area")
+        raise AttestationError("key", "the certificate and the public area have different keys")
     return AttestationKey(public, True)

@@ -70,7 +70,7 @@ def verify_creation(
     _check_name(info.object_name, item)
     data = creation if isinstance(creation, bytes) else creation.build()
     if digest(item.name_alg, data) != info.creation_hash:
-        raise AttestationError("creation data", "not the certified data: changed, or of another object")
+        raise AttestationError("creation data", "not the certified creation data: modified, or of another object")
     return statement
 
 
@@ -99,7 +99,7 @@ def verify_nv(
     _check_name(info.index_name, index)
     if isinstance(info, TPMS_NV_DIGEST_CERTIFY_INFO):
         if offset or digest(hash_alg, contents) != info.nv_digest:
-            raise AttestationError("NV contents", "their digest is not the certified one")
+            raise AttestationError("NV contents", "the digest of the contents is not the certified digest")
     elif info.offset != offset or info.nv_contents != contents:
         raise AttestationError(
             "NV contents",
@@ -133,4 +133,4 @@ def _check_name(got: bytes, item: TPMT_PUBLIC | TPMS_NV_PUBLIC | bytes) -> None:
     else:
         expected = nv_name_of(item) if isinstance(item, TPMS_NV_PUBLIC) else item
     if got != expected:
-        raise AttestationError("Name", f"expected {expected.hex()}, got {got.hex()}: about another object")
+        raise AttestationError("Name", f"expected {expected.hex()}, got {got.hex()}: wrong object")

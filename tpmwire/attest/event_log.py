@@ -74,7 +74,9 @@ def _parse_banks(spec_id: bytes) -> dict[int, int]:
     """Returns {hash algorithm: digest size in bytes} from the Spec ID event (§10.4.5.1)."""
     count = _number(spec_id, 24, 4, 1)
     if not 1 <= count <= 16:
-        raise DecodeError(f"event 1 states {count} digest algorithms", 24, len(spec_id) - 24, ("specIdEvent",))
+        raise DecodeError(
+            f"event 1 states {count} digest algorithms; expected 1 to 16", 24, len(spec_id) - 24, ("specIdEvent",)
+        )
     return {_number(spec_id, 28 + 4 * n, 2, 1): _number(spec_id, 30 + 4 * n, 2, 1) for n in range(count)}
 
 

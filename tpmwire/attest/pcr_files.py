@@ -60,7 +60,7 @@ def parse_pcr_file(data: bytes, selection: tuple[TPMS_PCR_SELECTION, ...]) -> di
     places = pcrs_in(selection)
     if len(data) == sum(digest_size(bank) for bank, _ in places):
         return dict(_split(data, places))
-    raise PolicyError("not PCR values as tpm2_quote, tpm2_pcrread or tpmwire pcr write them")
+    raise PolicyError("not PCR values; expected a file of tpm2_quote, tpm2_pcrread or tpmwire pcr")
 
 
 def pcr_json(values: PcrValues) -> dict[str, dict[str, str]]:
@@ -74,7 +74,7 @@ def pcr_json(values: PcrValues) -> dict[str, dict[str, str]]:
 def pcrs_from_json(document: object) -> dict[tuple[TPM_ALG, int], bytes]:
     """Returns the PCR values in an object of `pcr_json`. Raises PolicyError if the object is not valid."""
     if not isinstance(document, dict) or not all(isinstance(values, dict) for values in document.values()):
-        raise PolicyError('PCR values in JSON look like {"sha256": {"0": "00..."}}')
+        raise PolicyError('invalid PCR values in JSON; expected {"sha256": {"0": "00..."}}')
     return {
         (_bank(bank), _number(number)): _value(_bank(bank), str(value))
         for bank, values in document.items()
@@ -115,7 +115,7 @@ def _parse_text(data: bytes) -> dict[tuple[TPM_ALG, int], bytes] | None:
         elif found := _LINE.match(line):
             of = _bank(found[1]) if found[1] else bank
             if of is None:
-                raise PolicyError(f"no bank is named before {line!r}; write sha256:{found[2]}")
+                raise PolicyError(f"missing bank before {line!r}; use e.g. sha256:{found[2]}")
             values[of, _number(found[2])] = _value(of, found[3])
         else:
             return None

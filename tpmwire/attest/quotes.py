@@ -65,7 +65,7 @@ def verify_quote(
     """
     selection = parse_pcrs(pcrs) if isinstance(pcrs, str) else pcrs
     if not pcrs_in(selection):
-        raise AttestationError("PCR selection", "no PCRs are expected; name them, such as sha256:0,7")
+        raise AttestationError("PCR selection", "missing expected PCRs; use e.g. sha256:0,7")
     statement, signing, hash_alg = verify_statement(
         message, signature, key, TPM_ST.ATTEST_QUOTE, nonce=nonce, signer=signer
     )
@@ -129,7 +129,7 @@ def _check_digest(info: TPMS_QUOTE_INFO, values: PcrValues, hash_alg: TPM_ALG) -
 def _check_expected(found: PcrValues, expected: PcrValues, selection: tuple[TPMS_PCR_SELECTION, ...]) -> None:
     for place in pcrs_in(selection):
         if place in expected and place not in found:
-            raise AttestationError("PCR values", "to compare some of the PCRs, the values of all are needed")
+            raise AttestationError("PCR values", "comparing some PCRs requires the values of all quoted PCRs")
         if place in expected and found[place] != expected[place]:
             bank, number = place
             raise AttestationError(

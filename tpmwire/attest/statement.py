@@ -71,12 +71,12 @@ def verify_statement(
     statement = parse_statement(message)
     if statement.type != kind:
         got = _COMMANDS.get(statement.type, hex(statement.type))
-        raise AttestationError("type", f"expected a statement of {_COMMANDS[kind]}, got one of {got}")
+        raise AttestationError("type", f"expected a statement of {_COMMANDS[kind]}, got a statement of {got}")
     if statement.extra_data != nonce:
         raise AttestationError(
             "nonce",
-            f"expected {nonce.hex() or 'none'}, got {statement.extra_data.hex() or 'none'}: an old statement, or "
-            "one for another verifier",
+            f"expected {nonce.hex() or 'none'}, got {statement.extra_data.hex() or 'none'}: the statement is "
+            "old, or for another verifier",
         )
     if signer is not None and statement.qualified_signer != signer:
         raise AttestationError(

@@ -106,7 +106,7 @@ def parse_constant(name: str, text: str) -> int:
         pass
     else:
         if value < 0:
-            raise DecodeError(f"{text} is negative; the standard has no negative numbers", 0, 0)
+            raise DecodeError(f"{text} is negative; expected 0 or more", 0, 0)
         return value
     kind: Any = declarations()[name]
     if not isinstance(kind, type) or not issubclass(kind, (IntEnum, IntFlag)):

@@ -25,7 +25,7 @@ _SSH2_BLOCK = re.compile(
 def build_jwk(key: PublicKey) -> dict[str, str]:
     """Returns a public key as a JSON Web Key object. Raises EncodeError for a curve that JWK does not support."""
     if isinstance(key, MlKey):
-        raise EncodeError(f"an {key.kind.name} key has no JWK")
+        raise EncodeError(f"JWK does not support {key.kind.name} keys")
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         curve, x, y = _point(kind, value, _JWK_CURVES, "JWK")
@@ -71,7 +71,7 @@ def build_ssh(key: PublicKey, comment: str = "") -> str:
     Raises EncodeError for a curve that OpenSSH does not support.
     """
     if isinstance(key, MlKey):
-        raise EncodeError(f"an {key.kind.name} key has no SSH format")
+        raise EncodeError(f"OpenSSH does not support {key.kind.name} keys")
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         curve, x, y = _point(kind, value, _SSH_CURVES, "SSH")
@@ -83,7 +83,7 @@ def build_ssh(key: PublicKey, comment: str = "") -> str:
         numbers = (_natural(value), kind.lstrip(b"\0"))
         parts = [name.encode(), *(b"\0" + part if part[:1] >= b"\x80" else part for part in numbers)]
     if not comment.isprintable():
-        raise EncodeError("the comment of an SSH public key has printable characters only")
+        raise EncodeError("invalid comment of an SSH public key; use printable characters only")
     blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     body = binascii.b2a_base64(blob, newline=False).decode()
     return " ".join([name, body, *([comment] if comment else [])]) + "\n"
@@ -153,7 +153,7 @@ def _point(
 ) -> tuple[TPM_ECC, bytes, bytes]:
     curve = TPM_ECC(int(kind))
     if curve not in curves:
-        raise EncodeError(f"{form} has no keys on the curve {curve.name}; expected P-256, P-384 or P-521")
+        raise EncodeError(f"{form} does not support the curve {curve.name}; expected P-256, P-384 or P-521")
     size = curve_size(curve)
     return curve, point.x.rjust(size, b"\0"), point.y.rjust(size, b"\0")
 

@@ -60,7 +60,7 @@ def signature_to_der(signature: TPMT_SIGNATURE) -> bytes:
         return value.signature
     if isinstance(value, bytes):  # ML-DSA, and EdDSA since version 1.85
         return value
-    raise EncodeError(f"a signature of the scheme {signature.sig_alg.name} has no format outside TPMs")
+    raise EncodeError(f"the scheme {signature.sig_alg.name} has no signature format outside TPMs")
 
 
 def signature_from_der(
@@ -81,7 +81,7 @@ def signature_from_der(
     longest = max(map(len, numbers))
     size = next((size for size in _SIZES if size >= longest), 0)
     if not size:
-        raise DecodeError(f"a number of {longest} bytes is too long for a signature", 0, len(data))
+        raise DecodeError(f"r or s has {longest} bytes, too many for any supported curve", 0, len(data))
     r, s = (number.rjust(size, b"\0") for number in numbers)
     return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_ECC(hash_alg, r, s))
 
@@ -152,7 +152,7 @@ def verify_signature(
 def _check_scheme(public: TPMT_PUBLIC, scheme: TPM_ALG, hash_alg: TPM_ALG) -> None:
     parameters = public.parameters
     if not isinstance(parameters, TPMS_RSA_PARMS | TPMS_ECC_PARMS):
-        raise EncodeError(f"a key of type {public.type.name} has no signatures; expected RSA or ECC")
+        raise EncodeError(f"a key of type {public.type.name} cannot sign; expected RSA or ECC")
     own = parameters.scheme
     if own.scheme == TPM_ALG.NULL:
         return

@@ -164,7 +164,7 @@ class RsaPrivateKey(_TpmKey, rsa.RSAPrivateKey):
             self._public_key.verify(signature, data, wanted, algorithm)
         except InvalidSignature:
             raise UnsupportedAlgorithm(
-                "this TPM uses another length of PSS's salt; use PSS.DIGEST_LENGTH, PSS.MAX_LENGTH or PKCS1v15"
+                "this TPM uses a different PSS salt length; use PSS.DIGEST_LENGTH, PSS.MAX_LENGTH or PKCS1v15"
             ) from None
         return signature
 
@@ -186,7 +186,7 @@ def _hash_of(algorithm: Any) -> tuple[TPM_ALG, bool]:
     try:
         return parse_hash(inner.name.replace("-", "_")), prehashed
     except (EncodeError, AttributeError):
-        raise UnsupportedAlgorithm(f"a TPM has no hash {getattr(inner, 'name', inner)!r}") from None
+        raise UnsupportedAlgorithm(f"the TPM does not support hash {getattr(inner, 'name', inner)!r}") from None
 
 
 def _salt_length(pss: Any, key: rsa.RSAPublicKey, algorithm: Any) -> Any:
