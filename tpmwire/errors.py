@@ -1,4 +1,4 @@
-"""The errors of tpmwire. The class shows who is at fault. The message says what to do next."""
+"""The exceptions of tpmwire. Each class stands for one kind of cause; each message names the next step."""
 
 from typing import TYPE_CHECKING
 

@@ -90,7 +90,7 @@ class Session:
 
 
 class Use:
-    """One use of a session in one command."""
+    """One use of a session: the session and its attributes for one command."""
 
     __slots__ = ("attributes", "auth", "nonce_caller", "session")
 

@@ -44,7 +44,7 @@ def endpoint_options(region: str | None, profile: Profile | None) -> list[str]:
 
 
 def existing_profile(name: str) -> Profile:
-    """Returns the named profile, or one without settings if it does not exist.
+    """Returns the named profile, or an empty profile if it does not exist.
 
     Raises RequestError if AWS config files cannot be read.
     """

@@ -195,7 +195,7 @@ def _duration(profile: Profile) -> str | None:
 
 
 def _override_settings(settings: RunSettings, given: Mapping[str, object]) -> RunSettings:
-    """Returns a copy of the settings with the given options; drops settings that contradict those options."""
+    """Returns a copy of the settings with the given options. Removes settings that conflict with the options."""
     found = settings
     other = given.get("federation_name") or given.get("root_of") or given.get("assumeRole") is False
     if other or given.get("aws_arn"):

@@ -185,7 +185,7 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
 
 
 def _needs_checks(settings: RunSettings) -> bool:
-    """Returns whether the options name files, whose errors are to be reported before a missing TPM."""
+    """Returns whether the options name files. Errors in these files are reported before a missing TPM."""
     public = settings.tpm_session_encrypt_with_public
     pinned_file = bool(public) and not str(public).startswith("base64:")
     return pinned_file or any((settings.credential_file, settings.keyPass_file, settings.parentPass_file))

@@ -1,1 +1,1 @@
-"""Reads recordings, captures, and commands typed by hand."""
+"""Reads recordings, captures, and commands that the user types."""

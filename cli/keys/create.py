@@ -1,4 +1,4 @@
-"""Creates HMAC keys in the TPM from a secret, and tests them there."""
+"""Creates HMAC keys in the TPM from a secret, and tests the keys."""
 
 import hmac
 from typing import NamedTuple, TypeVar

@@ -1,4 +1,4 @@
-"""Warns of PCRs that do not protect a key: those that any program can reset, and those without measurements."""
+"""Warns of PCRs that do not protect a key: PCRs that any program can reset, and PCRs without measurements."""
 
 from collections.abc import Iterable, Mapping
 

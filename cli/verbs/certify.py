@@ -105,7 +105,7 @@ def _load_item(tpm: Tpm, item: NamedKey, parent: Secret) -> Iterator[int]:
 
 
 def _document(made: Attested, public: TPMT_PUBLIC, about: dict[str, str]) -> dict[str, str]:
-    """Returns the statement for JSON. Raises AttestationError if no verifier would accept the key."""
+    """Returns the attestation as a JSON object. Raises AttestationError if verifiers would reject the key."""
     key = read_attestation_key(public)
     key.check_attributes()
     key.check_signature(made.message, made.signature)

@@ -1,4 +1,4 @@
-"""Attestation: verifies what a TPM states about itself, on a host that needs no TPM.
+"""Verifies attestations of a TPM, on a host that needs no TPM.
 
 >>> from tpmwire import Tpm, attest, calls, templates
 >>> nonce = b"random bytes of the verifier"

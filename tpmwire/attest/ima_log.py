@@ -90,7 +90,11 @@ def _event(
     hashed: bytes,
     begin: int,
 ) -> Event:
-    """Returns an event. The log states one digest; IMA extends each bank by the hash of the same data."""
+    """Returns an event with digests for all banks. IMA extends each bank with the hash of the same data.
+
+    `place` is (offset, size) of the entry in bytes, `stated` is the digest in the log. `content` is the template
+    data, `hashed` the bytes that IMA hashes, `begin` the offset of `content`.
+    """
     digests: dict[int, bytes] = {alg: digest(alg, hashed) for alg in BANKS}
     violation = not any(stated)
     if not violation and stated not in digests.values():

@@ -1,4 +1,4 @@
-"""Events of the Windows boot manager in PCRs 11 to 14: nested records with a type and a size (wbcl.h)."""
+"""Events of the Windows boot manager in PCRs 11 to 14: nested records with type and size (wbcl.h)."""
 
 from collections.abc import Iterator
 
@@ -33,12 +33,12 @@ _TEXTS = ("file", "system root", "hypervisor path", "issuer", "publisher")
 
 
 def is_windows_tag(tag: int) -> bool:
-    """Returns whether the tag of an EV_EVENT_TAG is one of Windows."""
+    """Returns whether the tag of an EV_EVENT_TAG event is defined by Windows."""
     return tag & ~_AGGREGATE in _NAMES or 0x00010000 <= tag & 0x0FFFFFFF < 0x00020000
 
 
 def read_windows_events(data: bytes, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Yields (name, value) of the records in an event; the records in an aggregation follow each other."""
+    """Yields (name, value) of the records in an event, including the records in aggregations."""
     at = shown = 0
     while at + 8 <= len(data) and shown < _MOST:
         kind, size = (int.from_bytes(data[start : start + 4], "little") for start in (at, at + 4))

@@ -328,7 +328,10 @@ def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _extract_der(text: str) -> bytes:
-    """Returns the DER of a key in text form (RFC 7468), which can be indented or in JSON. Raises KeyFileError."""
+    """Returns the DER of a key in PEM (RFC 7468), which can be indented or in JSON.
+
+    Raises KeyFileError if the PEM is not valid.
+    """
     count = text.count(_BEGIN)
     if not count:
         raise KeyFileError(_explain_missing_label(text))
@@ -364,7 +367,7 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 def _explain_missing_label(text: str) -> str:
-    """Returns the error message for a text without the label; names what the text seems to be."""
+    """Returns the error message for a text without the PEM label, with a guess of the text's type."""
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":
@@ -403,7 +406,7 @@ def _check_parent(parent: int) -> None:
 
 
 def _find_limited(parent: int) -> TPM_RH | None:
-    """Returns the hierarchy that a firmware- or SVN-limited one belongs to, or None (Part 2, v1.84, §7.4)."""
+    """Returns the base hierarchy of a firmware- or SVN-limited hierarchy, or None (Part 2, v1.84, §7.4)."""
     for number in (parent - TPM_RH.FW_OWNER, (parent - TPM_RH.SVN_OWNER_BASE) >> 16):
         if 0 <= number < len(_HIERARCHIES):
             return _HIERARCHIES[number]

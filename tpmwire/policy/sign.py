@@ -1,4 +1,4 @@
-"""Signatures for policies, made with a private key outside the TPM (RSA or a NIST curve)."""
+"""Signs policies with a private key outside the TPM (RSA or a NIST curve)."""
 
 from typing import Any
 

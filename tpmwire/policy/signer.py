@@ -64,10 +64,10 @@ def _area(key: PublicKey) -> TPMT_PUBLIC:
 
 
 def signer_area(data: bytes) -> TPMT_PUBLIC:
-    """Returns the public area of a signer: a private key in PEM, or a public key in any form of `public_keys`.
+    """Returns the public area of a policy signer: a private key in PEM, or a public key in any supported format.
 
     A public area is returned unchanged. A key without attributes gets the attributes of `public_area`. Raises
-    PolicyError.
+    PolicyError if the key cannot be read.
     """
     from ..keys.public_keys import read_public_key  # late: a credential run must not load it
 

@@ -151,9 +151,9 @@ def _end_exclusive(tpm: TpmState, auths: Authorizations) -> None:
 
 
 def _audit(tpm: TpmState, kind: type[Command], names: list[bytes], sent: bytes, returned: bytes) -> None:
-    """Extends the command audit digest, if the command is audited (Part 1, §34).
+    """Extends the command audit digest if the command is audited (Part 1, §34).
 
-    `sent` are the command's parameters, `returned` the response's.
+    `sent` has the parameters of the command, `returned` those of the response.
     """
     if kind.code not in tpm.audit_commands:
         return
@@ -172,7 +172,7 @@ def _respond(
     auths: Authorizations,
     sent: bytes,
 ) -> bytes:
-    """Returns the response to a command with the parameters `sent`."""
+    """Returns the marshaled response to a command. `sent` has the command's parameters."""
     try:
         area = split(response if response is not None else kind.Response())
     except EncodeError as error:

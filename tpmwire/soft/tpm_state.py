@@ -43,13 +43,13 @@ class Lockout:
     disabled_at: int = 0
 
     def fail(self, time: int) -> None:
-        """Counts a failed authorization; `time` is the TPM's time in seconds."""
+        """Increments the count of failed authorizations. `time` is the TPM's time in seconds."""
         if not self.failed:
             self.since = time
         self.failed += 1
 
     def heal(self, time: int) -> None:
-        """Forgets one failure for each recovery time that has passed; `time` is the TPM's time in seconds."""
+        """Decreases the failure count by 1 per elapsed recovery time. `time` is the TPM's time in seconds."""
         if self.failed and self.recovery:
             periods = (time - self.since) // self.recovery
             self.failed = max(0, self.failed - periods)

@@ -99,7 +99,7 @@ class KeyPolicy:
         self._execute_plain(self._missing_statements(self._read_public(handle).auth_policy))
 
     def _missing_statements(self, expected: bytes) -> "list[Statement]":
-        """Returns the statements after the PCRs that lead to the policy digest `expected`; empty if none do.
+        """Returns the statements after the PCRs that result in the policy digest `expected`; empty if none match.
 
         The statements are PolicyAuthValue and, for a duplicable key, a PolicyOR of use and duplication. Only
         policies that `tpmwire` and users of the Go program create are tried.

@@ -215,7 +215,7 @@ def _is_fresh(clear: ClearPart) -> bool:
 
 
 def _get_renewal_time(settings: RunSettings, credentials: "Credentials") -> int:
-    """Returns the time in POSIX seconds at which the credentials are to be renewed."""
+    """Returns the time in POSIX seconds at which the credentials should be renewed."""
     ends = _end(credentials)
     seconds = (settings.duration or "").removesuffix("s")
     if seconds.isdecimal():

@@ -46,7 +46,7 @@ class FleetPlan(NamedTuple):
 
 
 class Summary:
-    """The numbers of hosts in a run: all, those wrapped now, and those wrapped by an earlier run."""
+    """The numbers of hosts in a run: all hosts, hosts wrapped in this run, and hosts wrapped in an earlier run."""
 
     def __init__(self) -> None:
         self.hosts = self.wrapped = self.done_before = 0

@@ -34,9 +34,10 @@ PEEKED = 64
 
 
 def _octets(text: str, *, bare: bool) -> bytes:
-    """Returns the bytes in a cell: one number in hex, binary or decimal, or several bytes in hex; b"" if none.
+    """Returns the bytes in a table cell, or b"" if the cell has none.
 
-    `bare` means that numbers without prefix are hex.
+    A cell has one number in hex, binary or decimal, or several bytes in hex. If `bare` is true, numbers without a
+    prefix are hex.
     """
     text = text.strip(" '\"")
     if re.fullmatch(r"(?:(?:0x)?[0-9a-fA-F]{2}[\s,-]+)+(?:0x)?[0-9a-fA-F]{2}", text):

@@ -1,4 +1,4 @@
-"""Joins the bytes in dumps of xxd, hexdump -C and od, and in lists of bytes such as `0x00, 0x56`."""
+"""Decodes dumps of xxd, hexdump -C and od, and lists of bytes such as `0x00, 0x56`."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ ROW, LONGEST_REPEAT = 16, 1 << 20
 
 
 def join_dumps(text: bytes) -> Iterator[bytes]:
-    """Yields the bytes that a text can be a dump of; nothing for other texts."""
+    """Yields the possible contents of a hex dump; nothing if `text` is not a dump."""
     numbers = _NUMBER.findall(text)
     if len(numbers) > 8:
         yield bytes.fromhex(b"".join(numbers).decode())
@@ -24,7 +24,7 @@ def join_dumps(text: bytes) -> Iterator[bytes]:
 
 
 def _join_rows(text: bytes, base: int) -> bytes:
-    """Returns the bytes of a dump whose offsets are numbers of this base; b"" if the offsets do not match."""
+    """Returns the content of a dump whose offsets have base `base`, or b"" if the offsets do not match."""
     found, repeated = bytearray(), False
     for line in text.splitlines():
         row = _XXD.fullmatch(line) or _OTHER.fullmatch(line)

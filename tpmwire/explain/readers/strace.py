@@ -35,7 +35,7 @@ ENOUGH = "strace -s 65536"
 
 
 def read_strace(lines: Iterator[bytes]) -> Iterator[Message]:
-    """Yields (is_command, message) from calls such as `write(3, "\200\1\0…", 12) = 12`.
+    """Yields (is_command, message) from calls such as `write(3, "\\200\\1\\0…", 12) = 12`.
 
     Accepts octal and hexadecimal escapes, timestamps, process IDs, and calls that strace prints in two parts. A
     message truncated by strace is yielded incomplete. Raises InputError at the end if a message was incomplete.

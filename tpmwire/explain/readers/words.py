@@ -330,7 +330,7 @@ def _texts(text: str) -> Iterator[Interpretation]:
 
 
 def _is_code(number: int) -> bool:
-    """Returns whether a number in a text is a response code of a TPM or of a layer above it."""
+    """Returns whether `number` is a known response code of a TPM or of a layer above the TPM."""
     if number < 0x80 or number >> 32:
         return False
     meaning = explain(number)

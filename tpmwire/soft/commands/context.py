@@ -34,7 +34,7 @@ def flush_context(tpm: TpmState, command: FlushContext) -> None:
 
 @handles(EvictControl)
 def evict_control(tpm: TpmState, command: EvictControl) -> None:
-    """Makes a loaded object persistent, or removes a persistent one."""
+    """Makes a loaded object persistent, or removes a persistent object (TPM2_EvictControl)."""
     handle = command.persistent_handle
     require(handle >> 24 == TPM_HT.PERSISTENT, TPM_RC.VALUE, "persistent_handle")
     found = tpm.entity(command.object_handle)

@@ -17,7 +17,7 @@ OPEN_MAX = 64
 
 
 def _scalar(tpm: TpmState, curve: Curve, counter: int) -> int:
-    """Returns the private ephemeral key of a counter, derived from the proof of the NULL hierarchy."""
+    """Returns the private ephemeral key with this counter, derived from the proof of the null hierarchy."""
     derived = kdfa(
         TPM_ALG.SHA256,
         tpm.proof(TPM_RH.NULL),
@@ -31,7 +31,7 @@ def _scalar(tpm: TpmState, curve: Curve, counter: int) -> int:
 
 @handles(EC_Ephemeral)
 def ec_ephemeral(tpm: TpmState, command: EC_Ephemeral) -> EC_Ephemeral.Response:
-    """Creates an ephemeral key for one exchange, and returns its point and its counter."""
+    """Creates an ephemeral key for one key exchange, and returns (public point, counter) (TPM2_EC_Ephemeral)."""
     curve = ecc.CURVES.get(command.curve_id)
     if curve is None:
         raise Refusal(TPM_RC.CURVE, "curve_id")
@@ -44,7 +44,7 @@ def ec_ephemeral(tpm: TpmState, command: EC_Ephemeral) -> EC_Ephemeral.Response:
 
 @handles(ZGen_2Phase)
 def z_gen_2_phase(tpm: TpmState, command: ZGen_2Phase) -> ZGen_2Phase.Response:
-    """Returns the points that the static and the ephemeral key share with those of the other party."""
+    """Returns the ECDH points of the static keys and of the ephemeral keys of both parties (TPM2_ZGen_2Phase)."""
     key = tpm.key(command.key_a)
     parameters = key.public.parameters
     if not isinstance(parameters, TPMS_ECC_PARMS):

@@ -47,7 +47,7 @@ class FlushContext(Command, code=TPM_CC.FlushContext, spec="Part 3 §28.4"):
 
 
 class EvictControl(Command, code=TPM_CC.EvictControl, spec="Part 3 §28.5"):
-    """Makes a loaded object persistent, or removes a persistent one."""
+    """Makes a loaded object persistent, or removes a persistent object."""
 
     auth: Annotated[TPMI_RH_PROVISION, USER]
     object_handle: Annotated[TPMI_DH_OBJECT, HANDLE]

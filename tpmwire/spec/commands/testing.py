@@ -16,7 +16,7 @@ class SelfTest(Command, code=TPM_CC.SelfTest, spec="Part 3 §10.2"):
 
 
 class IncrementalSelfTest(Command, code=TPM_CC.IncrementalSelfTest, spec="Part 3 §10.3"):
-    """Tests some algorithms, and returns those that are still to be tested."""
+    """Tests some algorithms, and returns the algorithms that are not yet tested."""
 
     to_test: TPML_ALG
 
