@@ -239,7 +239,7 @@ class TpmError(TpmwireError):
         self.warning = meaning.warning
         self.vendor = meaning.vendor
         self.layer = meaning.layer
-        self.setting = "policy" if meaning.code == 0x12F else ""  # TPM_RC_AUTH_UNAVAILABLE
+        self.setting = "policy" if meaning.name == "TPM_RC_AUTH_UNAVAILABLE" else ""
 
     def __str__(self) -> str:
         where = ""
