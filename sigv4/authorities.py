@@ -85,7 +85,10 @@ class Authorities:
 
 
 def _read_pipe(path: str) -> str:
-    """Returns the text of a pipe within a time limit; OpenSSL would wait without limit. Raises OSError."""
+    """Returns the text of a pipe within a time limit; OpenSSL would wait without limit.
+
+    Raises OSError if reading fails or times out.
+    """
     from .files import open_input  # late: a credential run without a CA bundle in a pipe does not need it
 
     with open_input(path) as file:

@@ -271,7 +271,8 @@ def _persistent_handles(tpm: Tpm) -> list[int]:
 def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG = TPM_ALG.SHA256) -> Session:
     """Opens a session of `kind` that is salted to the key `salt` and has a cipher.
 
-    Without `salt`, the session is unsalted and has no cipher. Raises TpmError, SessionError.
+    Without `salt`, the session is unsalted and has no cipher. Raises TpmError if the TPM refuses, SessionError if
+    the salt key is not suitable.
     """
     if salt is None:
         return tpm.start_session(SessionStart(kind, auth_hash))

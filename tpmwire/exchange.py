@@ -62,7 +62,10 @@ class Exchange(Generic[R]):
         return next(((i, use) for i, use in self._uses() if use.attributes & attribute), None)
 
     def begin(self) -> bytes:
-        """Returns the command's bytes. Raises EncodeError, SessionError."""
+        """Returns the command's bytes.
+
+        Raises EncodeError for an invalid value, SessionError for missing authorizations or Names.
+        """
         area = split(self._command)
         self._handles = area.handles
         if len(self._authorizations) < self._needed:

@@ -229,7 +229,7 @@ class Record(metaclass=RecordType):
 
     @classmethod
     def parse(cls, data: bytes, **contextkw: Any) -> Self:
-        """Parses `data`, which must be exactly one record. Raises DecodeError.
+        """Parses `data`, which must be exactly one record. Raises DecodeError for any other data.
 
         construct's argument `contextkw` has no effect.
         """
@@ -239,7 +239,10 @@ class Record(metaclass=RecordType):
         return value
 
     def build(self, **contextkw: Any) -> bytes:
-        """Returns the bytes of this record. Raises EncodeError. construct's argument `contextkw` has no effect."""
+        """Returns the bytes of this record. construct's argument `contextkw` has no effect.
+
+        Raises EncodeError for an invalid value.
+        """
         stream = io.BytesIO()
         type(self).wire()._build(self, stream, {}, "")
         return stream.getvalue()
@@ -287,7 +290,7 @@ class Declared(Wire, Declaration):
         return self._wire
 
     def parse(self, data: bytes, **contextkw: Any) -> Any:
-        """Parses `data`, which must be exactly one value of this type. Raises DecodeError.
+        """Parses `data`, which must be exactly one value of this type. Raises DecodeError for any other data.
 
         construct's argument `contextkw` has no effect.
         """

@@ -78,7 +78,10 @@ class Tpm:
 
     @classmethod
     def open(cls, path: str | None = None, timeout: float = 2.0) -> Self:
-        """Opens the TPM that `path` names (see `tpmwire.transport`). Raises TransportError."""
+        """Opens the TPM that `path` names (see `tpmwire.transport`).
+
+        Raises TransportError if the TPM cannot be reached.
+        """
         return cls(open_transport(path, timeout))
 
     def __enter__(self) -> Self:

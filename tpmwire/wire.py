@@ -72,9 +72,10 @@ def split(value: Record) -> Area:
 
 
 def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset: int = 0) -> Any:
-    """Returns the record of the class `record` with these handles and parameter bytes. Raises DecodeError.
+    """Returns the record of the class `record` with these handles and parameter bytes.
 
-    `offset` is the position of the parameters in the message, for error messages.
+    `offset` is the position of the parameters in the message, for error messages. Raises DecodeError if the
+    parameters are not valid.
     """
     values: dict[str, Any] = {}
     stream = io.BytesIO(parameters)
@@ -226,7 +227,7 @@ def opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
 
 
 def read_handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
-    """Returns the handles of a command or response. Raises DecodeError."""
+    """Returns the handles of a command or response. Raises DecodeError for truncated handles."""
     handles = []
     for name, handle, wire in _layout(record):
         if handle:
@@ -289,7 +290,7 @@ def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset:
 
 
 def parse_command(data: bytes) -> CommandMessage:
-    """Parses a command. Raises DecodeError."""
+    """Parses a command. Raises DecodeError if the bytes are not a valid command."""
     tag, code, stream = opened(data)
     if tag not in (TPM_ST.NO_SESSIONS, TPM_ST.SESSIONS):
         raise DecodeError(f"expected TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS, got {tag!r}", 0, len(data), ("tag",))
@@ -319,7 +320,8 @@ def parse_response(
 ) -> ResponseMessage:
     """Parses the response to `command`, because a response does not contain the code of its command.
 
-    `command` may be bytes, a command code, a class or a message. Raises DecodeError.
+    `command` may be bytes, a command code, a class or a message. Raises DecodeError if the bytes are not a valid
+    response.
     """
     if isinstance(command, (bytes, bytearray)):
         code = int.from_bytes(command[6:10], "big")

@@ -23,7 +23,7 @@ _SETTINGS = {
 def check(profile: str, *, overwrite: bool) -> None:
     """Checks that the profile can be written to the credentials file.
 
-    Called before the TPM is opened. Raises UsageError.
+    Called before the TPM is opened. Raises UsageError if the file is not writable.
     """
     section_of(profile)  # rejects a name that cannot be a section's
     path = _path()

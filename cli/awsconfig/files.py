@@ -30,7 +30,10 @@ def read_text(path: str) -> str:
 
 
 def read_setting(path: str, section: str, name: str) -> str | None:
-    """Returns the value of a setting in a file as botocore parses it, or None. Raises UsageError."""
+    """Returns the value of a setting in a file as botocore parses it, or None.
+
+    Raises UsageError if the file cannot be read.
+    """
     with _add_file_name(path):
         return get_setting(read_text(path), section, name)
 
@@ -47,7 +50,7 @@ def _add_file_name(path: str) -> Iterator[None]:
 
 
 def check_writable(path: str) -> None:
-    """Checks, before the TPM is opened, that the file can be written. Raises UsageError."""
+    """Checks, before the TPM is opened, that the file is writable, and raises UsageError otherwise."""
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
     while not os.path.lexists(directory):
@@ -82,7 +85,7 @@ def _directory_lock(directory: str) -> Iterator[None]:
     """Context manager that locks the directory, so that runs do not overwrite each other's changes.
 
     The file itself cannot be locked, since each write replaces it. The kernel releases the lock if the process
-    dies. Raises UsageError.
+    dies. Raises UsageError if the directory cannot be locked.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -56,7 +56,7 @@ def check_removable(profile: str) -> None:
 def remove_plaintext(profile: str, key: Plaintext) -> None:
     """Removes the key's lines from both files, and checks that AWS's programs no longer find a key.
 
-    Warns of other copies of the secret. Raises UsageError.
+    Warns of other copies of the secret. Raises UsageError if a file cannot be changed.
     """
     for path, section in _places(profile):
         if not os.path.exists(path):

@@ -58,7 +58,7 @@ def profile_lines(command: str, name: str) -> str:
 
 
 def check_profile(name: str, *, force: bool) -> None:
-    """Checks, before the key is created, that the profile can be written. Raises UsageError.
+    """Checks, before the key is created, that the profile can be written, and raises UsageError otherwise.
 
     Without `force`, also raises UsageError if the profile already has a credential_process.
     """

@@ -20,7 +20,10 @@ __all__ = ["ask_tpm", "ask_tpm_each", "key_from"]
 
 
 def key_from(settings: RunSettings) -> HmacKey:
-    """Returns the key that the options describe. Raises UsageError, KeyFileError."""
+    """Returns the key that the options describe.
+
+    Raises UsageError for invalid options, KeyFileError for an invalid key file.
+    """
     file = None
     if settings.credential_file:
         from ..terminal.files import read_key_file  # noqa: PLC0415 - a key at a handle has no file

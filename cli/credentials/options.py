@@ -177,7 +177,10 @@ class RunSettings(CredentialSettings, OutputSettings):
 
 
 def parse_run(words: Sequence[str]) -> RunSettings:
-    """Parses a command line in Go's style (`Parser.parse_go_style`) into settings. Raises UsageError."""
+    """Parses a command line in Go's style (`Parser.parse_go_style`) into settings.
+
+    Raises UsageError for an invalid option.
+    """
     settings = RunSettings()
     run_parser().parse_go_style(words, settings)
     return settings
@@ -377,7 +380,10 @@ def run_parser() -> Parser:
 
 
 def given_options(words: Sequence[str]) -> dict[str, object]:
-    """Returns the values of the options in the command line, without defaults. Raises UsageError."""
+    """Returns the values of the options in the command line, without defaults.
+
+    Raises UsageError for an invalid option.
+    """
     parser = run_parser()
     parser._defaults.clear()
     for action in parser._actions:
@@ -426,7 +432,7 @@ def key_place(text: str) -> int | str:
 
 
 def totp_place(settings: RunSettings) -> int | str:
-    """Returns the handle or key file of --mfa-totp. Raises UsageError."""
+    """Returns the handle or key file of --mfa-totp. Raises UsageError for an invalid value."""
     try:
         return key_place(settings.mfa_totp or "")
     except argparse.ArgumentTypeError as error:
@@ -434,7 +440,10 @@ def totp_place(settings: RunSettings) -> int | str:
 
 
 def read_policy(settings: RunSettings) -> str | None:
-    """Returns the session policy of --policy or --policy-file; None if neither is given. Raises UsageError."""
+    """Returns the session policy of --policy or --policy-file; None if neither is given.
+
+    Raises UsageError for an invalid policy.
+    """
     if not settings.policy_file:
         return settings.policy
     from ..terminal.files import read_small  # noqa: PLC0415 - few runs have a policy file

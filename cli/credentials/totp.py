@@ -57,7 +57,7 @@ def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
 
 
 def parse_token(given: bytes) -> Token:
-    """Parses a base32 secret, or an otpauth:// URI as in QR codes. Raises UsageError.
+    """Parses a base32 secret, or an otpauth:// URI as in QR codes. Raises UsageError for any other text.
 
     The URI has Google Authenticator's "Key Uri Format". Messages do not quote the input.
     """

@@ -72,7 +72,7 @@ class CommandAuthorizer:
         self._open: list[int] = []
 
     def close(self) -> None:
-        """Flushes the sessions that are still open. Raises TransportError."""
+        """Flushes the sessions that are still open. Raises TransportError if the TPM does not respond."""
         for handle in self._open:
             # A policy session ends with the command that it authorizes, and needs no flush.
             with contextlib.suppress(TpmError):

@@ -32,7 +32,7 @@ __all__ = ["command_from", "nest_fields", "password_from"]
 
 
 def nest_fields(words: list[str]) -> dict[str, Any]:
-    """Parses words such as `a.b=1` into nested fields: {"a": {"b": "1"}}. Raises UsageError."""
+    """Parses words such as `a.b=1` into nested fields: {"a": {"b": "1"}}. Raises UsageError for any other word."""
     values: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -51,16 +51,19 @@ def nest_fields(words: list[str]) -> dict[str, Any]:
 
 
 def command_from(kind: Any, values: Any, answers: list[int], *, public: bool) -> Any:
-    """Builds a command of class `kind` from the fields in `values`, as text or JSON. Raises UsageError.
+    """Builds a command of class `kind` from the fields in `values`, as text or JSON.
 
     `answers` has the handles for `$1`, `$2` and so on. `public` means that other users can read the values, as on
-    a command line: secret fields are then accepted as @FILE only.
+    a command line: secret fields are then accepted as @FILE only. Raises UsageError for an invalid field.
     """
     return _Reader(answers, public).record(kind, values, f"TPM2_{kind.code.name}")
 
 
 def password_from(value: Any) -> bytes:
-    """Parses a password from JSON: `text:…`, hex, or the first line of @FILE. Raises UsageError."""
+    """Parses a password from JSON: `text:…`, hex, or the first line of @FILE.
+
+    Raises UsageError for any other value.
+    """
     if isinstance(value, str) and value.startswith("@"):
         return secret_file(value[1:])
     return _Reader([], False).octets(value, "a password")

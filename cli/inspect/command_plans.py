@@ -26,7 +26,7 @@ class CommandPlan(NamedTuple):
 
 
 def plans_from_words(words: list[str]) -> list[CommandPlan]:
-    """Parses `NAME FIELD=VALUE ...`, with + between commands. Raises UsageError."""
+    """Parses `NAME FIELD=VALUE ...`, with + between commands. Raises UsageError for invalid words."""
     commands: list[list[str]] = [[]]
     for word in words:
         if word == "+":

@@ -20,7 +20,7 @@ class SessionKeys(NamedTuple):
 
 
 def session_keys(salts: list[str], salt_files: list[str], auths: list[str], auth_files: list[str]) -> SessionKeys:
-    """Parses the values of --salt, --salt-file, --auth and --auth-file. Raises UsageError."""
+    """Parses the values of --salt, --salt-file, --auth and --auth-file. Raises UsageError for an invalid value."""
     known = [_hex(text, "--salt") for text in salts]
     known += [_salt_in(path) for path in salt_files]
     passwords = [_auth(text) for text in auths]

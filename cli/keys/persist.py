@@ -125,7 +125,7 @@ def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
 
 
 def load_under(tpm: Tpm, parent: ParentKey, public: TPMT_PUBLIC, private: bytes) -> Loaded:
-    """Loads a key under the parent (TPM2_Load). Raises TpmError."""
+    """Loads a key under the parent (TPM2_Load). Raises TpmError if the TPM refuses."""
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
     # The Name is computed from the public area, not taken from the response, so that a substituted key is
     # detected.
@@ -157,5 +157,5 @@ def make_persistent(tpm: Tpm, key: Loaded, handle: int, owner: Secret, session: 
 
 
 def evict(tpm: Tpm, handle: int, owner: Password | Use) -> None:
-    """Removes the key at a persistent handle (TPM2_EvictControl). Raises TpmError."""
+    """Removes the key at a persistent handle (TPM2_EvictControl). Raises TpmError if the TPM refuses."""
     tpm.execute(EvictControl(TPM_RH.OWNER, handle, handle), owner)

@@ -55,7 +55,7 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
 def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy | None:
     """Returns the policy that the options describe, for an object with nameAlg `alg`, or None.
 
-    Raises UsageError.
+    Raises UsageError for invalid options.
     """
     if args.policy_json:
         found = policy_from_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)

@@ -84,7 +84,10 @@ def check_key_id(key_id: str, *, force: bool) -> None:
 
 
 def hmac_key_of(secret: bytes) -> "Secret":
-    """Returns the HMAC key: "AWS4" and the secret, which may already have the prefix. Raises UsageError."""
+    """Returns the HMAC key: "AWS4" and the secret, which may already have the prefix.
+
+    Raises UsageError for an invalid secret.
+    """
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if secret.startswith(PREFIX + PREFIX):
         raise UsageError("the secret begins with AWS4 twice; give the secret without the prefix")
@@ -105,7 +108,7 @@ def hmac_key_of(secret: bytes) -> "Secret":
 
 
 def key_id_of(profile: str) -> str:
-    """Returns the access key id of a profile's plaintext key. Raises UsageError."""
+    """Returns the access key id of a profile's plaintext key. Raises UsageError if the profile has none."""
     return _read_plaintext(profile).key_id
 
 

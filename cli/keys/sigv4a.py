@@ -76,7 +76,7 @@ def required_key_id(given: str | None) -> str:
 
 
 def check_tpm(tpm: Tpm) -> None:
-    """Checks, before the secret is read, that this TPM can hold the key. Raises UsageError."""
+    """Checks, before the secret is read, that this TPM can hold the key, and raises UsageError otherwise."""
     present = commands(tpm)
     lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in present]
     if TPM_ECC.NIST_P256 not in capabilities(tpm, TPM_CAP.ECC_CURVES):

@@ -91,7 +91,10 @@ class Target(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str, where: str, kind: str | None = None) -> Self:
-        """Parses JSON printed by `tpmwire export-public` or a cloud provider's CLI. Raises UsageError."""
+        """Parses JSON printed by `tpmwire export-public` or a cloud provider's CLI.
+
+        Raises UsageError for any other JSON.
+        """
         try:
             # Examples in the clouds' documentation have line ends inside strings.
             fields = strict_json.loads(text, lines=True)

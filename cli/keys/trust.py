@@ -52,7 +52,10 @@ def read_trust(paths: "Sequence[str]") -> "Trust | None":
 
 
 def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
-    """Returns (EK certificate, intermediate certificates) from a file. Raises UsageError."""
+    """Returns (EK certificate, intermediate certificates) from a file.
+
+    Raises UsageError if the file has no certificate.
+    """
     from tpmwire.keys.certificates import describe, load_chain  # noqa: PLC0415 - needs optional packages
 
     try:

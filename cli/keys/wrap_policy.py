@@ -30,9 +30,10 @@ class KeyUse(NamedTuple):
 
 @lru_cache(maxsize=256)
 def policy_of_use(use: KeyUse, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
-    """Returns (policy, digest), or None if the key needs no policy. Warns of weak PCRs. Raises UsageError.
+    """Returns (policy, digest), or None if the key needs no policy. Warns of weak PCRs.
 
-    With `with_auth`, the key has a password, and the policy must require it.
+    With `with_auth`, the key has a password, and the policy must require it. Raises UsageError for an invalid
+    policy.
     """
     if use.policy:
         policy = _build_from_json(use, with_auth=with_auth)

@@ -241,7 +241,7 @@ def _join_bodies(pieces: list[str]) -> bytes:
 
 
 def _file_body(path: str) -> "FileBody":
-    """Opens a file, or standard input for -, as a request body. Raises UsageError."""
+    """Opens a file, or standard input for -, as a request body. Raises UsageError if the file cannot be opened."""
     if not path:
         raise UsageError("the file name of the body is empty; give a file, or - for standard input")
     if path == "-" and sys.stdin is None:  # None if the parent process closed it

@@ -71,7 +71,10 @@ class Output:
                 os.unlink(self._temporary)
 
     def receive(self, head: "Response") -> Callable[[bytes], object]:
-        """Writes status and headers if requested, and returns a function that writes the body. Raises OSError."""
+        """Writes status and headers if requested, and returns a function that writes the body.
+
+        Raises OSError if writing fails.
+        """
         if self._fail and head.status >= 400:
             self.refused = True
             return self._keep_some
@@ -97,7 +100,7 @@ class Output:
             raise
 
     def keep(self) -> None:
-        """Renames the temporary file to the output file. Raises OSError."""
+        """Renames the temporary file to the output file. Raises OSError if renaming fails."""
         with self._add_file_name():
             if self._file is not None and self._path is not None:
                 self._file.close()

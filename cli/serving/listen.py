@@ -24,7 +24,7 @@ _LONGEST_PATH = 107  # bytes of a unix socket's path (unix(7))
 
 
 def tcp_listener(address: str, port: int) -> socket.socket:
-    """Returns a listener on a loopback address. Raises UsageError."""
+    """Returns a listener on a loopback address. Raises UsageError if the port is not available."""
     if not 0 <= port < 65536:
         raise UsageError(f"--port {port} is not valid; use 0 to 65535, where 0 chooses a free port")
     try:
@@ -70,7 +70,10 @@ def unix_listener(path: str, mode: int) -> socket.socket:
 
 
 def identity(path: str) -> tuple[int, int]:
-    """Returns the (device, inode) of a file, without following a symbolic link. Raises OSError."""
+    """Returns the (device, inode) of a file, without following a symbolic link.
+
+    Raises OSError if the file does not exist.
+    """
     found = os.lstat(path)
     return found.st_dev, found.st_ino
 

@@ -14,7 +14,10 @@ _MOST = 16
 
 
 def inherited_sockets() -> list[socket.socket]:
-    """Returns the sockets that systemd passed to this process, if any. Raises UsageError."""
+    """Returns the sockets that systemd passed to this process, if any.
+
+    Raises UsageError for unsupported sockets.
+    """
     meant = os.environ.get("LISTEN_PID") == str(os.getpid())
     count = os.environ.get("LISTEN_FDS", "")
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):

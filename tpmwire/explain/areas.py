@@ -29,7 +29,7 @@ def authorized_places(kind: type[Command]) -> tuple[int, ...]:
 
 
 def split_message(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> MessageAreas:
-    """Splits a message into its areas. Raises DecodeError.
+    """Splits a message into its areas. Raises DecodeError for a damaged message.
 
     `auth` is the class of the message's authorizations. `command` is false for a response.
     """

@@ -101,9 +101,10 @@ class Walk:
         secret: bool = False,
         field: tuple[type[Record], str] | None = None,
     ) -> Any:
-        """Parses a value of the type `declared`, adds a node, and returns the value. Raises DecodeError.
+        """Parses a value of the type `declared`, adds a node, and returns the value.
 
-        `values` has the preceding fields. `field` is the record class and the field's name, if any.
+        `values` has the preceding fields. `field` is the record class and the field's name, if any. Raises
+        DecodeError for an invalid value.
         """
         wire = wire_of(declared)
         if isinstance(wire, Select):
@@ -126,14 +127,20 @@ class Walk:
         return self._leaf(name, wire, secret, values, field)
 
     def encrypted(self, name: str, declared: Any) -> None:
-        """Adds a node for a TPM2B with encrypted content and unencrypted size. Raises DecodeError."""
+        """Adds a node for a TPM2B with encrypted content and unencrypted size.
+
+        Raises DecodeError if the data are truncated.
+        """
         with self.inside(name, declared) as node:
             octets = self._sizes(Sized(size=wire_of(declared).size), node)
             node.text = f"{len(octets)} bytes, encrypted by a session"
             self._octets("encrypted", len(octets), "")
 
     def number(self, name: str, size: int, type: str, text: str) -> int:
-        """Adds a node for a number that is not part of a record, and returns the number. Raises DecodeError."""
+        """Adds a node for a number that is not part of a record, and returns the number.
+
+        Raises DecodeError if the data are truncated.
+        """
         octets = self._stream.read(size)
         if len(octets) < size:
             self._stream.seek(-len(octets), io.SEEK_CUR)

@@ -241,7 +241,10 @@ class KeyFile:
         return data
 
     def to_pem(self) -> str:
-        """Returns the file as text (RFC 7468), lines of 64 characters. Raises KeyFileError."""
+        """Returns the file as text (RFC 7468), lines of 64 characters.
+
+        Raises KeyFileError if a field is not valid.
+        """
         body = binascii.b2a_base64(self.to_der(), newline=False).decode()
         lines = [body[start : start + 64] for start in range(0, len(body), 64)]
         return "\n".join([_BEGIN, *lines, _END, ""])
@@ -270,7 +273,7 @@ def parse(text: bytes | str) -> KeyFile:
     """Parses a key file in DER, or in text with the label TSS2 PRIVATE KEY.
 
     Other text can surround the key. DER of less than 128 bytes, without a real private area, is accepted by
-    `parse_der` only. Raises KeyFileError.
+    `parse_der` only. Raises KeyFileError for an invalid file.
     """
     if len(text) > MAX_SIZE:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
@@ -287,7 +290,7 @@ def parse(text: bytes | str) -> KeyFile:
 
 
 def parse_der(data: bytes) -> KeyFile:
-    """Parses a key file in DER. Raises KeyFileError."""
+    """Parses a key file in DER. Raises KeyFileError if the DER is not valid."""
     if len(data) > MAX_SIZE:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
     # A private key in PKCS #1, PKCS #8 or RFC 5915 begins with SEQUENCE { INTEGER …, unlike TPMKey.

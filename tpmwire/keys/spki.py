@@ -117,7 +117,7 @@ PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int] | MlKey
 
 
 def parse_public_key(data: bytes) -> PublicKey:
-    """Parses a public key in PEM (label PUBLIC KEY) or DER. Raises KeyFileError."""
+    """Parses a public key in PEM (label PUBLIC KEY) or DER. Raises KeyFileError for any other data."""
     try:
         if _BEGIN.encode() in data:
             data = binascii.a2b_base64(data.decode("ascii").split(_BEGIN)[1].split(_END)[0])
@@ -127,7 +127,10 @@ def parse_public_key(data: bytes) -> PublicKey:
 
 
 def parse_public_key_der(data: bytes) -> PublicKey:
-    """Parses a public key in DER, a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
+    """Parses a public key in DER, a SubjectPublicKeyInfo or an RSAPublicKey.
+
+    Raises DecodeError for any other data.
+    """
     if data[der.header_size(data) : der.header_size(data) + 1] == b"\x02":
         return _rsa(data)
     (oid, parameters), key = der.parse_element(_SPKI, data)
@@ -156,7 +159,7 @@ def _rsa(data: bytes) -> PublicKey:
 def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
     """Returns the public key in a certificate, and the certificate's DER without trailing padding.
 
-    The certificate (RFC 5280, §4.1) is not verified. Raises DecodeError.
+    The certificate (RFC 5280, §4.1) is not verified. Raises DecodeError if the DER is damaged.
     """
     stream = io.BytesIO(data)
     certificate = _Any(0x30)._parse(stream, {}, "")

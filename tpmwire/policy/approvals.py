@@ -71,7 +71,7 @@ class PolicySigned(
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
         """Loads the signing key, executes the statement with its signature, and flushes the key.
 
-        Raises PolicyError, TpmError.
+        Raises PolicyError without a signature, TpmError if the TPM refuses.
         """
         self._check()
         handle = _load_signer(tpm, self)
@@ -102,7 +102,10 @@ class PolicyAuthorize(
         return digest(self.key_sign.name_alg, approved, self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Makes the TPM verify the signature over the session's policyDigest. Raises PolicyError, TpmError."""
+        """Makes the TPM verify the signature over the session's policyDigest.
+
+        Raises PolicyError without a signature, TpmError if the TPM refuses.
+        """
         self._check()
         approved = tpm.execute(policies.PolicyGetDigest(session)).policy_digest
         handle = _load_signer(tpm, self)

@@ -49,7 +49,10 @@ def fields_of(kind: type[Statement]) -> dict[str, Field]:
 
 
 def from_fields(item: Any, alg: TPM_ALG) -> Statement:
-    """Parses a statement from a JSON object, for a policy with the hash `alg`. Raises PolicyError."""
+    """Parses a statement from a JSON object, for a policy with the hash `alg`.
+
+    Raises PolicyError if a field is not valid.
+    """
     kind, given = split_item(item)
     try:
         values = kind.expand_json(given, alg)

@@ -23,7 +23,10 @@ _BANKS = {
 
 
 def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
-    """Parses a selection of PCRs: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`. Raises PolicyError."""
+    """Parses a selection of PCRs: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`.
+
+    Raises PolicyError for any other text.
+    """
     selections: list[TPMS_PCR_SELECTION] = []
     for part in text.split("+"):
         prefix, colon, listed = part.rpartition(":")
@@ -44,7 +47,7 @@ def parse_pcr_values(
 ) -> tuple[tuple[TPMS_PCR_SELECTION, ...], dict[tuple[TPM_ALG, int], bytes]]:
     """Parses a list of PCRs, some with values, such as `sha256:7=HEX,23`. Returns the selection and the values.
 
-    The values are keyed by bank and PCR number. Raises PolicyError.
+    The values are keyed by bank and PCR number. Raises PolicyError for an invalid list.
     """
     selection = parse_pcrs("+".join(_remove_values(part) for part in text.split("+")))
     values: dict[tuple[TPM_ALG, int], bytes] = {}

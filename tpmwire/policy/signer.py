@@ -24,7 +24,10 @@ _ATTRIBUTES = TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.SIGN_ENCRYPT
 
 
 def load_signing_key(pem: bytes, password: bytes | None = None) -> Any:
-    """Loads a private key in PEM, or a public key if the text has no private key. Raises PolicyError."""
+    """Loads a private key in PEM, or a public key if the text has no private key.
+
+    Raises PolicyError if the text has neither key, or for a wrong password.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
@@ -39,9 +42,9 @@ def load_signing_key(pem: bytes, password: bytes | None = None) -> Any:
 
 
 def public_area(key: Any) -> TPMT_PUBLIC:
-    """Returns the public area of a key that `load_signing_key` has loaded. Raises PolicyError.
+    """Returns the public area of a key that `load_signing_key` has loaded.
 
-    The nameAlg is SHA-256.
+    The nameAlg is SHA-256. Raises PolicyError for an unsupported key.
     """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -99,7 +102,10 @@ def _numbers(public: TPMT_PUBLIC) -> tuple[int, ...]:
 
 
 def public_areas(key: Any) -> Iterator[TPMT_PUBLIC]:
-    """Yields the public areas that programs use for a key, `public_area` first. Raises PolicyError."""
+    """Yields the public areas that programs use for a key, `public_area` first.
+
+    Raises PolicyError for an unsupported key.
+    """
     ours = public_area(key)
     for name_alg in (TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512, TPM_ALG.SHA1):
         for user in (TPMA_OBJECT.USER_WITH_AUTH, TPMA_OBJECT(0)):

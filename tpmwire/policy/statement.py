@@ -117,7 +117,10 @@ class Statement(Record):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Parses a statement from the bytes in a key file, in the TSS2 draft's encoding. Raises DecodeError."""
+        """Parses a statement from the bytes in a key file, in the TSS2 draft's encoding.
+
+        Raises DecodeError for invalid bytes.
+        """
         return cls.parse(data)
 
     @classmethod

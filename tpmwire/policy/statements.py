@@ -64,9 +64,10 @@ class PolicyPCR(
         pcrs: tuple[TPMS_PCR_SELECTION, ...],
         values: Mapping[tuple[TPM_ALG, int], bytes],
     ) -> Self:
-        """Returns the statement that requires these values of the PCRs `pcrs`. Raises PolicyError.
+        """Returns the statement that requires these values of the PCRs `pcrs`.
 
-        `alg` is the policy's hash algorithm. `values` has the PCR values by bank and number.
+        `alg` is the policy's hash algorithm. `values` has the PCR values by bank and number. Raises PolicyError if
+        a value is missing.
         """
         parts = []
         for bank, number in pcrs_in(pcrs):
@@ -172,7 +173,7 @@ class PolicySecret(
     def of(cls, handle: int, policy_ref: bytes = b"") -> Self:
         """Returns the statement for an entity whose Name is its handle: a hierarchy or a PCR.
 
-        Raises PolicyError.
+        Raises PolicyError for an object or NV index.
         """
         if handle >> 24 not in (TPM_HT.PERMANENT, TPM_HT.PCR):
             raise PolicyError(
@@ -249,7 +250,7 @@ class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", res
 
     @classmethod
     def of(cls, alg: TPM_ALG, *branches: _HasDigest | bytes) -> Self:
-        """Returns the statement for 2 to 8 policies or policy digests. Raises PolicyError.
+        """Returns the statement for 2 to 8 policies or policy digests. Raises PolicyError for any other number.
 
         `alg` is the policy's hash algorithm.
         """

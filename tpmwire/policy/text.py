@@ -24,7 +24,10 @@ DEPTH = 8
 
 
 def from_json(text: str, alg: TPM_ALG = TPM_ALG.SHA256) -> Policy | Either:
-    """Returns the policy of a JSON text, for an object whose nameAlg is `alg`. Raises PolicyError."""
+    """Returns the policy of a JSON text, for an object whose nameAlg is `alg`.
+
+    Raises PolicyError for an invalid policy.
+    """
     try:
         value = strict_json.loads(text)
     except ValueError as error:

@@ -118,7 +118,10 @@ class DescriptorTransport(Transport):
         return response
 
     def resume(self, seconds: float) -> bytes:
-        """Returns the response to the last command, after at most `seconds`. Raises TransportError."""
+        """Returns the response to the last command, after at most `seconds`.
+
+        Raises TransportError if the response does not arrive.
+        """
         return self.receive(seconds) if self._waiting else self.last_response
 
     def close(self) -> None:
@@ -138,7 +141,10 @@ class DescriptorTransport(Transport):
         return command
 
     def _remove_frame(self, data: bytes) -> bytes | None:
-        """Returns the response in the bytes received so far; None if it is incomplete. Raises TransportError."""
+        """Returns the response in the bytes received so far; None if it is incomplete.
+
+        Raises TransportError for an invalid response.
+        """
         if len(data) < HEADER_SIZE:
             return None
         size = self._size(data)

@@ -36,9 +36,10 @@ class MssimTransport(DescriptorTransport):
         return TPM_SEND_COMMAND.to_bytes(4, "big") + locality + len(command).to_bytes(4, "big") + command
 
     def _remove_frame(self, data: bytes) -> bytes | None:
-        """Returns the response in the bytes received so far; None if it is incomplete. Raises TransportError.
+        """Returns the response in the bytes received so far; None if it is incomplete.
 
-        The frame of a response is its size, the response, and four zero bytes.
+        The frame of a response is its size, the response, and four zero bytes. Raises TransportError
+        for an invalid response.
         """
         if len(data) < 4 + 10:
             return None

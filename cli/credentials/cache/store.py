@@ -91,7 +91,10 @@ class CacheFile:
         return sorted(os.listdir(self._directory))
 
     def remove(self, name: str) -> None:
-        """Removes the named file from the cache directory, if it exists. Raises UnfitError."""
+        """Removes the named file from the cache directory, if it exists.
+
+        Raises UnfitError if the file cannot be removed.
+        """
         try:
             os.unlink(name, dir_fd=self._directory)
         except FileNotFoundError:

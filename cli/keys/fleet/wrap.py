@@ -140,7 +140,10 @@ def target_hash(fields: Mapping[str, Any]) -> str:
 
 
 def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
-    """Returns the inputs for a host: its own secret, password and policy, or the defaults. Raises UsageError."""
+    """Returns the inputs for a host: its own secret, password and policy, or the defaults.
+
+    Raises UsageError if an input is not valid.
+    """
     own = _select_own_fields(fields)
     secret, auth, use = order.secret, order.auth, order.use
     if "secret" in own:
