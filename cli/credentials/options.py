@@ -177,10 +177,7 @@ class RunSettings(CredentialSettings, OutputSettings):
 
 
 def parse_run(words: Sequence[str]) -> RunSettings:
-    """Parses a command line in Go's style (`Parser.parse_go_style`) into settings.
-
-    Raises UsageError for an invalid option.
-    """
+    """Parses a command line in Go's style (`Parser.parse_go_style`). Raises UsageError for an invalid option."""
     settings = RunSettings()
     run_parser().parse_go_style(words, settings)
     return settings
@@ -380,10 +377,7 @@ def run_parser() -> Parser:
 
 
 def given_options(words: Sequence[str]) -> dict[str, object]:
-    """Returns the values of the options in the command line, without defaults.
-
-    Raises UsageError for an invalid option.
-    """
+    """Returns the options in the command line, without defaults. Raises UsageError for an invalid option."""
     parser = run_parser()
     parser._defaults.clear()
     for action in parser._actions:
@@ -440,10 +434,7 @@ def totp_place(settings: RunSettings) -> int | str:
 
 
 def read_policy(settings: RunSettings) -> str | None:
-    """Returns the session policy of --policy or --policy-file; None if neither is given.
-
-    Raises UsageError for an invalid policy.
-    """
+    """Returns the session policy of --policy or --policy-file, or None. Raises UsageError if it is invalid."""
     if not settings.policy_file:
         return settings.policy
     from ..terminal.files import read_small  # noqa: PLC0415 - few runs have a policy file

@@ -283,7 +283,10 @@ def _check_transitive_tags(roles: Sequence[Role]) -> None:
 
 
 def seconds_of(text: str, option: str = "--duration") -> int:
-    """Parses a number of seconds, such as 900, or 900s as in Go. Raises UsageError, which names `option`."""
+    """Parses a number of seconds, such as 900, or 900s as in Go.
+
+    For any other text, raises UsageError with the name `option`.
+    """
     number = text.removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
         raise UsageError(f"{option} {text!r} is not a number of seconds")

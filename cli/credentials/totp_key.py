@@ -17,7 +17,7 @@ __all__ = ["aws_code", "key_at"]
 def key_at(where: int | str) -> HmacKey:
     """Returns the HMAC key of a token at a persistent handle or in a key file, without a password.
 
-    Raises UsageError, KeyFileError.
+    Raises UsageError for an invalid location, KeyFileError for an invalid key file.
     """
     if isinstance(where, int):
         return HmacKey(handle=where)

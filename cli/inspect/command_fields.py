@@ -159,7 +159,7 @@ class _Reader:
     def _parse_number(self, wire: Any, given: Any, where: str) -> int:
         """Parses `given`: a number, a constant's name, attributes joined by |, a handle's name, or $N.
 
-        Raises UsageError, which names the field `where`.
+        For any other value, raises UsageError with the field name `where`.
         """
         text = str(given).strip()
         if text.startswith("$"):
@@ -191,7 +191,10 @@ class _Reader:
         return total
 
     def octets(self, given: Any, where: str) -> bytes:
-        """Returns the bytes that `given` states as hex, `text:…` or @FILE. Raises UsageError, naming `where`."""
+        """Returns the bytes that `given` states as hex, `text:…` or @FILE.
+
+        For any other value, raises UsageError with the field name `where`.
+        """
         if not isinstance(given, str):
             raise UsageError(f"{where} needs bytes: hex, text:WORDS or @FILE")
         if given.startswith("@"):

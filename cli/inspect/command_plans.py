@@ -39,7 +39,10 @@ def plans_from_words(words: list[str]) -> list[CommandPlan]:
 
 
 def plans_from_json(path: str) -> list[CommandPlan]:
-    """Parses commands from a JSON file (-: standard input). Raises UsageError, without quoting secrets."""
+    """Parses commands from a JSON file (-: standard input).
+
+    For invalid JSON, raises UsageError with a message that quotes no secrets.
+    """
     data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
     try:
         given = strict_json.loads(data)

@@ -105,7 +105,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
 def policy_of(tpm: Tpm, order: Order) -> Policy | None:
     """Returns the policy of the key that `order` requests, with the current PCR values, or None.
 
-    Raises TpmError, PolicyError.
+    Raises TpmError if the TPM refuses, PolicyError for an invalid PCR selection.
     """
     if order.ways:
         return order.ways[0]

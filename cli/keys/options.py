@@ -84,7 +84,10 @@ class Parentage(NamedTuple):
     make_srk: bool
 
     def prepare(self, tpm: Tpm) -> None:
-        """Creates the parent if --make-srk was given and the parent is missing. Raises TpmError, UsageError."""
+        """Creates the parent if --make-srk was given and the parent is missing.
+
+        Raises TpmError if the TPM refuses, UsageError if the handle has no storage key.
+        """
         if self.make_srk:
             make_srk(tpm, self.handle, self.owner)
 

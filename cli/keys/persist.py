@@ -149,7 +149,10 @@ def check_free(tpm: Tpm, handle: int, *, force: bool) -> None:
 
 
 def make_persistent(tpm: Tpm, key: Loaded, handle: int, owner: Secret, session: Session) -> None:
-    """Makes the key persistent at a free handle (TPM2_EvictControl). Raises TpmError, TransportError."""
+    """Makes the key persistent at a free handle (TPM2_EvictControl).
+
+    Raises TpmError if the TPM refuses, TransportError if it does not respond.
+    """
     try:
         tpm.execute(EvictControl(TPM_RH.OWNER, key.handle, handle), session.use(owner))
     except TransportError as error:

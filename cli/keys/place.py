@@ -48,9 +48,9 @@ class Placement(NamedTuple):
 
 
 def check_path(path: str, option: str, *, force: bool) -> None:
-    """Checks, before the TPM is opened, that the file can be written. Raises UsageError, which names `option`.
+    """Checks, before the TPM is opened, that the file can be written.
 
-    An existing file is accepted only with `force`.
+    An existing file is accepted only with `force`. Otherwise raises UsageError with the name `option`.
     """
     directory = os.path.dirname(path) or "."
     if os.path.isdir(path):

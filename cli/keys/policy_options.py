@@ -73,7 +73,10 @@ def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy
 
 
 def policy_from_json(text: str, alg: "TPM_ALG", where: str) -> DescribedPolicy:
-    """Parses a JSON policy for an object with nameAlg `alg`. Raises UsageError, whose message names `where`."""
+    """Parses a JSON policy for an object with nameAlg `alg`.
+
+    For an invalid policy, raises UsageError with the name `where`.
+    """
     try:
         policy = from_json(text, alg)
         ways = (policy,) if isinstance(policy, Policy) else policy.alternatives(alg)

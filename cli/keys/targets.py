@@ -61,7 +61,8 @@ class Target(NamedTuple):
     def from_fields(cls, fields: dict[str, Any], where: str, kind: str | None = None) -> Self:
         """Parses the fields of a CSV row, or of JSON from `tpmwire export-public` or a cloud provider.
 
-        The field `public` may have any format that `read_target` supports. Raises UsageError, which names `where`.
+        The field `public` may have any format that `read_target` supports. For invalid fields, raises UsageError
+        with the name `where`.
         """
         if "public" not in fields:
             target = _parse_cloud_json(fields, where, kind)
@@ -148,9 +149,10 @@ def _check_kind(kind: str | None, before: str) -> None:
 def _parse_text(
     data: bytes, where: str, kind: str | None, likely: str | None = None, *, tell: bool = False
 ) -> Target:
-    """Parses a public key in any supported format except JSON. Raises UsageError, which names the input `where`.
+    """Parses a public key in any supported format except JSON.
 
-    `likely` is the kind that the key's source suggests. With `tell`, prints a note if the kind is assumed.
+    `likely` is the kind that the key's source suggests. With `tell`, prints a note if the kind is assumed. For any
+    other text, raises UsageError with the input name `where`.
     """
     try:
         found = read_public_key(data)

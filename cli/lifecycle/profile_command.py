@@ -45,7 +45,10 @@ class ProfileCommand:
 
     @property
     def key(self) -> "HmacKey":
-        """The HMAC key that the command line uses. Raises KeyFileError, UsageError."""
+        """The HMAC key that the command line uses.
+
+        Raises KeyFileError for an invalid key file, UsageError for invalid options.
+        """
         if self._key is None:
             self._key = key_from(self.settings)
         return self._key

@@ -110,9 +110,9 @@ def _states_policy(file: KeyFile, command: ProfileCommand) -> bool:
 
 
 def begin_rotation(profile: str, place: Place) -> State:
-    """Checks all prerequisites of a rotation, and creates its state file. Raises UsageError.
+    """Checks all prerequisites of a rotation, and creates its state file.
 
-    `place` is the location for the new key from the options.
+    `place` is the location for the new key from the options. Raises UsageError if a prerequisite is missing.
     """
     command = read_command(profile)
     check_place(place, command)

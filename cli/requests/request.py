@@ -52,7 +52,8 @@ def open_request(
 ) -> Iterator[tuple[Request, SigningScope]]:
     """Yields the unsigned request and the scope of its signature; closes the body's file when the block ends.
 
-    `method` is used if the options contain no method and no body. Raises UsageError, RequestError.
+    `method` is used if the options contain no method and no body. Raises UsageError for invalid options,
+    RequestError for an invalid URL or header.
     """
     service, region = args.service, args.region
     if args.url.startswith("s3://"):

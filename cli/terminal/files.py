@@ -30,7 +30,10 @@ LIMIT = 1 << 20
 
 
 def read_small(path: str, limit: int = LIMIT) -> bytes:
-    """Returns the content of a file of at most `limit` bytes. Raises UsageError."""
+    """Returns the content of a file of at most `limit` bytes.
+
+    Raises UsageError if the file is larger or cannot be read.
+    """
     try:
         with open_input(path) as file:
             data = file.read(limit + 1)
@@ -42,7 +45,10 @@ def read_small(path: str, limit: int = LIMIT) -> bytes:
 
 
 def read_key_file(path: str) -> "KeyFile":
-    """Reads a TSS2 PRIVATE KEY file, and prints a note of unknown fields. Raises UsageError, KeyFileError."""
+    """Reads a TSS2 PRIVATE KEY file, and prints a note of unknown fields.
+
+    Raises UsageError if the file cannot be read, KeyFileError if it is not valid.
+    """
     from tpmwire.errors import KeyFileError  # noqa: PLC0415 - other files need nothing of the TPM
     from tpmwire.keys.keyfile import parse  # noqa: PLC0415 - likewise
 
@@ -89,10 +95,10 @@ def check_regular(path: str) -> None:
 
 
 def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = True) -> None:
-    """Writes a file atomically, readable by its owner only. Raises UsageError, OSError.
+    """Writes a file atomically, readable by its owner only.
 
     An existing file is replaced only with `force`. Without `durable`, a crash of the machine may still lose the
-    new content.
+    new content. Raises UsageError if the file exists, OSError if writing fails.
     """
     check_regular(path)
     temporary = temporary_beside(path)

@@ -336,7 +336,7 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
 
 
 def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
-    """Parses a PCR selection such as `23`, `7,23` or `sha256:7,23`. Raises UsageError."""
+    """Parses a PCR selection such as `23`, `7,23` or `sha256:7,23`. Raises UsageError for any other text."""
     from tpmwire.errors import PolicyError  # noqa: PLC0415 - most keys have no PCRs
     from tpmwire.policy.pcr_selection import parse_pcrs  # noqa: PLC0415 - likewise
 

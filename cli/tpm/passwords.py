@@ -13,7 +13,10 @@ __all__ = ["endorsement_auth", "key_auth", "new_key_auth", "owner_auth", "parent
 
 
 def owner_auth(args: OwnerSettings) -> Secret:
-    """Returns the owner's password, from the options or TPM_OWNER_AUTH; empty by default. Raises UsageError."""
+    """Returns the owner's password, from the options or TPM_OWNER_AUTH; empty by default.
+
+    Raises UsageError if the password cannot be read.
+    """
     if args.owner_auth_prompt:
         return _ask("password of the owner")
     return auth_from(args.owner_auth, args.owner_auth_file, VARIABLES["owner"])
@@ -30,14 +33,20 @@ def endorsement_auth(args: EndorsementSettings) -> Secret:
 
 
 def parent_auth(args: ParentSettings) -> Secret:
-    """Returns the parent's password, from the options or TPM_PARENT_AUTH; empty by default. Raises UsageError."""
+    """Returns the parent's password, from the options or TPM_PARENT_AUTH; empty by default.
+
+    Raises UsageError if the password cannot be read.
+    """
     if args.parent_auth_prompt:
         return _ask("password of the parent")
     return auth_from(args.parent_auth, args.parent_auth_file, VARIABLES["parent"])
 
 
 def key_auth(args: KeySettings) -> Secret:
-    """Returns a key's password, from the options or TPM_KEY_AUTH; empty by default. Raises UsageError."""
+    """Returns a key's password, from the options or TPM_KEY_AUTH; empty by default.
+
+    Raises UsageError if the password cannot be read.
+    """
     if args.key_auth_prompt:
         return _ask("password of the key")
     return auth_from(args.key_auth, args.key_auth_file, VARIABLES["key"])

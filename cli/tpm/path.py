@@ -61,9 +61,10 @@ def note_source(option: str | None) -> None:
 
 
 def connect(option: str | None, timeout: float) -> "Transport":
-    """Opens the TPM that the option or the environment selects. Raises TransportError.
+    """Opens the TPM that the option or the environment selects.
 
     If an environment variable selects the TPM, the error message names the variable. `timeout` is in seconds.
+    Raises TransportError if the TPM cannot be reached.
     """
     from tpmwire.errors import TransportError  # noqa: PLC0415 - find_missing_device is called before it is loaded
     from tpmwire.transport import open_transport  # noqa: PLC0415 - likewise

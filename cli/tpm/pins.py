@@ -18,7 +18,7 @@ ENCODED = "base64:"
 def hex_name(option: str, text: str) -> bytes:
     """Parses a Name in hex: a hash algorithm and its digest (TPM 2.0 Part 1, §16).
 
-    `option` is the option's name for messages. Raises UsageError.
+    `option` is the option's name for messages. Raises UsageError for any other text.
     """
     try:
         name = bytes.fromhex(text.removeprefix("0x"))
@@ -42,7 +42,7 @@ def encode_public(public: TPMT_PUBLIC, where: int) -> str:
 def pin_from(name: str | None, public: str | None) -> "Pin | None":
     """Returns the pinned salt key from --tpm-session-encrypt-with-name and -public; None without both.
 
-    Raises UsageError.
+    Raises UsageError for an invalid value.
     """
     if not name and not public:
         return None
@@ -68,7 +68,10 @@ def pin_from(name: str | None, public: str | None) -> "Pin | None":
 
 
 def _decode_public(value: str) -> tuple[TPMT_PUBLIC, str]:
-    """Returns (public area, text after @) of a value that `encode_public` encoded. Raises UsageError."""
+    """Returns (public area, text after @) of a value that `encode_public` encoded.
+
+    Raises UsageError for any other value.
+    """
     encoded, _, place = value.removeprefix(ENCODED).partition("@")
     try:
         return TPM2B_PUBLIC.parse(binascii.a2b_base64(encoded, strict_mode=True)), place

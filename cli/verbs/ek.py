@@ -154,10 +154,11 @@ def _check_certificate(
     present: list[int],
     auth: "Secret",
 ) -> dict[str, Any]:
-    """Verifies a certificate, creates its key in the TPM, and returns the results. Raises CertificateError.
+    """Verifies a certificate, creates its key in the TPM, and returns the results.
 
     `untrusted` are intermediate certificates, `present` the existing NV indices of the EK profile. `auth` is the
-    endorsement password. Without `trust`, the certificate is not verified.
+    endorsement password. Without `trust`, the certificate is not verified. Raises CertificateError if the
+    certificate is not trusted.
     """
     from tpmwire.keys.certificates import describe, public_key, verify_chain  # noqa: PLC0415 - needs optional packages
 

@@ -256,7 +256,10 @@ def _endpoint_options(args: Settings) -> list[str]:
 
 
 def _read_alternatives(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
-    """Returns the alternative policies that --policy or --pcrs with values describes. Raises UsageError."""
+    """Returns the alternative policies that --policy or --pcrs with values describes.
+
+    Raises UsageError for an invalid policy.
+    """
     found = policy_from_options(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options was given
     ways = found.alternatives
@@ -270,7 +273,7 @@ def _read_alternatives(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]
 
 
 def _duplication_policy(args: Settings, *, with_auth: bool) -> Policy | None:
-    """Returns the policy that allows duplicating the key, or None. Raises UsageError."""
+    """Returns the policy that allows duplicating the key, or None. Raises UsageError for an invalid parent."""
     if not args.duplicable_to:
         return None
 

@@ -200,7 +200,10 @@ def _test_key(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
 
 
 def _candidate_files(args: Settings) -> "list[KeyFile]":
-    """Returns copies of the key file to import, one for each parent to try. Raises UsageError, KeyFileError."""
+    """Returns copies of the key file to import, one for each parent to try.
+
+    Raises UsageError for invalid options, KeyFileError for an invalid file.
+    """
     if args.file:
         if args.public or args.private or args.seed:
             raise UsageError("a key file contains all three parts; remove --public, --private and --seed")

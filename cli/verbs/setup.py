@@ -209,7 +209,10 @@ def _imports(tpm: TpmFacts) -> list[VerbCommand]:
 
 
 def _ask_key_id() -> str:
-    """Asks up to three times for a valid access key ID; returns "" if the reply is empty. Raises UsageError."""
+    """Asks up to three times for a valid access key ID; returns "" if the reply is empty.
+
+    Raises UsageError after three invalid replies.
+    """
     for tries_left in (2, 1, 0):
         key_id = ask_line("Access key ID (empty: none)")
         if not key_id or re.fullmatch(r"AKIA[A-Z0-9]{16}", key_id):

@@ -173,7 +173,10 @@ def _import(args: Settings) -> int:
 
 
 def _read_token(path: str | None) -> Token:
-    """Reads a token's secret from the file, standard input or a prompt, and parses it. Raises UsageError."""
+    """Reads a token's secret from the file, standard input or a prompt, and parses it.
+
+    Raises UsageError for an invalid secret.
+    """
     if path:
         return parse_token(secret_file(path))
     if sys.stdin is None or sys.stdin.closed:

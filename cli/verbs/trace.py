@@ -318,7 +318,7 @@ class Client:
     def command(self) -> bytes | None:
         """Returns the next command; None if only a part has arrived, or b"" at the end of the connection.
 
-        Raises OSError.
+        Raises OSError if the connection fails.
         """
         octets = self.socket.recv(LARGEST)
         if not octets:
