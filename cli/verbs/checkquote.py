@@ -12,8 +12,8 @@ The quote is JSON of `tpmwire quote` or of go-attestation, or the files of tpm2_
 the attestation key: by its public area, its certificate, or its Name. Nonce and PCRs must be exactly the expected
 ones. A value after a PCR is compared with the quoted value.
 
-The key must be restricted to statements of its TPM. A public key in PEM or in a certificate does not say so; then
-a warning is printed. docs/attestation.md has the list of all checks.
+The key must be restricted to attestations of its TPM. A public key in PEM or in a certificate does not prove this
+restriction; checkquote then prints a warning. docs/attestation.md has the list of all checks.
 """
 
 import argparse

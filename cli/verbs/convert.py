@@ -14,10 +14,10 @@ The format of the input is detected. Keys can be PEM, DER, a JWK, an SSH public 
 X.509 certificate, a TPM key file (TSS2 PRIVATE KEY), or a context file of tpm2-tools. Signatures can be
 TPMT_SIGNATURE, ECDSA signatures in DER, or, with --scheme rsassa or rsapss, the plain bytes of an RSA signature.
 
-For a signature, --to der writes DER for ECDSA and the plain bytes for RSA, and jws the bytes of a JWS. A key that
-is not a TPM's has no attributes: --template names them, as tpm2-tools does (rsa2048:rsapss), or a standard key
-(ek-rsa, srk). Without it, the public area is one for tpm2_loadexternal. Private keys are never read or written in
-cleartext: a .priv file and a TPM key file are encrypted by their parent.
+For a signature, --to der writes DER for ECDSA and the plain bytes for RSA, and --to jws writes the bytes of a JWS.
+A key from outside a TPM has no attributes: --template selects them by a name of tpm2-tools (rsa2048:rsapss) or of
+a standard key (ek-rsa, srk). Without --template, the public area is suitable for tpm2_loadexternal. Private keys
+are never read or written in cleartext: a .priv file and a TPM key file are encrypted by their parent.
 """
 
 import argparse

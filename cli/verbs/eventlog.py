@@ -7,13 +7,13 @@
 FILE is a log of the TCG (crypto-agile or SHA-1) or a measurement list of IMA (binary or text). The default is the
 logs of this machine: the firmware's and, if the kernel has one, IMA's. Several logs are one sequence.
 
---expect compares the PCR values that the log leads to with the TPM's (tpm), with values such as sha256:7=HEX,
-with a file of `tpmwire pcr` or `tpm2_pcrread`, or with a quote in JSON. If a value differs, the exit code is 8,
-and the first event that is not in the PCR is named if possible. `tpmwire checkquote --event-log` also verifies the
-signature of a quote.
+--expect compares the resulting PCR values with those of the TPM (tpm), with values such as sha256:7=HEX, with a
+file of `tpmwire pcr` or `tpm2_pcrread`, or with a quote in JSON. If a value differs, the exit code is 8, and
+eventlog names the first event that is not in the PCR if possible. `tpmwire checkquote --event-log` also verifies
+the signature of a quote.
 
-A log itself is not protected: only the digests in it that lead to the right PCR values are. The data of an event
-are proven only if the digest is theirs.
+A log itself is not protected. Its digests are authentic if they result in the correct PCR values. The data of an
+event are proven only if the digest is the digest of the data.
 """
 
 import argparse

@@ -4,7 +4,7 @@
   tpmwire activatecredential ak.pem ak.cred
 
 Only the TPM with the endorsement key (EK) can decrypt the secret, and only if it has the key with the given Name.
-So a CA learns that an attestation key belongs to a TPM whose EK certificate it has verified. The secret is read
+This proves to a CA that an attestation key belongs to the TPM with a verified EK certificate. The secret is read
 from standard input, as it is. It has at most 32 bytes, or more if the EK's nameAlg is larger.
 
 --for can be AttestationParameters of go-attestation, which are verified: the key is an attestation key, and the

@@ -125,7 +125,7 @@ def verify_signature(
     digest: bytes | None = None,
     context: bytes = b"",
 ) -> None:
-    """Raises SignatureError unless `signature` is the key `public`'s valid signature of `data` or `digest`.
+    """Raises SignatureError unless `signature` is valid for the key `public` and for `data` or `digest`.
 
     Give either the signed data or their digest, computed with the signature's hash. Supported schemes are RSASSA,
     RSAPSS with any salt length (Part 1, §B.7), ECDSA, ML-DSA and HashML-DSA. If the key has a scheme and a hash,
