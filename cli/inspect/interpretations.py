@@ -10,7 +10,7 @@ from tpmwire.explain.table import table_of
 __all__ = ["interpretation_json", "interpretation_text"]
 
 _MOST = 8
-"""Further meanings that are listed."""
+"""Maximum number of alternative interpretations in the output."""
 
 
 def interpretation_text(text: str, found: Sequence[Interpretation]) -> str:

@@ -48,10 +48,10 @@ DEFAULTS = (
     "/sys/kernel/security/ima/binary_runtime_measurements",
 )
 LIMIT = 256 << 20
-"""Bytes; an IMA list grows as long as the machine runs."""
+"""Maximum size of a log in bytes. An IMA list grows while the machine runs."""
 
 _HASHED = (4, 5, 0x80000001, 0x80000002, 0x80000006, 0x80000007, 0x8000000C, 0x8000000D)
-"""Types of events whose digest is always that of their data."""
+"""Event types whose digest is always the digest of the data."""
 
 
 class Settings(TpmSettings):

@@ -35,7 +35,7 @@ __all__ = ["Settings", "configure", "run"]
 
 EVENT_LOG_LIMIT = 16 << 20
 ATTEMPTS = 5
-"""Quotes until the PCRs, which are read afterwards, have not changed in between."""
+"""Maximum number of attempts. A quote is repeated if a PCR changes before its value is read."""
 
 
 class Settings(KeySettings, ParentSettings, TpmSettings):

@@ -16,7 +16,7 @@ from .quotes import PcrValues
 __all__ = ["QuoteBundle"]
 
 GO_HASHES = {3: TPM_ALG.SHA1, 5: TPM_ALG.SHA256, 6: TPM_ALG.SHA384, 7: TPM_ALG.SHA512}
-"""Go's numbers of hash algorithms (package crypto)."""
+"""Hash algorithm identifiers of Go's package crypto."""
 
 
 class QuoteBundle(NamedTuple):

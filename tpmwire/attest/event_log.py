@@ -20,9 +20,9 @@ __all__ = ["Difference", "Event", "EventLog", "differences", "first_value", "par
 _SPEC_ID = b"Spec ID Event03\0"
 _LOCALITY = b"StartupLocality\0"
 _MOST_HASHES = 200_000
-"""Hashes that are computed to find the event that is not in a PCR: each event is left out, one at a time."""
+"""Maximum number of hash computations in the search for the event that is not in a PCR."""
 _LARGEST = 1 << 24
-"""Bytes of an event's data; a larger size is a sign of damage."""
+"""Maximum size of an event's data in bytes; a larger size means a damaged log."""
 
 
 def parse_event_log(data: bytes) -> EventLog:

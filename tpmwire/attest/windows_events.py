@@ -8,7 +8,7 @@ __all__ = ["is_windows_tag", "read_windows_events"]
 
 _AGGREGATE = 0x40000000
 _MOST = 200
-"""Records of an event that are shown."""
+"""Maximum number of records of an event that are shown."""
 
 _GROUPS = {
     0x00020000: "information|boot counter|transfer of control|return of application|BitLocker unlock|event counter"

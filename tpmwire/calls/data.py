@@ -18,7 +18,7 @@ from .arguments import NOBODY, Item, reach
 __all__ = ["decrypt", "encrypt", "hash", "hash_with_ticket", "hmac", "random"]
 
 PIECE = 1024
-"""Bytes for one command, which every TPM accepts (TPM_PT_INPUT_BUFFER is at least 1024)."""
+"""Data bytes per command, supported by every TPM (TPM_PT_INPUT_BUFFER is at least 1024)."""
 
 _ONLY_RESPONSE = TPMA_SESSION.ENCRYPT | TPMA_SESSION.CONTINUE_SESSION
 

@@ -14,7 +14,7 @@ LINK_RAW = 101
 """Link type of packets that begin with the IP header."""
 
 LARGEST = 1 << 15
-"""Bytes of a segment."""
+"""Maximum number of data bytes in a TCP segment."""
 
 
 class PcapBuilder:

@@ -19,10 +19,10 @@ from .tpm_state import TpmState
 __all__ = ["Authorizations"]
 
 WRITES = (TPM_CC.NV_Write, TPM_CC.NV_Increment, TPM_CC.NV_SetBits, TPM_CC.NV_Extend, TPM_CC.NV_WriteLock)
-"""Commands for which the attributes AUTHWRITE and POLICYWRITE of an index count."""
+"""Commands that write an NV index, so that its attributes AUTHWRITE and POLICYWRITE apply."""
 
 USED_FOR = TPMA_SESSION.DECRYPT | TPMA_SESSION.ENCRYPT | TPMA_SESSION.AUDIT
-"""A session that authorizes nothing must have one of these attributes."""
+"""Session attributes, one of which a session needs if it authorizes no entity."""
 
 
 class Authorizations:

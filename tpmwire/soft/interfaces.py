@@ -48,7 +48,7 @@ VALUES: dict[str, tuple[tuple[int, ...], TPM_RC]] = {
     "TPMI_RH_ENABLES": ((*HIERARCHIES, TPM_RH.PLATFORM_NV), TPM_RC.VALUE),
     "TPM_CLOCK_ADJUST": ((0xFD, 0xFE, 0xFF, 0, 1, 2, 3), TPM_RC.VALUE),
 }
-"""For a type, the accepted values and the response code for others."""
+"""Interface type: (accepted values, response code for other values)."""
 
 LIMITS = {
     "TPM2B_MAX_BUFFER": 1024,
@@ -56,7 +56,7 @@ LIMITS = {
     "TPM2B_SENSITIVE_DATA": 128,
     "TPM2B_EVENT": 1024,
 }
-"""Sizes, in bytes, that this TPM accepts where the declarations allow more."""
+"""Maximum sizes in bytes of this TPM that are below the limits in the declarations."""
 
 NULL_HASHES = (
     ("nameless", "name_alg"),
@@ -89,7 +89,7 @@ NULL_HANDLES = (
 _OBJECT = (TPM_HT.TRANSIENT, TPM_HT.PERSISTENT)
 
 _COUNTS = {TPM_HT.TRANSIENT: LOADED_MAX, TPM_HT.HMAC_SESSION: SESSIONS_MAX, TPM_HT.POLICY_SESSION: SESSIONS_MAX}
-"""Handles of each type that this TPM gives out; a higher one is not a valid value."""
+"""Number of handles that this TPM assigns per handle type; higher handles are not valid."""
 
 
 def _any_of(*handles: int, kinds: tuple[int, ...] = ()) -> Callable[[int], bool]:

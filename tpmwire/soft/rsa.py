@@ -10,7 +10,7 @@ __all__ = ["RsaKey", "decrypt", "encrypt", "generate", "sign", "verify"]
 
 EXPONENT = 65537
 ROUNDS = 8
-"""Rounds of the test of Miller and Rabin for a random candidate of at least 512 bits (FIPS 186-5, B.3)."""
+"""Rounds of the Miller-Rabin test for random candidates of at least 512 bits (FIPS 186-5, B.3)."""
 
 DIGEST_INFO = {
     TPM_ALG.SHA1: "3021300906052b0e03021a05000414",
@@ -18,7 +18,7 @@ DIGEST_INFO = {
     TPM_ALG.SHA384: "3041300d060960864801650304020205000430",
     TPM_ALG.SHA512: "3051300d060960864801650304020305000440",
 }
-"""DER before the digest in a signature by RSASSA-PKCS1-v1_5 (RFC 8017, §9.2)."""
+"""DER prefix of the digest in an RSASSA-PKCS1-v1_5 signature (RFC 8017, §9.2)."""
 
 Random = Callable[[int], bytes]
 

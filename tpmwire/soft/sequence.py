@@ -11,7 +11,7 @@ __all__ = ["SoftSequence"]
 
 NO_PARAMETERS: Any = None
 NO_KEY = TPMT_PUBLIC(TPM_ALG.NULL, TPM_ALG.NULL, TPMA_OBJECT.USER_WITH_AUTH, b"", NO_PARAMETERS, b"")
-"""The public area of a sequence: of no type, so that each command that needs a key refuses it."""
+"""The public area of a sequence. It has no type, so commands that require a key refuse the sequence."""
 
 
 @dataclass

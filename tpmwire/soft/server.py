@@ -11,10 +11,10 @@ from .transport import SoftTransport
 __all__ = ["serve"]
 
 LARGEST = 4096
-"""Bytes of a command."""
+"""Maximum size of a command in bytes."""
 
 CONTROL = {1: 8, 3: 4, 4: 8, 5: 4, 9: 4, 10: 4, 14: 4}
-"""For each supported command of swtpm's control channel, the size of its response in bytes."""
+"""Size in bytes of the response to each supported command of swtpm's control channel."""
 
 INIT, SET_LOCALITY, SHUTDOWN = 2, 5, 3
 

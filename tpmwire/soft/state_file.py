@@ -35,7 +35,7 @@ FREEZER = Freezer(
 )
 
 LEFT_OUT = ("seed", "observe", "now")
-"""Attributes of a TpmState that belong to the connection."""
+"""Attributes of TpmState that are not saved, because they belong to the connection."""
 
 
 class StateFile:

@@ -8,7 +8,7 @@ from .tpm_state import TpmState
 __all__ = ["PROOF_ALG", "creation_ticket", "hash_ticket", "ticket_digest"]
 
 PROOF_ALG = TPM_ALG.SHA512
-"""The hash of tickets and contexts (TPM_PT_CONTEXT_HASH)."""
+"""The hash algorithm of tickets and contexts (TPM_PT_CONTEXT_HASH)."""
 
 
 def ticket_digest(tpm: TpmState, hierarchy: int, tag: TPM_ST, *parts: bytes) -> bytes:

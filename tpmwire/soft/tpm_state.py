@@ -18,10 +18,10 @@ from .session import SoftSession
 __all__ = ["TpmState"]
 
 LOADED_MAX = 3
-"""Transient objects, and loaded sessions, at the same time: as many as swtpm has."""
+"""Maximum number of transient objects, and of loaded sessions, as in swtpm."""
 
 SESSIONS_MAX = 64
-"""Sessions, loaded or saved."""
+"""Maximum number of sessions, loaded or saved."""
 
 SEED_SIZE = 64
 

@@ -21,7 +21,7 @@ from .refusal import Refusal
 __all__ = ["read_handles", "read_parameters", "read_template"]
 
 RESERVED = {TPMA_OBJECT: ~0x000F0CF6, TPMA_NV: ~0xFE0FFCFF}
-"""For each type of attributes, the bits that must be clear."""
+"""Reserved bits of each attribute type, which must be clear."""
 
 
 def read_handles(kind: type[Record], stream: io.BytesIO) -> tuple[int, ...]:

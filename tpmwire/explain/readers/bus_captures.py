@@ -30,7 +30,7 @@ SIGROK_LPC = re.compile(rb"^(?:\d+-\d+ )?[\w-]*lpc[\w-]*: .*(?:Cycle type|Addres
 
 
 PEEKED = 64
-"""Rows that show whether numbers without prefix are hex."""
+"""Number of rows that are examined to decide whether numbers without a prefix are hex."""
 
 
 def _octets(text: str, *, bare: bool) -> bytes:

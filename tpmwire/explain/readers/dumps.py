@@ -10,7 +10,7 @@ _OTHER = re.compile(rb"\s*([0-9a-fA-F]{6,8}) {1,3}((?:[0-9a-fA-F]{2} {1,2})*[0-9
 _END = re.compile(rb"\s*[0-9a-fA-F]{6,8}\s*")
 _NUMBER = re.compile(rb"(?:0x|\\x)([0-9a-fA-F]{2})(?![0-9a-fA-F])")
 ROW, LONGEST_REPEAT = 16, 1 << 20
-"""Bytes of a row, and of rows that a dump omits because they are the same."""
+"""Maximum number of bytes in a row, and in the repeated rows that a dump omits."""
 
 
 def join_dumps(text: bytes) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ _LINE = re.compile(rb"^([0-9a-f]{4,8})  ((?:[0-9a-f]{2} ?){0,16})(.*)$")
 _HIDDEN = re.compile(rb": (\d{1,5}) bytes, not shown")
 
 TREE = 1 << 24
-"""Bytes of a tree's JSON; a longer one is skipped."""
+"""Maximum size of a tree's JSON in bytes; larger trees are skipped."""
 
 
 def read_trees(lines: Iterator[bytes]) -> Iterator[Message]:

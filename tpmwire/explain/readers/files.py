@@ -24,7 +24,7 @@ from .structures import HASH_SIZES, read_structure
 __all__ = ["LARGEST_FILE", "read_file"]
 
 LARGEST_FILE = 1 << 20
-"""Bytes of a file that is read; keys and structures are much smaller."""
+"""Maximum size of a file in bytes. Keys and structures are much smaller."""
 
 _TAGS_OF_12 = tuple(bytes([0, tag]) for tag in range(0xC1, 0xC7))
 """Tags of commands and responses of TPM 1.2."""

@@ -17,10 +17,10 @@ __all__ = [
 ]
 
 HEADER = 10
-"""Bytes of a message's header."""
+"""Size of a message header in bytes."""
 
 LARGEST = 1 << 16
-"""Bytes of a message, more than any TPM accepts or sends."""
+"""Maximum size of a message in bytes, larger than that of any TPM."""
 
 TAGS = (b"\x80\x01", b"\x80\x02", b"\x00\xc4")
 
@@ -28,10 +28,10 @@ TAGS_1_2 = tuple(bytes((0, tag)) for tag in range(0xC1, 0xC7))
 """Tags of TPM 1.2: three of commands, three of responses. A TPM 2.0 uses 00c4 to refuse a TPM 1.2 command."""
 
 Exchange = tuple[bytes, bytes]
-"""A command and its response; one of them is empty if the recording lacks it."""
+"""(command, response); a command or response that is not in the recording is empty."""
 
 Message = tuple[bool | None, bytes]
-"""Whether the message is a command (None if unknown), and its bytes."""
+"""(is_command, message bytes); is_command is None if unknown."""
 
 _BAD_TAG = bytes.fromhex("00c40000000a0000001e")
 _VENDOR = 0x20000000

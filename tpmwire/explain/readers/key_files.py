@@ -21,7 +21,7 @@ __all__ = ["read_der", "read_key_text", "read_pem"]
 
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----")
 BLOCKS, BLOCK = 32, 1 << 17
-"""Blocks of PEM that are explained, and the bytes of the longest one."""
+"""Maximum number of PEM blocks, and maximum size of a block in bytes."""
 
 _TSS2 = {
     LOADABLE: "a TPM key that its parent has encrypted, for TPM2_Load",

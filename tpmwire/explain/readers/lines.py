@@ -9,10 +9,10 @@ from typing import Any, BinaryIO, NamedTuple
 __all__ = ["LINE", "TextLine", "is_text", "number_lines", "read_lines", "split_json"]
 
 LINE = 1 << 16
-"""Bytes of a line; a longer one is read in parts."""
+"""Maximum number of bytes in a line; longer lines are read in parts."""
 
 OBJECT = 1 << 20
-"""Bytes of a JSON object that is written on several lines."""
+"""Maximum size in bytes of a JSON object on several lines."""
 
 _COLORS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07)")
 _WORD = re.compile(rb"[0-9A-Za-z+/_=\\-]*$")

@@ -33,7 +33,7 @@ _ROW = re.compile(rb"(?:^|\s)((?:[0-9A-F]{2} ?){1,16})\s*$")
 _DUMP = re.compile(rb"(?:^|[\s\]:])[0-9a-f]{4,8}: ([0-9a-f]{2,32})(?:\s|$)")
 _TCTI = re.compile(rb"\btcti\b|/tcti-")
 _PARTS = re.compile(rb"read_all|register|ioctl")
-"""Headings of parts of a message, which the log repeats as a whole."""
+"""Headings of partial messages; the log also prints the complete message."""
 
 
 def _swtpm_log(lines: Iterator[bytes]) -> Iterator[Message]:

@@ -20,9 +20,9 @@ __all__ = ["read_cache", "read_json"]
 
 _CACHE = b"tpmwire cache "
 LARGEST = 1 << 18
-"""Bytes of JSON that is parsed."""
+"""Maximum size of a JSON file in bytes."""
 LARGEST_KEY = 1 << 14
-"""Characters of a key in a field of JSON."""
+"""Maximum number of characters of a key in a JSON field."""
 
 
 class SealedCache(Record):

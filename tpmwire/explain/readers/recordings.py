@@ -17,7 +17,7 @@ from .text import TextReader
 __all__ = ["ACCEPTED", "LIMIT", "UnknownInputError", "detect_recording", "open_recording", "pair_messages"]
 
 LIMIT = 1 << 20
-"""Bytes of text before a log's first message that the log's reader gets."""
+"""Maximum number of bytes before the first message in which a log format is recognized."""
 
 ACCEPTED = (
     "hex, dumps of xxd, hexdump and od, arrays and strings of C, Python, Go, Rust and JSON, base64, logs, captures"

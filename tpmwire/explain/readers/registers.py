@@ -14,7 +14,7 @@ _BUFFER, _BUFFER_END = 0x80, 0x1000
 _COMMAND_READY, _GO, _RETRY = 0x40, 0x20, 0x02
 
 LONGEST_TRANSFER = 4 + 4096 + 64
-"""Bytes of a transfer on SPI: header, wait states, and at most 64 bytes of data."""
+"""Maximum size of an SPI transfer in bytes: header, wait states, and at most 64 bytes of data."""
 
 
 def is_register(address: int) -> bool:

@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 DUMP = 1000
-"""Characters of a line; a longer one has no ASCII column."""
+"""Maximum number of characters in a line with an ASCII column."""
 
 ROW = 300
-"""Characters before a message in its line that are examined."""
+"""Maximum number of characters before a message that are examined."""
 
 PROBE = 160
-"""Characters that have the first six bytes of a message in any notation."""
+"""Number of characters that contain the first six bytes of a message in any notation."""
 
 ANY_OFFSET = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?(?:[:.|]\s*|\s+)")
 """An offset in a dump."""
@@ -52,7 +52,7 @@ _GOT = re.compile(
 _ANY = re.compile(
     "|".join(f"(?{'i' if form.start.flags & re.IGNORECASE else ''}:{form.start.pattern})" for form in FORMS)
 )
-"""The beginning of a message in any notation."""
+"""The start of a message in any notation."""
 
 
 class Start(NamedTuple):

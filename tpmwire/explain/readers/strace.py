@@ -28,10 +28,10 @@ _UNFINISHED = b"<unfinished ...>"
 _RESUMED = re.compile(rb'^[^"]*?<\.\.\. \w+ resumed>')
 
 PENDING = 256
-"""Unfinished calls that are remembered at a time."""
+"""Maximum number of unfinished calls that are stored."""
 
 ENOUGH = "strace -s 65536"
-"""The option that makes strace print whole messages."""
+"""The strace option for printing complete messages."""
 
 
 def read_strace(lines: Iterator[bytes]) -> Iterator[Message]:

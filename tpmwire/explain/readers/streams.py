@@ -10,7 +10,7 @@ __all__ = ["Assembler", "Conversations"]
 _TAG = re.compile(rb"\x80[\x01\x02]|\x00\xc4|[\x80\x00]\Z")
 
 FOLLOWED = 256
-"""Streams that are followed at a time; a further one replaces the least recently used one."""
+"""Maximum number of streams. A new stream then replaces the least recently used stream."""
 
 
 class Assembler:

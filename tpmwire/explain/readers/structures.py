@@ -354,6 +354,6 @@ _FORMS = (
 """The structures, the most specific ones first."""
 
 _WEAK = (TPM2B_PRIVATE, TPM2B_ID_OBJECT, TPM2B_DIGEST, TPML_DIGEST)
-"""Structures that have hardly any rules; they are tried only if the bytes are no other structure."""
+"""Structures with few constraints, tried only if the bytes are not another structure."""
 
 _WEAK_NAMES = {form.name for form in _FORMS if form.declared in _WEAK}

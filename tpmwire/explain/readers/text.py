@@ -28,14 +28,14 @@ from .starts import (
 __all__ = ["TextReader"]
 
 HELD = 24
-"""Lines with a single value each that are joined to find a message's beginning."""
+"""Number of lines with a single value that are joined in the search for a message's start."""
 
 
 NOISE = 1000
-"""Lines of other text that may be between the lines of a message in a log."""
+"""Maximum number of other lines between the lines of a message in a log."""
 
 PROBLEMS = 100
-"""Problems that are noted: the first ones."""
+"""Maximum number of problems that are stored."""
 
 _OFFSET = re.compile(r"(?:^|[\s\]):>|=])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?[:.|]?\s*$")
 _LINE_OFFSET = re.compile(r"\s*(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?[:.|]?(?=\s|$)\s*")

@@ -44,7 +44,7 @@ startauthsession: opens a session, which other tools use by its file: StartAuthS
 takeownership: of tpm2-tools 3: sets the hierarchies' passwords; now tpm2_changeauth: HierarchyChangeAuth
 unseal: prints sealed data: Unseal
 """
-"""What a program does, and the commands that it sends; a program with the name of a command is not listed."""
+"""Program: its purpose and the commands that it sends. Programs named like a command are omitted."""
 
 
 def read_program(word: str) -> Iterator[Interpretation]:

@@ -28,7 +28,7 @@ PACKET_STREAM = re.compile(
 """A line with one Ethernet packet, as Wireshark copies it: `...as a Hex Stream`, or `...as Base64`."""
 
 PACKET = 1 << 22
-"""Bytes of an exported packet; the text of a longer one is read in parts."""
+"""Maximum size of an exported packet in bytes; longer packets are read in parts."""
 
 _BOUNDARY = re.compile(rb'"_source"\s*:|\{\s*"timestamp"\s*:|<packet>')
 _NAME = rb"(tcp[._]payload|udp[._]payload|data[._]data|tcp[._]srcport|tcp[._]dstport|ip[._]src|ip[._]dst)"

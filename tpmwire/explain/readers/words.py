@@ -26,7 +26,7 @@ from .tool_names import read_program, read_template
 __all__ = ["read_as", "read_words"]
 
 _LIMIT = 4096
-"""Characters of a text that are searched for codes."""
+"""Maximum number of characters that are searched for codes."""
 
 _ASKS = {table: ask for ask, (table, _) in KINDS.items()}
 
@@ -147,7 +147,7 @@ _ALIASES = {
     "sm3": "SM3_256",
     "o": "OWNER", "p": "PLATFORM", "e": "ENDORSEMENT", "n": "NULL", "l": "LOCKOUT",
 }  # fmt: skip
-"""Names of tpm2-tools, OpenSSL and NIST, and the standard's constants."""
+"""{name in tpm2-tools, OpenSSL or NIST: constant of the standard}."""
 
 
 @cache

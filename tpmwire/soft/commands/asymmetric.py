@@ -24,7 +24,7 @@ from ..registry import handles
 from ..tpm_state import TpmState
 
 HASHES = {32: TPM_ALG.SHA256, 48: TPM_ALG.SHA384, 66: TPM_ALG.SHA512}
-"""The hash of the key derivation for a curve, by the size of its coordinates in bytes."""
+"""{size of a coordinate in bytes: hash algorithm of the key derivation}."""
 
 
 def _rsa(tpm: TpmState, handle: int) -> tuple[KeyedObject, TPMS_RSA_PARMS]:

@@ -53,7 +53,7 @@ ALGORITHMS = {
 }
 
 CHANGES_NV = range(0x11F, 0x147)
-"""Most commands with these codes write NV memory (TPMA_CC's attribute nv)."""
+"""The range of command codes in which most commands write NV memory (attribute nv of TPMA_CC)."""
 
 
 def _text(text: bytes) -> int:

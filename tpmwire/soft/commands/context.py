@@ -15,7 +15,7 @@ from ..session import SoftSession
 from ..tpm_state import LOADED_MAX, TpmState
 
 PLATFORM_FIRST = 0x81800000
-"""The first persistent handle of the platform; the owner has those below."""
+"""The first persistent handle of the platform. Lower persistent handles belong to the owner."""
 
 
 @handles(FlushContext)

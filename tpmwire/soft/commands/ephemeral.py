@@ -13,7 +13,7 @@ from ..registry import handles
 from ..tpm_state import TpmState
 
 OPEN_MAX = 64
-"""Ephemeral keys that the TPM remembers; an older counter is refused."""
+"""Maximum number of unused ephemeral keys; counters of older keys are refused."""
 
 
 def _scalar(tpm: TpmState, curve: Curve, counter: int) -> int:

@@ -19,7 +19,7 @@ from ..registry import handles
 from ..tpm_state import TpmState
 
 MAX_VALUES = 8
-"""Values in one response of TPM2_PCR_Read."""
+"""Maximum number of values in one response of TPM2_PCR_Read."""
 
 
 @handles(PCR_Extend)

@@ -5,7 +5,7 @@ from ..registry import handles
 from ..tpm_state import TpmState
 
 LARGEST = 64
-"""Bytes: the size of the largest digest."""
+"""Maximum number of random bytes in a response: the size of the largest digest."""
 
 
 @handles(GetRandom)

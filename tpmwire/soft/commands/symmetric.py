@@ -13,7 +13,7 @@ from ..tickets import hash_ticket
 from ..tpm_state import TpmState
 
 GENERATED = bytes.fromhex("ff544347")
-"""TPM_GENERATED_VALUE, with which every structure that a TPM attests begins."""
+"""TPM_GENERATED_VALUE, the first bytes of every attestation."""
 
 
 def is_external(data: bytes) -> bool:
