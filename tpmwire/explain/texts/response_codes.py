@@ -26,43 +26,44 @@ TPM_RC: Response codes: the third field of each response. 0 is success.
  PCR_CHANGED: a PCR changed after TPM2_PolicyPCR and before the use of the session. Start the policy session
    again.
  UPGRADE: the TPM is in the middle of a firmware update. Finish or abandon it.
- TOO_MANY_CONTEXTS: the counter of saved contexts is at its end; only a reset (TPM2_Startup CLEAR) helps.
- AUTH_UNAVAILABLE: a password was given for an object without userWithAuth, or a policy for one without a
-   policy. Use the other one; `explain TPMA_OBJECT`.
+ TOO_MANY_CONTEXTS: the counter of saved contexts has reached its maximum. Reset the TPM (TPM2_Startup CLEAR).
+ AUTH_UNAVAILABLE: a password was used for an object without userWithAuth, or a policy session for an object
+   without a policy. Use the other type of authorization; `explain TPMA_OBJECT`.
  REBOOT: a firmware update or TPM2_SetAlgorithmSet needs a reset first.
  UNBALANCED: the hash of a key is too weak for its symmetric algorithm: AES-256 needs SHA-384 or longer in some
    TPMs.
  COMMAND_SIZE: commandSize differs from the bytes sent, or the command is longer than TPM_PT_MAX_COMMAND_SIZE.
  COMMAND_CODE: the TPM lacks the command (TPM2_HMAC, TPM2_EncryptDecrypt2 and TPM2_CreateLoaded are often
    missing), or firmware disabled it. `tpmwire info` lists the missing ones.
- AUTHSIZE: authorizationSize is not the size of the authorizations: a session too many, or a wrong length.
+ AUTHSIZE: authorizationSize is not the size of the authorizations: too many sessions, or a wrong length.
  AUTH_CONTEXT: the command allows no session at all, such as TPM2_ContextSave, TPM2_FlushContext and
    TPM2_Startup.
  NV_RANGE: offset plus size is beyond the index, or a write is shorter than an index with writeall.
  NV_SIZE: the index is larger than TPM_PT_NV_INDEX_MAX, or a counter or bit field is not 8 bytes.
- NV_LOCKED: writing or reading is locked (TPM2_NV_WriteLock, TPM2_NV_ReadLock) until the next reset, or for
-   ever.
+ NV_LOCKED: writing or reading is locked (TPM2_NV_WriteLock, TPM2_NV_ReadLock) until the next reset, or
+   permanently.
  NV_AUTHORIZATION: the index's attributes do not allow this authorization: the owner's needs ownerread or
    ownerwrite, the index's own authread or authwrite, a policy policyread or policywrite.
  NV_UNINITIALIZED: the index was never written, or clearStclear cleared it. Write it first; a counter needs one
    TPM2_NV_Increment.
  NV_SPACE: no room in NV. Remove indices or persistent objects (TPM2_NV_UndefineSpace, `tpmwire evict`).
- NV_DEFINED: the handle is in use. Choose another one, or remove what is there.
+ NV_DEFINED: the handle is in use. Choose another handle, or remove the existing index or object.
  BAD_CONTEXT: the saved context is damaged, of another TPM, or of the time before the last reset.
  CPHASH: the command or its parameters differ from those that the policy fixed (TPM2_PolicyCpHash,
    PolicyNameHash, PolicyTemplate), or two steps fix different ones.
  PARENT: the handle is not a storage key (restricted and decrypt), or its hierarchy does not fit.
  NEEDS_TEST: an algorithm was not tested yet. Send TPM2_SelfTest, then repeat.
- NO_RESULT: an internal operation failed for these inputs. Repeat; if it stays, check keys and values.
- SENSITIVE: the private part is malformed after decryption, mostly at TPM2_Load, TPM2_Import or
+ NO_RESULT: an internal operation failed for these inputs. Repeat the command. If the error persists, check keys
+   and values.
+ SENSITIVE: the private part is malformed after decryption, usually in TPM2_Load, TPM2_Import or
    TPM2_LoadExternal.
  READ_ONLY: the TPM is in read-only mode (TPM2_ReadOnlyControl).
  ASYMMETRIC: the TPM lacks this kind of key, or the key does not fit the command: RSA where ECC is needed.
  ATTRIBUTES: attributes contradict each other, the command, or the parent: a signing command needs sign, a
    parent restricted and decrypt, a session's decrypt a parameter that can be encrypted. `explain TPMA_OBJECT`.
  HASH: the TPM lacks the hash (often SHA-1, SHA-512 or SHA-3), or it does not fit the key's scheme.
- VALUE: a parameter is outside its allowed values, or a handle is of a kind that the command never accepts. The
-   number says which.
+ VALUE: a parameter has a value that is not allowed, or the command does not accept this type of handle. The
+   number identifies the handle or parameter.
  HIERARCHY: the hierarchy is disabled, or wrong for the object: the owner cannot make a platform key persistent.
  KEY_SIZE: the key's size is not supported: RSA-4096 is often missing.
  MGF: the mask generation function is not supported.
@@ -72,8 +73,8 @@ TPM_RC: Response codes: the third field of each response. 0 is success.
    list`.
  KDF: the key derivation function is not supported or does not fit; use TPM_ALG_NULL.
  RANGE: a number is outside its range, such as a persistent handle that belongs to the platform.
- AUTH_FAIL: the password or HMAC is wrong, and the try counts toward lockout. Check the password, also that it
-   is text and not hex, without a newline at its end; then the session's nonces and keys.
+ AUTH_FAIL: the password or HMAC is wrong, and the failure counts toward lockout. Check the password (text, not
+   hex, without a newline at its end), then the session's nonces and keys.
  NONCE: a nonce is too short (16 bytes at least), too long, or not the TPM's latest.
  PP: the command needs physical presence: a person at the machine.
  SCHEME: the key's scheme is not that of the command, or both are TPM_ALG_NULL. A restricted key needs a scheme
@@ -81,7 +82,7 @@ TPM_RC: Response codes: the third field of each response. 0 is success.
  SIZE: a TPM2B or list is too long, too short or must be empty: a digest of another hash's length, data longer
    than the key allows.
  SYMMETRIC: the cipher, key size or mode is not supported, or does not fit a parent or session.
- TAG: a ticket or attestation has a wrong tag. Tickets of different commands cannot be exchanged.
+ TAG: a ticket or attestation has a wrong tag. Use the ticket of the right command.
  SELECTOR: a union's selector has no member, such as an unknown scheme.
  INSUFFICIENT: the command ends before the value is complete: a size field is too large, or a parameter is
    missing.
@@ -90,20 +91,22 @@ TPM_RC: Response codes: the third field of each response. 0 is success.
  POLICY_FAIL: the session's policy digest differs from the object's authPolicy, a step failed (PCRs changed, NV
    value, password missing), or the session is used for another command. Compare digests with
    TPM2_PolicyGetDigest.
- INTEGRITY: an encrypted private part, duplicate or credential does not belong to this parent: another TPM,
-   another primary key, or TPM2_Clear since.
- TICKET: the ticket was made by another TPM or before a reset, or is missing: a restricted signing key needs the
-   ticket of TPM2_Hash.
+ INTEGRITY: an encrypted private part, duplicate or credential does not belong to this parent: it is from
+   another TPM, another primary key, or from before TPM2_Clear.
+ TICKET: the ticket is from another TPM or from before a reset, or is missing. A restricted signing key needs
+   the ticket of TPM2_Hash.
  RESERVED_BITS: a bit that must be 0 is set in an attribute word.
  BAD_AUTH: the password or HMAC is wrong, for an entity without dictionary-attack protection (noDA,
-   hierarchies): the try does not count. Is the owner or lockout password set?
- EXPIRED: the expiration of a PolicySigned or PolicySecret is over. Start the policy session again.
- POLICY_CC: the policy is for another command (TPM2_PolicyCommandCode), or for one that the TPM lacks.
+   hierarchies). The failure does not count. Check whether the owner or lockout password is set.
+ EXPIRED: the authorization of PolicySigned or PolicySecret has expired. Start the policy session again.
+ POLICY_CC: the policy is for another command (TPM2_PolicyCommandCode), or for a command that the TPM does not
+   implement.
  BINDING: public and private part do not belong together: files of two keys are mixed, or one is damaged.
- CURVE: the TPM lacks the curve, or the point is of another curve. P-256 is always there if ECC is.
+ CURVE: the TPM does not implement the curve, or the point is on another curve. Every TPM with ECC implements
+   P-256.
  ECC_POINT: the point is not on the curve: damaged, or from another curve.
- FW_LIMITED: the object was made under another version of the firmware, and is lost to this one.
- SVN_LIMITED: the object was made under a higher security version of the firmware.
+ FW_LIMITED: the object was created under another firmware version, and this version cannot use it.
+ SVN_LIMITED: the object was created under a higher security version of the firmware.
  CHANNEL: the command must come over a secure channel (SPDM).
  CHANNEL_KEY: the secure channel was opened with another key than the policy names.
  PARMS: a parameter set of ML-KEM or ML-DSA is not supported.
@@ -115,21 +118,21 @@ TPM_RC: Response codes: the third field of each response. 0 is success.
    flush`, tpm2_flushcontext -t), or use /dev/tpmrm0.
  SESSION_MEMORY: all slots for loaded sessions are in use. Flush leftover sessions, or use /dev/tpmrm0.
  MEMORY: no memory for the command. Flush objects and sessions.
- SESSION_HANDLES: no session can be opened: saved and loaded ones are at the limit (TPM_PT_ACTIVE_SESSIONS_MAX).
-   Flush.
- OBJECT_HANDLES: no handle for another object. Flush.
+ SESSION_HANDLES: the number of saved and loaded sessions is at its limit (TPM_PT_ACTIVE_SESSIONS_MAX). Flush
+   sessions.
+ OBJECT_HANDLES: no free handle for another object. Flush objects.
  LOCALITY: the command or policy needs another locality than the one of this driver.
- YIELDED: the TPM stopped in the middle and made progress. Send the same command again.
+ YIELDED: the TPM suspended the command after some progress. Send the same command again.
  CANCELED: the command was cancelled, by the driver's timeout or a program.
  TESTING: a self-test runs. Wait a moment and repeat.
  REFERENCE_H: the command names a transient object that is not loaded: flushed, of another connection to
    /dev/tpmrm0, or of the time before a reset. Load it again.
  REFERENCE_S: the command names a session that is not loaded: flushed by its last use without continueSession,
    saved, or of another connection. Open a new one.
- NV_RATE: NV is written too often; repeat after a pause.
+ NV_RATE: NV is written too often. Repeat after a pause.
  LOCKOUT: too many wrong passwords: objects without noDA refuse all. Wait (TPM_PT_LOCKOUT_INTERVAL), or reset it
    with the lockout password (tpm2_dictionarylockout -c). Keys with noDA and the owner still work.
- RETRY: the TPM could not start the command. Send it again.
+ RETRY: the TPM could not start the command. Send the command again.
  NV_UNAVAILABLE: NV cannot be written now, such as during a power transition. Repeat.
  NOT_USED: reserved; a TPM never returns it.
 """
