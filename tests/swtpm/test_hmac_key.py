@@ -244,7 +244,7 @@ def test_refusals(bench: Bench, protected: bool) -> None:
         (HmacKey(handle=keys.PASSWORD_HANDLE, protected=protected), "wrong password"),
         (HmacKey(file=bench.file("password"), protected=protected), "wrong password"),
         (HmacKey(handle=0x81010009, protected=protected), "handle 1, 0x81010009"),
-        (HmacKey(handle=keys.PCR_HANDLE, protected=protected), "--pcrs missing"),
+        (HmacKey(handle=keys.PCR_HANDLE, protected=protected), "requires its policy"),
         (HmacKey(handle=keys.PCR_HANDLE, pcrs=parse_pcrs("22"), protected=protected), "PCR values differ"),
         (HmacKey(file=bench.file("pcr"), pcrs=parse_pcrs("7,23"), protected=protected), "PCR values differ"),
     ):

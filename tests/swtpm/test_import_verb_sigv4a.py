@@ -278,7 +278,7 @@ def test_a_tpm_without_tpm2_import(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> 
     ("options", "told"),
     [
         ("--sigv4a-out {}/v4a.pem", "give --aws-access-key-id (or AWS_ACCESS_KEY_ID)"),
-        ("--sigv4a-out {}/v4a.pem --aws-access-key-id AKIA/", "give --aws-access-key-id (or AWS_ACCESS_KEY_ID)"),
+        ("--sigv4a-out {}/v4a.pem --aws-access-key-id AKIA/", "the access key id is not valid"),
         ("--aws-access-key-id AKIA --sigv4a-out {}/key.pem", "choose another file"),
         ("--aws-access-key-id AKIA --sigv4a-out {}", "--sigv4a-out is the file to write"),
         ("--aws-access-key-id AKIA --sigv4a-out /dev/null --force", "/dev/null is not a regular file"),
