@@ -85,7 +85,10 @@ class Scope:
 
 
 def scope_of(url: str) -> Scope:
-    """Returns the scope of signatures for the host of `url`. Raises RequestError for an invalid URL."""
+    """Returns the signing scope (service and region) for the host of `url`.
+
+    Raises RequestError for an invalid URL.
+    """
     parts = split_url(url)
     host = (parts.hostname or "").lower()
     if entry := GLOBAL_HOSTS.get(host) or GLOBAL_HOSTS.get(host.replace("-fips.", ".")):

@@ -141,7 +141,7 @@ class HttpClient:
             refused = status[9:12] in ("401", "407")  # some proxies send 401 instead of 407 for a wrong password
             advice = "check user and password in the proxy URL" if refused else "check the proxy"
             raise NetworkError(
-                f"proxy {proxy.host}:{proxy.port} refused a tunnel to {authority}: "
+                f"proxy {proxy.host}:{proxy.port} did not open a tunnel to {authority}: "
                 f"{status or 'no response'}; {advice}",
                 proxy.host,
                 proxy.port,

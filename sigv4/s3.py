@@ -217,9 +217,12 @@ def _locate_plain_bucket(bucket: str, region: str, settings: S3Settings) -> Buck
         style = settings.style if url is None or _is_accelerate(url) or settings.style == "virtual" else "path"
     by_host = style != "path" and _fits_host(bucket, dots=parts.scheme == "http" and not _is_ip(url))
     if settings.accelerate:
-        if not by_host or row[0] == "aws-cn":
+        if row[0] == "aws-cn":
+            raise RequestError(f"S3 Accelerate is not available in {region}; set use_accelerate_endpoint to false")
+        if not by_host:
             raise RequestError(
-                f"S3 Accelerate does not serve {bucket} in {region}; set use_accelerate_endpoint to false"
+                f"bucket {bucket!r} cannot use S3 Accelerate: its name must be DNS-compatible, without dots; "
+                "set use_accelerate_endpoint to false"
             )
         dual = ".dualstack" if settings.dual_stack else ""
         return Bucket(f"https://{bucket}.s3-accelerate{dual}.{row[2]}", region)

@@ -79,7 +79,7 @@ class Signer:
         self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], session_token: str | None = None
     ) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_]{1,128}", access_key_id):
-            raise RequestError("invalid access key id: expected 1 to 128 letters and digits, such as AKIA...")
+            raise RequestError("invalid access key id: expected 1 to 128 letters, digits or _, such as AKIA...")
         if session_token is not None and not re.fullmatch(r"[!-~]+", session_token):
             raise RequestError("invalid session token: expected printable ASCII without spaces")
         self.access_key_id = access_key_id

@@ -41,7 +41,7 @@ def derive_private_value(access_key_id: str, secret: str | bytes) -> int:
     `secret` is the secret access key without any prefix. Raises RequestError for an invalid access key id.
     """
     if not re.fullmatch(r"[A-Za-z0-9_]{1,128}", access_key_id):
-        raise RequestError("invalid access key id: expected 1 to 128 letters and digits, such as AKIA...")
+        raise RequestError("invalid access key id: expected 1 to 128 letters, digits or _, such as AKIA...")
     key = b"AWS4A" + (secret.encode("utf-8") if isinstance(secret, str) else secret)
     bits = 256
     for count in range(1, _MAX_COUNT + 1):

@@ -100,7 +100,7 @@ def check_database(host: str, port: int | None, user: str, region: str) -> None:
     if port is not None and not 0 < port < 65536:
         raise RequestError(f"invalid port {port}; use 1 to 65535")
     if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
-        raise RequestError(f"{host!r} is not a valid database host; use the name of the database's endpoint")
+        raise RequestError(f"{host!r} is not a valid database host; use the host name of its endpoint")
     credential_scope(timestamp(0), region, "rds-db")
 
 

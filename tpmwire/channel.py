@@ -195,7 +195,7 @@ class _Search(NamedTuple):
         if refused is not None:
             raise refused
         raise SessionError(
-            f"{ANOTHER}: no endorsement or storage key has the pinned Name {self.pin.name.hex()}; {LOST}"
+            f"no endorsement or storage key has the pinned Name {self.pin.name.hex()}: {ANOTHER}; {LOST}"
         )
 
     def _search(self) -> tuple[Loaded, WellKnown | None]:

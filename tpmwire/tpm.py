@@ -55,8 +55,8 @@ class Tpm:
     call `cleanup`. Without `abandon`, `close` waits for one more timeout.
 
     Set `for_one_use` if the TPM is closed after a single use of a key. `leaves` is then True if closing the
-    transport flushes all handles, as with the kernel's resource manager. Explicit flushes are then omitted: the
-    resource manager saves and loads the handles around every further command.
+    transport flushes all handles, as with the kernel's resource manager. Explicit flushes are then omitted,
+    because the resource manager saves and loads the handles around every further command.
     """
 
     def __init__(

@@ -84,7 +84,7 @@ complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_usin
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l keyPass -l keypass -x -d 'the key'"'"'s password, visible to other users in the process list'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l keyPass-file -l keypass-file -xka "(_tpmwire_files '')" -d 'file with the key'"'"'s password'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l parentPass -l parentpass -x -d 'password of the key file'"'"'s parent, or of the hierarchy in which the parent or the pinned key is created'
-complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l parentPass-file -l parentpass-file -xka "(_tpmwire_files '')" -d 'file with the password of the key'"'"'s parent, or of the parent'"'"'s hierarchy'
+complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l parentPass-file -l parentpass-file -xka "(_tpmwire_files '')" -d 'file with the password of the key file'"'"'s parent, or of the hierarchy in which the parent or the pinned key is created'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l pcrs -x -d 'PCRs that the key is bound to, such as 7,23 or sha256:7,23'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l useEKParent -d 'the key'"'"'s parent is an endorsement key'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'

@@ -24,7 +24,7 @@ _shtab_aws_tpm_process_credential_options=(
   {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
   {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
   {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
-  {--parentPass-file=,--parentpass-file=}"[file with the password of the key\'s parent, or of the parent\'s hierarchy]:FILE:_files"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"

@@ -232,7 +232,8 @@ def run_parser() -> Parser:
         "--parentpass-file",
         type=filled,
         metavar="FILE",
-        help="file with the password of the key's parent, or of the parent's hierarchy",
+        help="file with the password of the key file's parent, or of the hierarchy in which the parent or the "
+        "pinned key is created",
     )
     key.add_argument("--pcrs", metavar="PCRS", help="PCRs that the key is bound to, such as 7,23 or sha256:7,23")
     key.add_argument("--useEKParent", **_SWITCH, help="the key's parent is an endorsement key (default: false)")

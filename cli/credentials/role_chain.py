@@ -121,8 +121,8 @@ def _follow_chain(config: Config, name: str, seen: tuple[str, ...]) -> tuple[Run
     if variables := [word.partition("=")[0] for word in start if re.match(r"[A-Za-z_]\w*=", word)]:
         # The message omits the value, which may be a password.
         raise UsageError(
-            f"the credential_process of {base} sets {', '.join(variables)}, which --profile ignores; give "
-            "an option there instead"
+            f"the credential_process of {base} sets {', '.join(variables)}, which --profile ignores; use "
+            "the equivalent option in that command line"
         )
     found = parse_run(words)
     further: list[Profile] = []

@@ -22,7 +22,10 @@ SYSTEM = "/sys/class/tpm"
 
 @register
 def check_device(machine: Machine) -> Iterator[Finding]:
-    """The TPM of `--tpm-path`, or the default device, exists. If not, says whether the kernel knows a TPM."""
+    """The TPM of `--tpm-path`, or the default device, exists.
+
+    If not, the check reports whether the kernel found a TPM.
+    """
     path, source = _file_of(machine.tpm_path), f"({machine.path_source})"
     if machine.path_error is not None:
         yield Finding.failure(str(machine.path_error), f"correct {machine.path_source}")
@@ -99,7 +102,10 @@ def _first_line(path: str) -> str:
 
 @register
 def check_permission(machine: Machine) -> Iterator[Finding]:
-    """This user may open the device: the user is in its group (usually tss), and was when this login began."""
+    """This user has permission to open the device, usually as a member of its group (tss).
+
+    A new membership takes effect at the next login.
+    """
     path = _file_of(machine.tpm_path)
     if not path or not _may_be_tpm(path):
         return
@@ -162,7 +168,7 @@ def _user_name() -> str:
 
 @register
 def check_response(machine: Machine) -> Iterator[Finding]:
-    """The TPM can be opened and responds within `--timeout`. If it is in use, names the process."""
+    """The TPM can be opened and responds within `--timeout`. If it is in use, the check names the process."""
     path = _file_of(machine.tpm_path)
     if path is not None and not (_may_be_tpm(path) and os.access(path, os.R_OK | os.W_OK)):
         machine.mark_failed()

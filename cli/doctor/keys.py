@@ -1,4 +1,4 @@
-"""Checks that the keys and the pinned Names of profiles exist in the TPM. No check sends a password.
+"""Checks that the keys and the pinned Names of profiles exist in the TPM. No check sends a nonempty password.
 
 An empty password is used only if a wrong password would not count towards lockout: for a hierarchy that has no
 password, and for a parent with noDA.

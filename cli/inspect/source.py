@@ -35,7 +35,7 @@ class Source:
 
     @property
     def position(self) -> int:
-        """The number of bytes that were read so far."""
+        """The number of bytes read so far."""
         return self._raw.position
 
 

@@ -75,7 +75,7 @@ def check_key_id(key_id: str, *, force: bool) -> None:
     elif len(key_id) == USUAL and not key_id.isupper():
         problem = "the access key id looks like a secret access key: they may be swapped"
     elif not re.fullmatch("[A-Za-z0-9_]+", key_id):
-        problem = "the access key id is not valid: expected letters and digits, such as AKIA..."
+        problem = "the access key id is not valid: expected letters, digits or _, such as AKIA..."
     else:
         return
     if not force:

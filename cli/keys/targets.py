@@ -209,8 +209,8 @@ def _parse_cloud_json(fields: dict[str, Any], where: str, kind: str | None) -> T
         return _parse_text(unquote(values["certificate"]).encode(), where, kind)
     if "parentname" in values or "TSS2 PRIVATE KEY" in str(fields.get("key")):
         raise UsageError(f"{where} is an already wrapped key; run `tpmwire import-key {where}` on the target")
-    names = ", ".join(map(repr, list(fields)[:6])) or "no fields"
-    raise UsageError(f"{where} is JSON with {names}; expected JSON printed by {JSON_FORMS}")
+    names = ", ".join(map(repr, list(fields)[:6])) or "none"
+    raise UsageError(f"{where} is unrecognized JSON (fields: {names}); expected JSON printed by {JSON_FORMS}")
 
 
 def _find_google_key(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ _REPLACED = ("aws_access_key_id", "persistentHandle", "credential_file", "key_na
 
 
 class ProfileCommand:
-    """A credential_process line that runs this program. Raises UsageError for other lines.
+    """A credential_process line that runs this program with an access key id. Raises UsageError for other lines.
 
     `key_id` is the access key id in the line, `place` the handle or file of the key. `profile` is the name of the
     profile that has the line, or None. If the line has no password, the caller can set one on `key`.

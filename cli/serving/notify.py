@@ -25,7 +25,7 @@ def inherited_sockets() -> list[socket.socket]:
     if not meant:
         return []
     if not (count.isascii() and count.isdecimal() and int(count) <= _MOST):
-        raise UsageError(f"LISTEN_FDS={count!r} is not a number up to {_MOST}; only systemd should set it")
+        raise UsageError(f"LISTEN_FDS={count!r} is not a number from 0 to {_MOST}; only systemd should set it")
     found = []
     for number in range(_FIRST, _FIRST + int(count)):
         try:

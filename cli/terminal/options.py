@@ -160,7 +160,7 @@ class Parser(argparse.ArgumentParser):
         if action.metavar in _NEVER_EMPTY and "" in arg_strings and not self._empty_is_absent:
             # An empty value may come from an unset shell variable: the intended policy, password or PCRs would be
             # lost.
-            raise argparse.ArgumentError(action, "expected a value, got an empty one")
+            raise argparse.ArgumentError(action, "the value must not be empty")
         return super()._get_values(action, arg_strings)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]

@@ -61,7 +61,7 @@ def check_agreed(question: str, *, yes: bool) -> None:
 def ask_secret(what: str, otherwise: str) -> bytes:
     """Prompts for the secret that `what` describes, and returns the input in UTF-8.
 
-    Raises UsageError without a terminal, or for input that is not text; the message suggests `otherwise`.
+    Raises UsageError if there is no terminal, with the advice `otherwise`, or if the input is not valid text.
     """
     try:
         with warnings.catch_warnings():
@@ -69,7 +69,7 @@ def ask_secret(what: str, otherwise: str) -> bytes:
             warnings.simplefilter("error", GetPassWarning)
             return getpass(f"{printable(what)} (not shown): ").encode()
     except (EOFError, GetPassWarning):
-        raise UsageError(f"no terminal to ask for the {what}; {otherwise}") from None
+        raise UsageError(f"cannot read the {what}: no terminal, or end of input; {otherwise}") from None
     except UnicodeError:
         # `from None`, since the cause contains the input.
         raise UsageError(f"the {what} has characters that this terminal's encoding cannot represent") from None

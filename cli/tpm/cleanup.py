@@ -1,4 +1,4 @@
-"""Flushes objects and sessions that the TPM returns after a timeout, in a background process."""
+"""Flushes, in a background process, the objects and sessions that a timed-out command still opens."""
 
 import os
 from collections.abc import Callable

@@ -90,7 +90,10 @@ def _read(args: Settings) -> tuple[bytes, bytes, TPMS_NV_PUBLIC | None]:
         area = TPMS_NV_PUBLIC.parse(bytes.fromhex(index)) if index else None
         return bytes.fromhex(document["message"]), bytes.fromhex(document["signature"]), area
     except (ValueError, KeyError, TypeError, AttributeError, DecodeError) as error:
-        raise AttestationError("format", f"not a statement in JSON ({error})") from error
+        reason = f"missing field {error}" if isinstance(error, KeyError) else str(error)
+        raise AttestationError(
+            "format", f"{args.statement}: not a JSON statement of tpmwire certify: {reason}"
+        ) from error
 
 
 def _index_name(text: str, area: TPMS_NV_PUBLIC | None) -> bytes:

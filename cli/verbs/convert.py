@@ -79,7 +79,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="sha256",
         help="signature hash, if the input does not state it (default: sha256)",
     )
-    parser.add_argument("--private", metavar="FILE", help="private area (TPM2B_PRIVATE) for a TPM key file")
+    parser.add_argument(
+        "--private",
+        metavar="FILE",
+        help="private area (TPM2B_PRIVATE), needed to convert a public area to a TPM key file",
+    )
     parser.add_argument("--seed", metavar="FILE", help="encrypted seed of a duplicate, for an importable key file")
     parser.add_argument(
         "--parent",

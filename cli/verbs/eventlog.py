@@ -69,7 +69,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect",
         metavar="WHAT",
-        help="PCR values to compare with: tpm, PCRS=VALUES, or a file with values or a quote",
+        help="PCR values to compare with: tpm (current values of this TPM), PCRS=VALUES, or a file with values or "
+        "a quote",
     )
     parser.add_argument("--pcrs", action="store_true", help="print the PCR values only")
     parser.add_argument("--json", action="store_true", help="print one JSON object with events and PCR values")

@@ -8,12 +8,12 @@
 
 The secret comes from standard input, from a prompt on a terminal, or from a profile of ~/.aws/credentials. The TPM
 creates a key from "AWS4" and the secret, and the key is tested before it is stored. The key never leaves this
-TPM, except with --duplicable-to. --persistent-handle stores the key in the TPM: runs are fastest, but a TPM has
-room for few keys. --out writes a file that only this TPM can use. Standard output is a profile for ~/.aws/config
-or, with `--out -`, the key file.
+TPM, except with --duplicable-to. --persistent-handle stores the key in the TPM, which makes runs fastest, but a
+TPM has room for few keys. --out writes a file that only this TPM can use. Standard output is a profile for
+~/.aws/config or, with `--out -`, the key file.
 
---sigv4a-out or --sigv4a-handle also creates the P-256 key of SigV4A, which AWS derives from access key id and
-secret, for requests to several regions (S3's multi-region access points). The SigV4A key has the same password
+--sigv4a-out or --sigv4a-handle also creates the P-256 key of SigV4A, which AWS derives from the access key id and
+the secret, for requests to several regions (S3's multi-region access points). The SigV4A key has the same password
 and PCRs as the HMAC key.
 
 With --pcrs the key works only while these PCRs keep their current values. A password also protects the key: after
@@ -122,8 +122,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=filled,
         metavar="FILE",
         help="make the key duplicable to the parent key in FILE, written by `tpmwire export-public` on the other "
-        "machine; `any` allows every parent: anyone with the key's password and access to this TPM can then copy "
-        "the key (default: the key never leaves this TPM)",
+        "machine; `any` allows every parent, so that anyone with the key's password and access to this TPM can "
+        "copy the key (default: the key never leaves this TPM)",
     )
     parser.add_argument(
         "--duplicable-to-key",

@@ -4,7 +4,8 @@
   tpmwire import-key web-1.pem --out key.pem
 
 web-1.pem comes from `tpmwire wrap`, from `tpmwire duplicate`, from `tpmcopy --mode duplicate` (its JSON), or from
-another program that writes importable TSS2 key files. tpm2_duplicate writes three files instead:
+another program that writes importable TSS2 key files. For the files of tpm2_duplicate, also give the key's public
+area:
 
   tpmwire import-key --public key.pub --private dup.priv \\
       --seed dup.seed --out key.pem
@@ -75,7 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=persistent_handle,
         metavar="HANDLE",
         help="persistent handle of the parent in this TPM (default: the handle in the file, else "
-        "every parent that matches)",
+        "each matching parent is tried)",
     )
     parser.add_argument(
         "--inner-key-file",

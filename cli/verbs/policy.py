@@ -95,12 +95,15 @@ def run(args: Settings) -> int:
     words = args.words
     if words[:1] == ["sign"]:
         if len(words) != 2:
-            raise UsageError("no key file to add the approval to; use: tpmwire policy sign key.pem --key PEM ...")
+            raise UsageError(
+                f"expected one key file after sign, got {len(words) - 1}; "
+                "use: tpmwire policy sign key.pem --key PEM ..."
+            )
         if args.format != "text":
             raise UsageError("--format has no effect with sign; remove it")
         return _sign(args, words[1])
     if any((args.key, args.key_password_file, args.name, args.out)):
-        raise UsageError("--key, --key-password-file, --name and --out need `tpmwire policy sign FILE`")
+        raise UsageError("--key, --key-password-file, --name and --out are for `tpmwire policy sign FILE` only")
     if len(words) > 1:
         raise UsageError("more than one key file is given; give one")
     if words and (args.policy_json or args.pcrs):

@@ -135,7 +135,8 @@ def run(args: Settings) -> int:
     plans = plans_from_json(args.json) if args.json else plans_from_words(args.words)
     if (args.auth_file or args.auth_env or args.policy) and len(plans) > 1:
         raise UsageError(
-            "--auth-file, --auth-env and --policy are for one command; for several, use --json with passwords"
+            "--auth-file, --auth-env and --policy are for one command; for several, use --json, in which each "
+            "command has its passwords and policy"
         )
     # Builds all commands once before the first is sent, to report errors; handles are not known yet.
     handles = [0x80000000] * len(plans)

@@ -116,10 +116,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Serves credentials until a signal arrives. Raises UsageError, OSError, and the error of the first fetch.
+    """Serves credentials until a signal arrives.
 
-    With sockets from systemd, clients may already be waiting. If the first fetch fails, they get an error
-    response, and the server continues.
+    Raises UsageError, OSError, and the error of the first fetch. With sockets from systemd, an error of the first
+    fetch is only logged: clients may already be waiting, so they get an error response, and the server continues.
     """
     raise_descriptor_limit()
     inherited = inherited_sockets()

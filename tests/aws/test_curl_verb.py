@@ -208,7 +208,7 @@ REFUSED = {
     ),
     "chunks of its own": (["-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"], "is derived from"),
     "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is a directory"),
-    "a file of no name": (["-o", "", "https://iam.amazonaws.com/"], "expected a value, got an empty one"),
+    "a file of no name": (["-o", "", "https://iam.amazonaws.com/"], "the value must not be empty"),
     "no directory to write in": (
         ["-o", "/dev/null/x", "https://iam.amazonaws.com/"],
         "'/dev/null' is not an existing directory",

@@ -34,7 +34,7 @@ def _tunnel_then_close(sock: socket.socket, _request: bytes) -> None:
     sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
 
-NO_WAY = "proxy 127.0.0.1:# refused a tunnel to sts.example:443: "
+NO_WAY = "proxy 127.0.0.1:# did not open a tunnel to sts.example:443: "
 
 TUNNELS: dict[str, tuple[Step, Fault]] = {
     "refuses the password": (

@@ -16,7 +16,7 @@ from tests.support.faults import Bench, Fault
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 
 USER, PASSWORD = "user", "s3cret"
-NO_WAY = "proxy 127.0.0.1:# refused a tunnel to localhost:#: "
+NO_WAY = "proxy 127.0.0.1:# did not open a tunnel to localhost:#: "
 
 
 @pytest.fixture(scope="module")

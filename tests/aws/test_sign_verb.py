@@ -304,7 +304,7 @@ REFUSED = {
     "a directory": (["sign", "-d", "@/tmp", "https://iam.amazonaws.com/"], "/tmp: Is a directory"),
     "no header": (["sign", "-H", "secret", "https://iam.amazonaws.com/"], "'Name: value'"),
     "an empty header": (["sign", "-H", "A:", "https://iam.amazonaws.com/"], "'A' has no value"),
-    "a body of no name": (["sign", "-T", "", "https://iam.amazonaws.com/"], "expected a value, got an empty one"),
+    "a body of no name": (["sign", "-T", "", "https://iam.amazonaws.com/"], "the value must not be empty"),
     "data of no name": (["sign", "-d", "@", "https://iam.amazonaws.com/"], "the file name of the body is empty"),
     "a header in Latin-1": (["sign", "-H", "A: \udcff", "https://iam.amazonaws.com/"], "'A' is not UTF-8"),
     "a length of its own": (

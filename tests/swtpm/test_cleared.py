@@ -103,7 +103,7 @@ PINNED: dict[str, Callable[[Bench], HmacKey]] = {
 @pytest.mark.parametrize("way", PINNED)
 def test_a_pinned_storage_key_of_before(cleared: Bench, way: str) -> None:
     """It could also be an attack, and ends as one: nothing secret was sent."""
-    with pytest.raises(SessionError, match=f"^the TPM was cleared, this is a different TPM, or .*; {LOST}"):
+    with pytest.raises(SessionError, match=f"the TPM was cleared, this is a different TPM, or .*; {LOST}"):
         cleared.run(PINNED[way](cleared))
     assert not {"StartAuthSession", "HMAC"} & set(cleared.bus.codes)
 

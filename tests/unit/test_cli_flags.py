@@ -152,7 +152,7 @@ def test_an_empty_value_is_a_mistake(words: list[str]) -> None:
     """As of a shell's variable that is not set. What was asked for is not left out."""
     ran = shell(*words)
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
-    assert "expected a value, got an empty one" in ran.err
+    assert "the value must not be empty" in ran.err
 
 
 def test_as_in_go_an_empty_value_is_none() -> None:

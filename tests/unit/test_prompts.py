@@ -15,7 +15,7 @@ NO_UTF8 = b"\xff\xfeJBSWY3DPEHPK3PXP"
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (END_OF_INPUT, "tpmwire: no terminal to ask for the "),
+        (END_OF_INPUT, ": no terminal, or end of input; "),
         (NO_UTF8, "characters that this terminal's encoding cannot represent"),
     ],
 )
@@ -51,7 +51,7 @@ def test_without_a_terminal_nothing_is_read_from_standard_input() -> None:
         check=False,
         start_new_session=True,
     )
-    told = b"tpmwire: no terminal to ask for the password of the key; give it in a file\n"
+    told = b"tpmwire: cannot read the password of the key: no terminal, or end of input; give it in a file\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", told)
 
 

@@ -142,7 +142,7 @@ def _hex(data: bytes) -> str:
 
 
 def _text(data: bytes) -> str | None:
-    """Returns data as text if they are ASCII, UTF-8 or UTF-16, else None."""
+    """Returns `data` as text if it is printable ASCII, UTF-8 or UTF-16, else None."""
     wide = not any(data[1:16:2]) and len(data) > 3
     try:
         text = utf16(data) if wide else data.decode().rstrip("\0")

@@ -72,7 +72,10 @@ def pcr_json(values: PcrValues) -> dict[str, dict[str, str]]:
 
 
 def pcrs_from_json(document: object) -> dict[tuple[TPM_ALG, int], bytes]:
-    """Returns the PCR values in an object of `pcr_json`. Raises PolicyError if the object is not valid."""
+    """Returns the PCR values in a JSON object with the format of `pcr_json`.
+
+    Raises PolicyError if the object is not valid.
+    """
     if not isinstance(document, dict) or not all(isinstance(values, dict) for values in document.values()):
         raise PolicyError('invalid PCR values in JSON; expected {"sha256": {"0": "00..."}}')
     return {

@@ -130,7 +130,9 @@ def scheme_for(tpm: Tpm, key: Item, digest: bytes, scheme: Scheme) -> TPMT_SIG_S
 def _hash_of(digest: bytes) -> TPM_ALG:
     """Returns the usual hash algorithm for a digest of this size. Raises EncodeError for an unknown size."""
     if len(digest) not in _HASH_OF_SIZE:
-        raise EncodeError(f"invalid digest of {len(digest)} bytes; for a message, use sign_message")
+        raise EncodeError(
+            f"invalid digest of {len(digest)} bytes; expected 20, 32, 48 or 64 (for a message, use sign_message)"
+        )
     return _HASH_OF_SIZE[len(digest)]
 
 

@@ -64,9 +64,11 @@ def explain_stream(
 ) -> Iterator[Node]:
     """Yields the trees of commands and responses while it reads `exchanges`.
 
-    Raises only the errors of `exchanges`. See `explain_recording` for `salts` and `auths`. The histories of the
-    first 1,000 sessions are appended to `histories`. Histories refer to trees by index; the first tree has the
-    index `place`. `code` is the command code for responses without a command.
+    Raises only the errors of `exchanges`. See `explain_recording` for `salts` and `auths`. `code` is the command
+    code for responses without a command.
+
+    The histories of the first 1,000 sessions are appended to `histories`. Histories refer to trees by index;
+    `place` is the index of the first tree.
 
     Only the histories use memory that grows with the recording.
     """
@@ -254,11 +256,11 @@ class _One:
         sent: MessageAreas,
         newer: MessageAreas | None = None,
     ) -> bytes | None:
-        """Returns a message's parameters with the first parameter decrypted.
+        """Returns a message's parameters with the first one decrypted, or None if the session's key is unknown.
 
-        `message` is the command or the response, `sent` the command. `newer` is the response when the response is
-        decrypted. `attribute` says which direction the session encrypts. Returns None if the session's key is
-        unknown.
+        `sent` is the command; `message` is the message to decrypt: `sent` or the response. For a response, `newer`
+        is the response too, else None. `attribute` is DECRYPT for a command, ENCRYPT for a response. Parameters
+        without encryption are returned unchanged.
         """
         index = encrypting(message, attribute)
         if index is None or first_parameter(kind) is None:

@@ -43,7 +43,7 @@ WIDTH = 110
 
 
 class Table(NamedTuple):
-    """A table of the standard. Each of `parts` is a pair of a heading and rows, whose cells are text."""
+    """A table of the standard. Each of `parts` is a pair: a heading, and rows of text cells."""
 
     name: str
     purpose: str

@@ -245,7 +245,7 @@ def find_codes(text: str, *, only_prefixed: bool = False) -> list[int]:
 
 
 def _match_layer(layer: int, rest: str) -> list[int]:
-    """Returns the response codes of a layer for the text after the layer's prefix."""
+    """Returns the response codes of `layer` that match `rest`, the text after the prefix, such as `esys:`."""
     if number := re.match(r"0x([0-9a-f]{1,4})\b", rest):
         return [layer << 16 | int(number[1], 16)]
     if re.match(r"success\b", rest):

@@ -26,11 +26,13 @@ __all__ = ["explain_octets", "explain_value"]
 def explain_octets(name: str, octets: bytes) -> Node:
     """Returns the tree of `octets`, parsed as the type `name` of `declarations()`.
 
-    At the first error the tree ends; the last node's `error` describes the error. Raises DecodeError for a union,
-    which occurs only inside structures, and KeyError for an unknown name.
+    After an error, the unread bytes, if any, are one last node, and the root's `error` describes the error. Raises
+    DecodeError for a union or a command, and KeyError for an unknown name.
     """
     declared = declarations()[name]
-    if isinstance(declared, dict) or (isinstance(declared, type) and issubclass(declared, Command)):
+    if isinstance(declared, type) and issubclass(declared, Command):
+        raise DecodeError(f"{name} is a command; decode the whole message (explain_command, tpmwire decode)", 0, 0)
+    if isinstance(declared, dict):
         raise DecodeError(f"{name} cannot be decoded on its own; decode the structure that contains it", 0, 0)
     walk = Walk(octets)
     error = ""

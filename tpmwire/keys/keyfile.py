@@ -180,7 +180,7 @@ class KeyFile:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The tags of `later`, for messages: `[6]`."""
+        """The tags of the unknown fields in `later`, as text for messages, such as `[6]`."""
         return tuple(f"[{element[0] & 0x1F}]" for element in self.later)
 
     @property
@@ -356,7 +356,7 @@ def _extract_der(text: str) -> bytes:
     except ValueError as error:
         raise KeyFileError(f"invalid base64; {_DAMAGED}") from error
     if binascii.b2a_base64(data, newline=False).decode() != body:
-        raise KeyFileError(f"invalid base64: the last character has unused bits; {_DAMAGED}")
+        raise KeyFileError(f"invalid base64: nonzero unused bits, or too much padding; {_DAMAGED}")
     return data
 
 

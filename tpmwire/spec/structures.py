@@ -594,7 +594,7 @@ class TPMT_PUBLIC_PARMS(Record):
 
 
 class TPMT_PUBLIC(Record):
-    """The public area of an object; its hash is the object's Name (§12.2.4)."""
+    """The public area of an object. The object's Name is nameAlg followed by the hash of this area (§12.2.4)."""
 
     type: TPMI_ALG_PUBLIC
     name_alg: TPMI_ALG_HASH

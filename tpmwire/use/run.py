@@ -189,10 +189,10 @@ class Run:
         return parent
 
     def _find_endorsement_key(self, file: "KeyFile", handle: int) -> None:
-        """Finds the parent at `handle`, which is reserved for an endorsement key.
+        """Selects the parent at `handle`, a handle reserved for an endorsement key.
 
-        If the endorsement key is not at the handle, the run will create the key. A different storage key at the
-        handle is the parent too, unless `ek_parent` is set.
+        If no suitable key is there, the endorsement key is created later in the run. Unless `ek_parent` is set,
+        any storage key at the handle is accepted.
         """
         from ..state.nv import handles
         from .endorsement import KINDS, template_of

@@ -256,7 +256,7 @@ def _check_certificate(target: Target, trust: "Trust") -> None:
 
 
 class HostWrapper:
-    """A callable `wrap_host` for engines that pickle functions: each worker reads the secrets from their files.
+    """A callable `wrap_host` for engines that pickle functions. Each worker reads the secret files.
 
     The pickle contains file names only; each worker needs the files at the same paths. If the directory `out` is
     given, key files are written to it, and entries omit the content. The first call raises UsageError if a file

@@ -240,9 +240,9 @@ def _is_response(octets: bytes) -> bool:
 def _frame(octets: bytearray, simulator: bool, from_program: bool) -> tuple[int, bytes] | None:
     """Returns (size in bytes, message) of the first frame, or None if the frame is incomplete.
 
-    The message is empty if the frame contains no TPM message. swtpm sends messages without frames. The reference
-    simulator precedes a command by the operation, the locality and the size, and a response by the size; zeros
-    follow a response. Raises ValueError for another protocol.
+    The message is empty if the frame contains no TPM message. swtpm sends messages without frames. In the
+    reference simulator's protocol, the operation, the locality and the size precede a command. The size precedes a
+    response, and zeros follow it. Raises ValueError for any other protocol.
     """
     start = 0
     if simulator:

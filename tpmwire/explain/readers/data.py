@@ -25,7 +25,7 @@ def read_data(data: bytes) -> list[Reading]:
 
 
 def _decode_text(text: bytes) -> Iterator[bytes]:
-    """Yields the bytes in a text, if it is hex, base64 or a hex dump."""
+    """Yields the bytes that `text` encodes as hex, base64 or a hex dump, for each encoding that fits."""
     plain = re.sub(rb"0x|[\s:,\\x]", b"", text)
     if re.fullmatch(rb"([0-9a-fA-F]{2}){4,}", plain):
         yield bytes.fromhex(plain.decode())

@@ -113,7 +113,8 @@ def is_der(data: bytes) -> bool:
 def explain_der(data: bytes, name: str) -> Node:
     """Returns the tree of one DER element of the type `name`, such as "Certificate" or "TPMKey".
 
-    An invalid element ends the tree; `error` of the root then describes the problem.
+    If an element is invalid, the tree is a single node, whose `error` describes the problem. The contents of an
+    OCTET STRING or BIT STRING need not be DER.
     """
     walk = _Walk(data)
     try:

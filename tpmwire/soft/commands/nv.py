@@ -185,7 +185,7 @@ def nv_set_bits(tpm: TpmState, command: NV_SetBits) -> None:
 
 @handles(NV_WriteLock)
 def nv_write_lock(tpm: TpmState, command: NV_WriteLock) -> None:
-    """Prevents writes to an NV index until the next startup, or permanently with TPMA_NV_WRITEDEFINE."""
+    """Prevents writes to an NV index until TPM2_Startup(CLEAR), or permanently with TPMA_NV_WRITEDEFINE."""
     try:
         index = check_write(tpm, command.auth_handle, command.nv_index)
     except Refusal as refusal:
@@ -218,7 +218,7 @@ def nv_read(tpm: TpmState, command: NV_Read) -> NV_Read.Response:
 
 @handles(NV_ReadLock)
 def nv_read_lock(tpm: TpmState, command: NV_ReadLock) -> None:
-    """Prevents reads of an NV index until the next startup (TPM2_NV_ReadLock)."""
+    """Prevents reads of an NV index until TPM2_Startup(CLEAR) (TPM2_NV_ReadLock)."""
     try:
         check_read(tpm, command.auth_handle, command.nv_index)
     except Refusal as refusal:

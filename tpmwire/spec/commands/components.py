@@ -75,7 +75,7 @@ class ACT_SetTimeout(Command, code=TPM_CC.ACT_SetTimeout, spec="Part 3 §33.2"):
 
 
 class Vendor_TCG_Test(Command, code=TPM_CC.Vendor_TCG_Test, spec="Part 3 §34"):
-    """Returns the data that it receives."""
+    """Returns its input unchanged."""
 
     input_data: TPM2B_DATA
 
