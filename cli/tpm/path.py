@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 
 if TYPE_CHECKING:
     from tpmwire.transport import Transport
@@ -15,6 +15,7 @@ __all__ = [
     "chosen_path",
     "connect",
     "find_missing_device",
+    "is_soft",
     "lasting_path",
     "note_source",
     "path_source",
@@ -22,6 +23,7 @@ __all__ = [
 
 OWN = "TPMWIRE_TPM_PATH"
 TOOLS = "TPM2TOOLS_TCTI"
+SOFT = "soft:"
 TRACED = "TPMWIRE_TRACED_TPM"
 """Set by `trace` for its program: the relay's path, a blank, and the path of the TPM behind it."""
 
@@ -51,13 +53,20 @@ def path_source(option: str | None) -> str:
 
 
 def note_source(option: str | None) -> None:
-    """Prints which environment variable selects the TPM; call before a secret is stored in the TPM.
+    """Prints which environment variable selects the TPM, and a warning about a soft TPM.
 
-    The variable may be left over from other work.
+    Call this function before a secret is stored in the TPM. The variable may be left over from other work.
     """
     source, path = path_source(option), lasting_path(option)
     if path and source in (OWN, TOOLS):
         note(f"{source} selects the TPM at {path}")
+    if is_soft(option):
+        warn(f"{path} is a soft TPM, which does not protect the key: its state file contains the key in plaintext")
+
+
+def is_soft(option: str | None) -> bool:
+    """Returns whether the option or the environment selects a soft TPM."""
+    return (lasting_path(option) or "").startswith(SOFT)
 
 
 def connect(option: str | None, timeout: float) -> "Transport":
@@ -116,8 +125,8 @@ def lasting_path(option: str | None) -> str | None:
 
 def absolute_tpm_path(path: str) -> str:
     """Returns a --tpm-path value with the absolute path of its file, for a program in a different directory."""
-    for start in ("device:", "swtpm:path="):
-        if path.startswith(start) and path != start:
+    for start in ("device:", "swtpm:path=", SOFT):
+        if path.startswith(start) and path != start and not path.startswith(f"{SOFT}seed="):
             return start + os.path.abspath(path.removeprefix(start))
     return os.path.abspath(path) if os.path.exists(path) else path
 

@@ -55,7 +55,7 @@ from ..terminal.prompts import agreed
 from ..tpm.open import open_tpm
 from ..tpm.options import add_auth_options
 from ..tpm.passwords import new_key_auth
-from ..tpm.path import note_source
+from ..tpm.path import is_soft, note_source
 from ..tpm.pins import pin_from
 
 __all__ = ["Settings", "configure", "enroll", "run"]
@@ -165,6 +165,8 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     profile = existing_profile(args.profile)
     check_overrides(profile, force=args.force, but=PLAINTEXT)
     if args.remove_plaintext:
+        if is_soft(args.tpm_path):
+            raise UsageError("a soft TPM does not protect the key; without --remove-plaintext, enroll keeps both")
         check_removable(args.profile)
     note_source(args.tpm_path)
     place = _place_of(args, key_id)
@@ -186,7 +188,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     warn_of_proof(command.text)
     warn_of_environment(args.profile)
     checkpoint("written")
-    if plain is not None and (args.remove_plaintext or agreed(f"Remove the plaintext key from {plain.path} now?")):
+    if plain is not None and not is_soft(args.tpm_path) and _may_remove(args, plain.path):
         remove_plaintext(args.profile, plain)
         checkpoint("removed")
         note("the secret was on this disk in plaintext; `tpmwire rotate` replaces it with a secret that never is")
@@ -196,6 +198,11 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
             "--remove-plaintext removes them"
         )
     return 0
+
+
+def _may_remove(args: Settings, path: str) -> bool:
+    """Returns whether the user agrees, by option or at a prompt, to remove the plaintext key from `path`."""
+    return args.remove_plaintext or bool(agreed(f"Remove the plaintext key from {path} now?"))
 
 
 def _place_of(args: Settings, key_id: str) -> Place:

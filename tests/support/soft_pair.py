@@ -478,9 +478,9 @@ class Pair:
     def _policy_command(self, session: int, size: int) -> tuple[Any, int]:
         """Returns a policy command, and the handle that needs an authorization or 0."""
         choose, index = self.random.choice, self.random.choice(INDICES)
-        right = bytes(choose((size, size, size, 5)))
+        length = choose((size, size, size, 5))
         selection = (TPMS_PCR_SELECTION(TPM_ALG.SHA256, choose((b"\x01\0\0", b"\0\0\x80"))),)
-        hashed = choose((b"", b"", bytes(size), bytes(5)))
+        hashed = choose((b"", b"", b"c" * size, bytes(5)))
         secret = commands.PolicySecret(
             TPM_RH.OWNER, session, b"", hashed, choose((b"", b"ref")), choose((0, 0, 1000, (1 << 32) - 1000))
         )
@@ -494,9 +494,9 @@ class Pair:
                 (commands.PolicyAuthValue(session), 0),
                 (commands.PolicyPassword(session), 0),
                 (commands.PolicyLocality(session, TPMA_LOCALITY(choose((1, 2, 3, 0, 32, 64)))), 0),
-                (commands.PolicyCpHash(session, right), 0),
-                (commands.PolicyNameHash(session, right), 0),
-                (commands.PolicyTemplate(session, right), 0),
+                (commands.PolicyCpHash(session, b"c" * length), 0),
+                (commands.PolicyNameHash(session, b"n" * length), 0),
+                (commands.PolicyTemplate(session, b"t" * length), 0),
                 (commands.PolicyDuplicationSelect(session, bytes(34), bytes(34), self._chance(0.5)), 0),
                 (commands.PolicyNvWritten(session, self._chance(0.5)), 0),
                 (commands.PolicyPhysicalPresence(session), 0),

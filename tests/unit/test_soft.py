@@ -193,3 +193,19 @@ def test_command_audit() -> None:
         tpm.execute(commands.GetRandom(8))
         after = tpm.execute(commands.GetCommandAuditDigest(TPM_RH.ENDORSEMENT, TPM_RH.NULL, b"", NO_SCHEME))
         assert TPMS_ATTEST.parse(before.audit_info).attested != TPMS_ATTEST.parse(after.audit_info).attested
+
+
+def test_enroll_does_not_remove_the_only_safe_copy(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = tmp_path / "credentials"
+    key = f"aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {'s' * 40}\n"
+    credentials.write_text(f"[work]\n{key}")
+    credentials.chmod(0o600)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    refused = tool("enroll", "--profile", "work", "--tpm-path", f"soft:{tmp_path / 'state'}", "--remove-plaintext")
+    assert refused.code == 2
+    assert "a soft TPM does not protect the key" in refused.err
+    assert "s" * 40 in credentials.read_text()

@@ -76,6 +76,8 @@ def _check_scheme(
     parameters = public.parameters
     if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
         require(parameters.sym.algorithm != TPM_ALG.NULL, TPM_RC.SYMMETRIC)
+        if restricted and decrypts:
+            _check_like_parent(parameters.sym, public, parent)
     elif isinstance(parameters, TPMS_KEYEDHASH_PARMS):
         _check_keyed_hash(parameters, signs, decrypts, restricted)
     elif isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS)):
@@ -116,6 +118,11 @@ def _check_storage(symmetric: TPMT_SYM_DEF_OBJECT, public: TPMT_PUBLIC, parent: 
     """Raises Refusal unless the symmetric algorithm of a storage key can protect children (Part 1, §23.4)."""
     require(symmetric.algorithm != TPM_ALG.NULL, TPM_RC.SYMMETRIC)
     require(symmetric.mode == TPM_ALG.CFB, TPM_RC.SYMMETRIC)
+    _check_like_parent(symmetric, public, parent)
+
+
+def _check_like_parent(symmetric: TPMT_SYM_DEF_OBJECT, public: TPMT_PUBLIC, parent: KeyedObject | None) -> None:
+    """Raises Refusal unless a storage key with fixedParent has its parent's nameAlg and symmetric algorithm."""
     if parent is None or not public.object_attributes & A.FIXED_PARENT:
         return
     require(public.name_alg == parent.public.name_alg, TPM_RC.HASH)
