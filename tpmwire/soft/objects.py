@@ -90,9 +90,12 @@ def check_key_size(public: TPMT_PUBLIC, secret: bytes) -> None:
         return  # then the caller's data only diversify the TPM's key
     if isinstance(public.parameters, TPMS_SYMCIPHER_PARMS):
         require(len(secret) == (public.parameters.sym.key_bits or 0) // 8, TPM_RC.KEY_SIZE)
-    details = getattr(getattr(public.parameters, "scheme", None), "details", None)
-    if details is not None:
-        require(len(secret) <= hashlib.new(hash_name(details.hash_alg)).block_size, TPM_RC.SIZE)
+    if public.type == TPM_ALG.KEYEDHASH and public.object_attributes & (
+        TPMA_OBJECT.SIGN_ENCRYPT | TPMA_OBJECT.DECRYPT
+    ):
+        details = getattr(getattr(public.parameters, "scheme", None), "details", None)
+        alg = details.hash_alg if details is not None else public.name_alg
+        require(len(secret) <= hashlib.new(hash_name(alg)).block_size, TPM_RC.SIZE)
 
 
 def _secret_size(public: TPMT_PUBLIC) -> int:

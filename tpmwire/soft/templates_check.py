@@ -13,7 +13,7 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 from .entities import KeyedObject
-from .refusal import Refusal, require
+from .refusal import require
 
 __all__ = ["check_creation", "check_public", "is_asymmetric"]
 
@@ -65,8 +65,9 @@ def check_public(public: TPMT_PUBLIC, parent: KeyedObject | None, primary: bool 
         require(signs or public.type == TPM_ALG.KEYEDHASH, TPM_RC.ATTRIBUTES)
     if attributes & A.ENCRYPTED_DUPLICATION:
         require(not fixed_tpm, TPM_RC.ATTRIBUTES)
-    elif parent is not None and parent.has(A.ENCRYPTED_DUPLICATION) and not parent.has(A.FIXED_TPM):
-        raise Refusal(TPM_RC.ATTRIBUTES)
+    if parent is not None and not parent.has(A.FIXED_TPM):
+        same = parent.has(A.ENCRYPTED_DUPLICATION) == bool(attributes & A.ENCRYPTED_DUPLICATION)
+        require(same, TPM_RC.ATTRIBUTES)
     _check_scheme(public, parent, signs, decrypts, restricted)
 
 

@@ -244,7 +244,8 @@ def _update(
     _extend(tpm, session, code, name)
     session.policy.digest = digest(session.auth_hash, session.policy.digest, policy_ref)
     if cp_hash:
-        session.policy.cp_hash = cp_hash
+        # Only in a trial session can another hash be set; the reference implementation stores all in one place.
+        session.policy.cp_hash, session.policy.name_hash, session.policy.template_hash = cp_hash, b"", b""
     if timeout:
         session.policy.timeout = min(session.policy.timeout or timeout, timeout)
 
