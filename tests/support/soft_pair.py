@@ -63,6 +63,7 @@ STORAGE = A.FIXED_TPM | A.FIXED_PARENT | A.SENSITIVE_DATA_ORIGIN | A.USER_WITH_A
 NO_KDF = TPMT_KDF_SCHEME(TPM_ALG.NULL)
 INDICES = (0x01500000, 0x01500001, 0x01C00002)
 TRANSIENT = (0x80000000, 0x80000001, 0x80000002)
+PERSISTENT = (0x81000001, 0x81000002)
 
 OBJECT_MEMORY, REFERENCE_H1 = 0x902, 0x911
 ALLOWED = {("SequenceUpdate", 0x1C9, 0x189)}
@@ -142,6 +143,11 @@ class Pair:
             for handle in TRANSIENT:
                 try:
                     tpm.execute(commands.FlushContext(handle))
+                except TpmError:
+                    continue
+            for handle in PERSISTENT:
+                try:
+                    tpm.execute(commands.EvictControl(TPM_RH.OWNER, handle, handle))
                 except TpmError:
                     continue
             tpm.execute(commands.DictionaryAttackLockReset(), Password())
