@@ -29,6 +29,10 @@ def check_device(machine: Machine) -> Iterator[Finding]:
     path, source = _file_of(machine.tpm_path), f"({machine.path_source})"
     if machine.path_error is not None:
         yield Finding.failure(str(machine.path_error), f"correct {machine.path_source}")
+    elif machine.tpm_path.startswith("soft:"):
+        yield Finding.warning(
+            f"{machine.tpm_path} {source} is a soft TPM, which is not secure", "use it for tests"
+        )
     elif path is None:
         yield Finding.ok(f"{machine.tpm_path} {source} is a TPM simulator on a network port")
     elif (reason := _obstacle(path)) is not None:
@@ -67,7 +71,7 @@ def _file_of(path: str) -> str | None:
     for scheme in ("device:", "swtpm:path="):
         if path.startswith(scheme):
             return path.removeprefix(scheme) or None
-    if path.startswith(("swtpm:", "mssim:")) or (":" in path and "/" not in path):
+    if path.startswith(("swtpm:", "mssim:", "soft:")) or (":" in path and "/" not in path):
         return None
     return path
 

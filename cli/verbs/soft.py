@@ -39,7 +39,7 @@ OWNER_ONLY = 0o600
 class Settings:
     """The verb's options."""
 
-    port: int
+    port: int | None
     socket: str | None
     state: str | None
     seed: str | None
@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port",
         type=int,
-        default=PORT,
+        default=None,
         metavar="PORT",
         help=f"TCP port for commands on 127.0.0.1; control uses the next port (default: {PORT})",
     )
@@ -65,6 +65,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Serves the soft TPM until a signal or a client stops the server."""
+    if args.port is not None and args.socket is not None:
+        raise UsageError("--port and --socket cannot be combined; give one of them")
     if args.state is not None and args.seed is not None:
         raise UsageError("--seed and --state exclude each other: the state file has its own seed; remove one")
     try:
@@ -85,10 +87,11 @@ def _serve(tpm: "SoftTransport", args: Settings) -> None:
     from tpmwire.soft.server import serve  # noqa: PLC0415 - the single file does not have it
 
     if args.socket is None:
-        if not 0 < args.port < 65535:
-            raise UsageError(f"--port {args.port} is not valid; use 1 to 65534 (control uses the next port)")
-        with tcp_listener("127.0.0.1", args.port) as commands, tcp_listener("127.0.0.1", args.port + 1) as control:
-            note(f"serving a soft TPM (not secure) at 127.0.0.1:{args.port}")
+        port = PORT if args.port is None else args.port
+        if not 0 < port < 65535:
+            raise UsageError(f"--port {port} is not valid; use 1 to 65534 (control uses the next port)")
+        with tcp_listener("127.0.0.1", port) as commands, tcp_listener("127.0.0.1", port + 1) as control:
+            note(f"serving a soft TPM (not secure) at 127.0.0.1:{port}")
             serve(tpm, commands, control)
         return
     control_path = f"{args.socket}.ctrl"

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import resource
+import signal
 import threading
 from pathlib import Path
 
@@ -118,6 +120,25 @@ def test_a_file_keeps_the_state(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b'{"no": "state"}')
     with pytest.raises(TransportError, match="not a soft TPM state file"):
         Tpm.open(path)
+
+
+def test_a_full_disk_keeps_the_old_state(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with Tpm.open(f"soft:{state}") as tpm:
+        calls.pcr_extend(tpm, 16, bytes(32))
+    before = state.read_bytes()
+    with Tpm.open(f"soft:{state}") as tpm:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises(TransportError, match="cannot write"):
+                calls.pcr_extend(tpm, 16, bytes(32))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, ignored)
+    assert state.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
 def test_tpmwire_uses_it(tool: Tool, tmp_path: Path) -> None:

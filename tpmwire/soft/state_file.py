@@ -45,7 +45,7 @@ class StateFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path = os.path.realpath(path)  # the file, where `path` is a symbolic link
         self._written = b""
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -53,9 +53,13 @@ class StateFile:
             raise TransportError(f"cannot open {path}: {error.strerror}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another process may have replaced the file between open and flock.
+            current = os.path.samestat(os.fstat(self._fd), os.stat(self._path))
         except OSError:
+            current = False
+        if not current:
             os.close(self._fd)
-            raise TransportError(f"{path} is in use by another process; try again later") from None
+            raise TransportError(f"{path} is in use by another process; try again later")
 
     def read(self, machine: TpmState) -> bool:
         """Sets the state of `machine` from the file, and returns True. Returns False for an empty file.
@@ -91,12 +95,26 @@ class StateFile:
         if data == self._written:
             return
         try:
-            # Overwritten in place, because the lock is on this file.
-            os.pwrite(self._fd, data.ljust(len(self._written)), 0)
-            os.ftruncate(self._fd, len(data))
+            self._replace(data)
         except OSError as error:
             raise TransportError(f"cannot write {self._path}: {error.strerror}") from error
         self._written = data
+
+    def _replace(self, data: bytes) -> None:
+        """Replaces the file atomically by a new, locked file. After an OSError, the old file is unchanged."""
+        draft = f"{self._path}.{os.urandom(8).hex()}"
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with os.fdopen(os.dup(fd), "wb") as file:
+                file.write(data)
+            os.rename(draft, self._path)
+        except BaseException:
+            os.close(fd)
+            os.unlink(draft)
+            raise
+        old, self._fd = self._fd, fd
+        os.close(old)
 
     def close(self) -> None:
         """Closes and unlocks the file. A second call has no effect."""
