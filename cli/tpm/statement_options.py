@@ -10,6 +10,7 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
+from ..terminal.options import filled
 
 __all__ = ["VerifierSettings", "add_verifier_options", "bytes_from", "trusted_key"]
 
@@ -41,10 +42,17 @@ def add_verifier_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--name",
+        type=filled,
         metavar="NAME",
         help="expected Name of the attestation key in hex, to verify its public area",
     )
-    parser.add_argument("--nonce", metavar="BYTES", required=True, help="expected nonce: hex, text:WORDS or @FILE")
+    parser.add_argument(
+        "--nonce",
+        type=filled,
+        metavar="BYTES",
+        required=True,
+        help="expected nonce: hex, text:WORDS or @FILE",
+    )
     parser.add_argument(
         "--accept-sha1",
         action="store_true",

@@ -27,7 +27,7 @@ from tpmwire.use.parents import ENDORSEMENT
 
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError
-from ..terminal.options import TpmSettings, add_tpm_options
+from ..terminal.options import TpmSettings, add_tpm_options, filled
 from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
 from ..tpm.open import open_tpm
 from ..tpm.options import EndorsementSettings, KeySettings, ParentSettings, add_auth_options
@@ -54,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("credential", metavar="CREDENTIAL", help="file with the credential")
     parser.add_argument(
         "--ek",
+        type=filled,
         metavar="KEY",
         help=f"endorsement key: {', '.join(_NAMES)}, a handle, or a context file of tpm2-tools (default: the kind "
         "that fits the credential)",

@@ -28,7 +28,7 @@ from tpmwire.use.attesting import AttestingKey
 
 from ..terminal.files import write_whole
 from ..terminal.messages import UsageError
-from ..terminal.options import TpmSettings, add_tpm_options, auth_from
+from ..terminal.options import TpmSettings, add_tpm_options, auth_from, filled
 from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
 from ..tpm.open import open_tpm
 from ..tpm.options import KeySettings, ParentSettings, add_auth_options
@@ -55,7 +55,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("item", metavar="ITEM", help=f"object: {KEY_FORMS}; or an NV index such as 0x01800001")
     parser.add_argument("--by", metavar="KEY", required=True, help=f"attestation key: {KEY_FORMS}")
     parser.add_argument(
-        "--nonce", metavar="BYTES", required=True, help="the verifier's random number: hex, text:WORDS or @FILE"
+        "--nonce",
+        type=filled,
+        metavar="BYTES",
+        required=True,
+        help="the verifier's random number: hex, text:WORDS or @FILE",
     )
     parser.add_argument("--item-auth-file", metavar="FILE", help="file with the password of ITEM (default: none)")
     parser.add_argument("--message", metavar="FILE", help="write the signed TPMS_ATTEST to FILE")

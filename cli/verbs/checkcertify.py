@@ -25,6 +25,7 @@ from tpmwire.spec.storage import TPMS_NV_PUBLIC
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError, warn
+from ..terminal.options import filled
 from ..tpm.key_argument import parse_handle
 from ..tpm.statement_options import VerifierSettings, add_verifier_options, bytes_from, trusted_key
 
@@ -49,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_verifier_options(parser)
     parser.add_argument(
         "--item",
+        type=filled,
         metavar="WHAT",
         required=True,
         help="object: file with its public area, its Name in hex, or the handle of an NV index",

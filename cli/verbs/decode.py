@@ -57,6 +57,7 @@ from ..inspect.source import Source, open_sources
 from ..inspect.writers import HtmlWriter, JsonLinesWriter, JsonWriter, TextWriter, Writer
 from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError, warn
+from ..terminal.options import filled
 from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
@@ -108,6 +109,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     keys.add_argument(
         "--salt",
         action="append",
+        type=filled,
         default=[],
         metavar="HEX",
         help="plaintext salt of a recorded session; repeatable",

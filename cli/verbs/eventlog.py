@@ -38,7 +38,7 @@ from tpmwire.state.pcrs import banks, read_pcrs
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError, note, warn
-from ..terminal.options import TpmSettings, add_tpm_options
+from ..terminal.options import TpmSettings, add_tpm_options, filled
 from ..tpm.open import open_tpm
 
 __all__ = ["Settings", "configure", "run"]
@@ -68,6 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", help="event log (default: the logs of this machine)")
     parser.add_argument(
         "--expect",
+        type=filled,
         metavar="WHAT",
         help="PCR values to compare with: tpm (current values of this TPM), PCRS=VALUES, or a file with values or "
         "a quote",

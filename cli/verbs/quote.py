@@ -24,7 +24,7 @@ from tpmwire.use.attesting import AttestingKey
 
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError
-from ..terminal.options import TpmSettings, add_tpm_options, pcrs_from
+from ..terminal.options import TpmSettings, add_tpm_options, filled, pcrs_from
 from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
 from ..tpm.open import open_tpm
 from ..tpm.options import KeySettings, ParentSettings, add_auth_options
@@ -60,6 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--nonce",
+        type=filled,
         metavar="BYTES",
         required=True,
         help="the verifier's random number, at most as long as a digest: hex, text:WORDS or @FILE",

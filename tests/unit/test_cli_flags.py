@@ -155,6 +155,28 @@ def test_an_empty_value_is_a_mistake(words: list[str]) -> None:
     assert "the value must not be empty" in ran.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["checkquote", "quote.json", "--name=", "--pcrs=sha256:0", "--nonce=00"],
+        ["checkcertify", "certified.json", "--name", "", "--item=00", "--nonce=00"],
+        ["checkcertify", "certified.json", "--item=", "--nonce=00"],
+        ["checkquote", "quote.json", "--pcrs=sha256:0", "--nonce="],
+        ["checkcertify", "certified.json", "--item=00", "--nonce="],
+        ["quote", "ak.pem", "--pcrs=sha256:0", "--nonce", ""],
+        ["certify", "key.pem", "--by=ak.pem", "--nonce= "],
+        ["eventlog", "--expect", ""],
+        ["activatecredential", "ak.pem", "ak.cred", "--ek="],
+        ["decode", "--salt", "", "80010000000c0000017b0010"],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_value_does_not_disable_a_check(words: list[str]) -> None:
+    ran = shell(*words)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "the value is empty" in ran.err
+
+
 def test_as_in_go_an_empty_value_is_none() -> None:
     assert run_parser().parse_go_style(["-credential-file", "", "-aws-region", "x"]).credential_file == ""
 
