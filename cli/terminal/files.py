@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sigv4.files import open_input
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tpmwire.keys.keyfile import KeyFile
 
 __all__ = [
+    "check_outputs",
     "check_regular",
     "read_key_file",
     "read_small",
@@ -92,6 +94,20 @@ def check_regular(path: str) -> None:
     # As root, a rename would replace /dev/null or /dev/stdout.
     if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
         raise UsageError(f"{path!r} is not a regular file; choose another path")
+
+
+def check_outputs(paths: Iterable[str | None], *, force: bool) -> None:
+    """Checks the output paths before anything is done, so that no result is lost because a path is not usable.
+
+    Raises UsageError if two paths are the same, or if a file exists and `force` is false. Ignores absent paths.
+    """
+    given = [path for path in paths if path]
+    if len({os.path.realpath(path) for path in given}) < len(given):
+        raise UsageError("two output files have the same name; give each a different name")
+    for path in given:
+        check_regular(path)
+        if not force and os.path.lexists(path):
+            raise UsageError(f"{path} exists; --force replaces it")
 
 
 def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = True) -> None:

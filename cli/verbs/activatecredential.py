@@ -25,7 +25,7 @@ from tpmwire.use.endorsement import KINDS, EkKind
 from tpmwire.use.endorsement_keys import likely_kinds, use_endorsement_key
 from tpmwire.use.parents import ENDORSEMENT
 
-from ..terminal.files import read_small, write_whole
+from ..terminal.files import check_outputs, read_small, write_whole
 from ..terminal.messages import UsageError
 from ..terminal.options import TpmSettings, add_tpm_options, filled
 from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
@@ -73,6 +73,7 @@ def run(args: Settings) -> int:
         credential = Credential.parse(read_small(args.credential))
     except KeyFileError as error:
         raise UsageError(f"{args.credential}: {error}") from error
+    check_outputs([args.out], force=args.force)
     named = NamedKey(args.key)
     ek = NamedKey(args.ek) if args.ek and args.ek not in _NAMES else None
     if ek is not None and ek.file is not None:

@@ -23,7 +23,7 @@ from tpmwire.wires import wire_of
 
 from ..keys.options import OWNER, SRK
 from ..keys.persist import load_under, parent_at
-from ..terminal.files import write_whole
+from ..terminal.files import check_outputs, write_whole
 from ..terminal.messages import UsageError
 from ..terminal.options import TpmSettings, add_tpm_options, persistent_handle
 from ..tpm.open import open_tpm
@@ -81,6 +81,7 @@ def run(args: Settings) -> int:
         raise UsageError(str(error)) from error
     if template.type in (TPM_ALG.SYMCIPHER, TPM_ALG.KEYEDHASH):
         raise UsageError(f"a key of type {template.type.name} has no public key; choose ecc or rsa2048")
+    check_outputs((args.out, args.public, args.go), force=args.force)
     auth = new_key_auth(args)
     above = parent_auth(args) or (owner_auth(args) if args.parent == OWNER else parent_auth(args))
     with open_tpm(args) as tpm:

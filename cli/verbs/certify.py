@@ -26,7 +26,7 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 from tpmwire.use.attesting import AttestingKey
 
-from ..terminal.files import write_whole
+from ..terminal.files import check_outputs, write_whole
 from ..terminal.messages import UsageError
 from ..terminal.options import TpmSettings, add_tpm_options, auth_from, filled
 from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
@@ -75,6 +75,7 @@ def run(args: Settings) -> int:
     item, key, nonce = NamedKey(args.item), NamedKey(args.by), bytes_from(args.nonce, "--nonce")
     if bool(args.message) != bool(args.signature) or (args.message and args.message == args.signature):
         raise UsageError("--message and --signature require each other, with different files; give both")
+    check_outputs((args.message, args.signature), force=args.force)
     item_auth = auth_from(None, args.item_auth_file)
     passwords = key_auth(args), parent_auth(args)
     with open_tpm(args) as tpm:

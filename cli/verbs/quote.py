@@ -22,8 +22,7 @@ from tpmwire.errors import AttestationError
 from tpmwire.state.pcrs import read_pcrs
 from tpmwire.use.attesting import AttestingKey
 
-from ..terminal.files import read_small, write_whole
-from ..terminal.messages import UsageError
+from ..terminal.files import check_outputs, read_small, write_whole
 from ..terminal.options import TpmSettings, add_tpm_options, filled, pcrs_from
 from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
 from ..tpm.open import open_tpm
@@ -83,8 +82,7 @@ def run(args: Settings) -> int:
     named, pcrs, nonce = NamedKey(args.key), pcrs_from(args.pcrs), bytes_from(args.nonce, "--nonce")
     log = read_small(args.event_log, EVENT_LOG_LIMIT) if args.event_log else None
     files = (args.message, args.signature, args.values)
-    if len(set(filter(None, files))) < len(list(filter(None, files))):
-        raise UsageError("two output files have the same name; give each a different name")
+    check_outputs(files, force=args.force)
     passwords = key_auth(args), parent_auth(args)
     with open_tpm(args) as tpm, use_key(tpm, named, AttestingKey, *passwords) as key:
         for attempt in range(ATTEMPTS):

@@ -200,3 +200,25 @@ def test_what_a_killed_run_left_of_a_cache_is_removed(tmp_path: Path, monkeypatc
     assert sorted(os.listdir(tmp_path / "tpmwire")) == [name, f"{name}.0123456789abcdee", f"{name}.lock"]
     assert clear() == 1
     assert os.listdir(tmp_path / "tpmwire") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("ak --out new --public new --force", "two output files have the same name"),
+        ("ak --out new --public ./new", "two output files have the same name"),
+        ("ak --out new --go old", "old exists; --force replaces it"),
+        ("quote 0x81010003 --pcrs 0 --nonce 00 --message new --signature old", "old exists; --force replaces it"),
+        ("quote 0x81010003 --pcrs 0 --nonce 00 --message new --signature new", "two output files"),
+        ("certify 0x81010003 --by 0x81010003 --nonce 00 --message new --signature old", "old exists"),
+    ],
+)
+def test_output_paths_are_checked_before_the_tpm_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("old").write_text("old")
+    ran = shell(*words.split(), NOWHERE)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert says in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
