@@ -4,7 +4,7 @@ import argparse
 
 from tpmwire.attest.attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
 from tpmwire.crypto.formulas import name_of
-from tpmwire.errors import AttestationError, KeyFileError
+from tpmwire.errors import AttestationError, CertificateError, KeyFileError, UnusableCertificateError
 from tpmwire.keys.spki import public_key_of
 from tpmwire.spec.structures import TPMT_PUBLIC
 
@@ -72,7 +72,11 @@ def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> 
     key = _read_public(args.public) if args.public else None
     if args.certificate:
         authorities = b"\n".join(read_small(path, LARGEST_BUNDLE) for path in args.ca)
-        certified = certified_attestation_key(read_small(args.certificate), authorities)
+        try:
+            certified = certified_attestation_key(read_small(args.certificate), authorities)
+        except UnusableCertificateError as error:
+            # Nothing was proven, whatever the reason is: exit code 8, not the code 4 of a TPM that refuses.
+            raise CertificateError(str(error)) from error
         if key is not None and public_key_of(key.area) != public_key_of(certified.area):
             raise UsageError(f"{args.public} and {args.certificate} have different keys")
         key = key if key is not None and key.has_attributes else certified

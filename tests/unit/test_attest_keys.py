@@ -53,6 +53,7 @@ class Ca:
         *,
         authority: bool = False,
         usage: x509.ObjectIdentifier | None = None,
+        days: float = 1,
     ) -> bytes:
         now = datetime.datetime.now(datetime.UTC)
         made = (
@@ -61,8 +62,8 @@ class Ca:
             .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(now + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )
         if usage is not None:
@@ -110,12 +111,17 @@ def test_checkquote_with_a_certificate(tool: Tool, tmp_path: Path) -> None:
     assert (known.code, known.err) == (0, "")
     bare = put("bare.pem", key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     assert tool(*check, "--certificate", certificate, "--ca", root, "--public", bare).code == 0
+    stranger = ca._issue(ca.keys[1].public_key(), "stranger", ca.keys[1], "stranger", authority=True)
+    expired = ca._issue(key, "ak", ca.keys[1], "middle", usage=AIK, days=-1) + ca.middle
     other = put("other.pub", EccSigner().public.build())
     for words, code in (
         (("--certificate", certificate), 2),
         (("--ca", root), 2),
         ((), 2),
         (("--certificate", certificate, "--ca", put("other.pem", Ca().root)), 8),
+        (("--certificate", certificate, "--ca", put("stranger.pem", stranger)), 8),
+        (("--certificate", certificate, "--ca", put("middle.pem", ca.middle)), 8),
+        (("--certificate", put("expired.pem", expired), "--ca", root), 8),
         (("--certificate", certificate, "--ca", root, "--public", other), 2),
         (("--public", other), 8),
         (("--name", name_of(EccSigner().public).hex()), 8),
