@@ -195,7 +195,8 @@ def _print(args: Settings, logs: list[EventLog], values: PcrValues) -> None:
                 print("\n".join(f"               {line}" for line in f"{name}: {text}".splitlines()))
             _print_doubts(event, values)
         print()
-    print("PCR values that the log leads to:")
+    if not args.pcrs:
+        print("PCR values that the log leads to:")
     for (bank, number), value in values.items():
         print(f"{bank_name(bank)}:{number:<2}  {value.hex()}")
 

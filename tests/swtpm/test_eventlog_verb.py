@@ -93,6 +93,12 @@ def test_logs_of_ima(tool: Tool) -> None:
     assert "NOT PROVEN: boot_aggregate" in other.out
 
 
+def test_printed_values_can_be_expected(tool: Tool, tmp_path: Path) -> None:
+    log, values = recorded("ovmf.bin"), tmp_path / "values"
+    values.write_text(tool("eventlog", log, "--pcrs").out)
+    assert tool("eventlog", log, "--expect", values).code == 0
+
+
 def test_a_machine_without_logs(tool: Tool) -> None:
     ran = tool("eventlog")
     assert ran.code == 2
