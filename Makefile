@@ -15,6 +15,7 @@ DEMO_PACKAGES := 'a software TPM:' swtpm:swtpm
 BASIC_PACKAGES := 'tests with a TPM:' swtpm_setup:swtpm-tools tpm2:tpm2-tools openssl:openssl
 BASIC_PACKAGES += 'a shell that reads the output of --format:' fish:fish
 BASIC_PACKAGES += 'output of strace, which decode reads:' strace:strace
+BASIC_PACKAGES += 'dumps, which decode reads:' xxd:xxd hexdump:bsdextrautils
 BASIC_PACKAGES += 'checks of the manual pages:' mandoc:mandoc
 BASIC_PACKAGES += 'signatures of releases:' ssh-keygen:openssh-client
 # For the other tests:
