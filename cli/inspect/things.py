@@ -42,15 +42,33 @@ class Explained(NamedTuple):
 
 
 def group_words(words: list[str], kind: str | None) -> list[str]:
-    """Returns the inputs in the arguments: one per argument, or only one if all are bytes of a message."""
+    """Returns the inputs in the arguments: one per argument, or one for the words of bytes or of a log line."""
     if len(words) == 1 or kind is not None or any(word == "-" or os.path.lexists(word) for word in words):
         return words
     joined = " ".join(words)
     if _is_message(joined) and not all(map(_is_message, words)):
         return [joined]
-    if not all(_is_message(word) or read_words(word) for word in words):
+    known = [_is_message(word) or bool(read_words(word)) for word in words]
+    if not all(known) and (not any(known) or _is_hex(words) or _is_log_line(words, known)):
         return [joined]
     return words
+
+
+def _is_hex(words: list[str]) -> bool:
+    return all(re.fullmatch(r"(0x)?([0-9a-fA-F]{2})+,?", word) for word in words)
+
+
+def _is_log_line(words: list[str], known: list[bool]) -> bool:
+    """Returns whether the arguments are the words of a text with codes, not a list of separate inputs.
+
+    `known` states for each word whether it is recognized alone.
+    """
+    # In a log line, small words such as "error" are prose, although they are also names of the standard.
+    strong = [each and not re.fullmatch("[a-z]+", word) for word, each in zip(words, known, strict=True)]
+    count = sum(strong)
+    marks = any(re.search(r"[:;)\]]$|^[(\[]|^=$|: ", word) for word in words)
+    prose = marks or len(words) > 3 * count or (count == 1 and not strong[0])
+    return prose and bool(read_words(" ".join(words)))
 
 
 def explain_thing(thing: str, kind: str | None) -> Iterator[Explained]:

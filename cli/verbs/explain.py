@@ -21,6 +21,7 @@ recordings, such as salts and passwords; `tpmwire spec` lists the names of the s
 import argparse
 import itertools
 import json
+from collections.abc import Iterator
 
 from tpmwire.explain import Node, as_json
 from tpmwire.explain.readers.numbers import KINDS
@@ -28,6 +29,7 @@ from tpmwire.explain.readers.numbers import KINDS
 from ..inspect.interpretations import interpretation_json, interpretation_text
 from ..inspect.things import Explained, explain_thing, group_words
 from ..terminal.colors import ColorSettings, add_color_option, printer
+from ..terminal.messages import UsageError, note
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -59,11 +61,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Explains each argument. Returns exit code 1 if the bytes of an argument are not valid."""
+    """Explains each argument.
+
+    Returns exit code 2 if one of several arguments is not recognized, else 1 if the bytes of one are not valid.
+    """
     found: list[dict[str, object]] = []
     failed = False
     things = group_words(args.thing or ["-"], args.kind)
-    for number, explained in enumerate(itertools.chain.from_iterable(explain_thing(t, args.kind) for t in things)):
+    refused: list[str] = []
+    for number, explained in enumerate(_explain_each(things, args.kind, refused)):
         if number and not args.json:
             print()
         if args.json:
@@ -74,7 +80,22 @@ def run(args: Settings) -> int:
             failed |= _print(explained, args.color)
     if args.json:
         print(json.dumps(found, indent=2))
-    return 1 if failed else 0
+    return 2 if refused else 1 if failed else 0
+
+
+def _explain_each(things: list[str], kind: str | None, refused: list[str]) -> Iterator[Explained]:
+    """Yields the explanations. Reports each of several arguments that is not recognized, and adds it to `refused`.
+
+    Raises UsageError if no argument is recognized.
+    """
+    for thing in things:
+        try:
+            yield from explain_thing(thing, kind)
+        except UsageError as error:
+            if len(refused) == len(things) - 1:
+                raise
+            refused.append(thing)
+            note(f"tpmwire: {error}")
 
 
 def _print(explained: Explained, color: str) -> bool:

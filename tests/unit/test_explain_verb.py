@@ -194,6 +194,30 @@ def test_mistakes_are_one_line(tool: Tool, words: list[str], says: str) -> None:
     assert not ran.out
 
 
+@pytest.mark.parametrize(
+    ("words", "says", "refused"),
+    [
+        (["0x98e", "bogus", "0x921"], ["TPM_RC_AUTH_FAIL", "TPM_RC_LOCKOUT"], ["bogus"]),
+        (["0x98e", "bogus"], ["TPM_RC_AUTH_FAIL"], ["bogus"]),
+        (["bogus", "0x98e", "0x921"], ["TPM_RC_AUTH_FAIL", "TPM_RC_LOCKOUT"], ["bogus"]),
+        (["TPM2_Create", "bogus"], ["TPM2_Create"], ["bogus"]),
+        (["tpm", "tpm0:", "A", "TPM", "error", "(2446)", "occurred"], ["TPM_RC_AUTH_FAIL"], []),
+        (["failed", "with", "error", "code", "2337"], ["TPM_RC_LOCKOUT"], []),
+        (["0x80090016", "Keyset", "does", "not", "exist"], ["0x80090016"], []),
+        (["TPM2_Load", "failed", "395:", "TPM_RC_HANDLE"], ["0x18b"], []),
+        (["80", "01", "00", "00", "00", "0c", "00", "00", "01", "7b", "00", "10"], ["TPM2_GetRandom"], []),
+    ],
+)
+def test_an_unrecognized_argument_hides_no_other(
+    tool: Tool, words: list[str], says: list[str], refused: list[str]
+) -> None:
+    ran = tool("explain", *words)
+    assert ran.code == (2 if refused else 0), ran
+    assert ran.out.count(", taken as ") == len(says)
+    assert all(text in ran.out for text in says)
+    assert [line.split()[1] for line in ran.err.splitlines()] == [repr(word) for word in refused]
+
+
 FILES = json.loads((Path(__file__).parents[2] / "fixtures" / "files" / "tpm2-tools.json").read_text())
 
 
