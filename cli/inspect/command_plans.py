@@ -43,7 +43,7 @@ def plans_from_json(path: str) -> list[CommandPlan]:
 
     For invalid JSON, raises UsageError with a message that quotes no secrets.
     """
-    data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
+    data = _read_stdin() if path == "-" else read_small(path)
     try:
         given = strict_json.loads(data)
     except ValueError as error:
@@ -65,6 +65,15 @@ def plans_from_json(path: str) -> list[CommandPlan]:
     if not plans:
         raise UsageError(f"{path} contains no command")
     return plans
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:  # None if the parent process closed it
+        raise UsageError("standard input is closed; redirect it from a file or program")
+    data = sys.stdin.buffer.read(1 << 20)
+    if not data.strip():
+        raise UsageError("standard input is empty; expected commands in JSON")
+    return data
 
 
 def _kind(name: str) -> "type[Command]":

@@ -186,6 +186,14 @@ def test_the_prefix() -> None:
         hmac_key_of(SECRET + b"\n\n")
 
 
+@pytest.mark.parametrize(("before", "says"), [("exec <&-", "closed"), ("exec </dev/null", "empty")])
+def test_no_standard_input_for_send(before: str, says: str) -> None:
+    ran = shell("send", "--json", "-", *NOWHERE, before=before)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"tpmwire: standard input is {says}; ")
+    assert ran.err.count("\n") == 1
+
+
 def test_no_standard_input() -> None:
     ran = shell("import", *HANDLE, *NOWHERE, before="exec <&-")
     assert (ran.code, ran.out) == (2, "")
