@@ -155,6 +155,9 @@ def run(args: Settings) -> int:
 
 def _writer(args: Settings) -> Writer:
     if args.html is not None:
+        for path in (*args.input, *args.salt_file, *args.auth_file):
+            if os.path.exists(path) and os.path.exists(args.html) and os.path.samefile(path, args.html):
+                raise UsageError(f"{args.html} is an input; choose another file for --html")
         title = ", ".join(os.path.basename(word) for word in args.input if os.path.exists(word))
         return HtmlWriter(args.html, title or "TPM 2.0 messages")
     if args.json or args.format == "json":

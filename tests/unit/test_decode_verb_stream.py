@@ -126,6 +126,16 @@ def test_a_truncated_capture_is_explained_up_to_its_end(
     assert [shown.count(field.format(name)) for name in ("commandCode", "responseCode")] == [2, 1]
 
 
+def test_a_page_never_replaces_an_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, link = tmp_path / "talk.hex", tmp_path / "page.html"
+    path.write_text(COMMAND.hex())
+    link.symlink_to(path)
+    for page in (path, link):
+        assert main(["decode", "--html", str(page), str(path)]) == 2
+        assert capsys.readouterr().err == f"tpmwire: {page} is an input; choose another file for --html\n"
+    assert path.read_text() == COMMAND.hex()
+
+
 def test_pages_for_many_messages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
