@@ -4,7 +4,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from tpmwire.errors import DecodeError
 from tpmwire.explain.readers.numbers import Interpretation
+from tpmwire.explain.readers.words import read_as, read_words
 from tpmwire.explain.table import table_of
 
 __all__ = ["interpretation_json", "interpretation_text"]
@@ -22,9 +24,26 @@ def interpretation_text(text: str, found: Sequence[Interpretation]) -> str:
     if others:
         lines.append("It can also be:")
     for each in others[:_MOST]:
-        ask = each.type if each.ask == "name" else f"--as {each.ask} {shlex.quote(text)}"
-        lines.append(f"  {each.kind}: {each.lines[0]}  (tpmwire explain {ask})")
+        lines.append(f"  {each.kind}: {each.lines[0]}  (tpmwire explain {_arguments(text, each)})")
     return "\n".join(lines)
+
+
+def _arguments(text: str, each: Interpretation) -> str:
+    """Returns the arguments of `tpmwire explain` that select an interpretation of `text`."""
+    if each.ask == "name":
+        return each.type
+    if each.value is None or _selects(each.ask, text, each.value):
+        return f"--as {each.ask} {shlex.quote(text)}"
+    # A code in a file or a log line is not selected by its kind alone.
+    code = hex(each.value) if each.value >= 0 else str(each.value)
+    return code if [best[:3] for best in read_words(code)[:1]] == [each[:3]] else f"--as {each.ask} {code}"
+
+
+def _selects(ask: str, text: str, value: int) -> bool:
+    try:
+        return read_as(ask, text)[0].value == value
+    except (DecodeError, KeyError):
+        return False
 
 
 def interpretation_json(text: str, found: Sequence[Interpretation]) -> dict[str, Any]:

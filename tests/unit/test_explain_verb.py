@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -216,6 +217,15 @@ def test_an_unrecognized_argument_hides_no_other(
     assert ran.out.count(", taken as ") == len(says)
     assert all(text in ran.out for text in says)
     assert [line.split()[1] for line in ran.err.splitlines()] == [repr(word) for word in refused]
+
+
+def test_each_code_of_a_log_can_be_selected(tool: Tool, tmp_path: Path) -> None:
+    path = tmp_path / "two.log"
+    path.write_text("A TPM error (2446) occurred\nA TPM error (256) occurred\n")
+    for ran in (tool("explain", path), tool("explain", "-", stdin=path.read_bytes())):
+        (command,) = re.findall(r"\(tpmwire explain (.*)\)", ran.out)
+        assert command == "0x100"
+    assert "TPM_RC_INITIALIZE" in tool("explain", command).out
 
 
 FILES = json.loads((Path(__file__).parents[2] / "fixtures" / "files" / "tpm2-tools.json").read_text())
