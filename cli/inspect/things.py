@@ -1,5 +1,6 @@
 """Recognizes the arguments of `tpmwire explain`: a word, a number, bytes, a text, a file, standard input."""
 
+import codecs
 import io
 import os
 import re
@@ -11,6 +12,7 @@ from tpmwire.errors import DecodeError
 from tpmwire.explain import Node, explain_stream
 from tpmwire.explain.lookup import find_name, has_octets, similar_names
 from tpmwire.explain.readers.data import read_data
+from tpmwire.explain.readers.lines import read_lines
 from tpmwire.explain.readers.numbers import KINDS, Interpretation, parse_numbers
 from tpmwire.explain.readers.recordings import UnknownInputError, detect_recording
 from tpmwire.explain.readers.words import read_as, read_words
@@ -136,13 +138,19 @@ def _explain_source(source: Source) -> Explained:
         return Explained(source.name, [], "a recording of TPM commands", explain_stream(recording))
     if not recording.strip():
         raise UsageError(f"{source.name} is empty; {ACCEPTED}")
-    if readings := read_data(recording):
+    plain = _to_utf8(recording)
+    if readings := read_data(recording) or read_data(plain):
         best, *others = readings
         return Explained(source.name, [], best.kind, best.trees, [each.kind for each in others])
-    text = recording.decode("latin-1")
-    if recording.isascii() and (found := read_words(text)):
+    text = plain.decode("latin-1")
+    if plain.isascii() and (found := read_words(text)):
         return Explained(source.name, found)
     raise UsageError(_refusal(source.name, text))
+
+
+def _to_utf8(data: bytes) -> bytes:
+    """Returns text in UTF-8 without byte order mark, if `data` is text in UTF-16 or UTF-8; else `data`."""
+    return b"".join(read_lines(io.BytesIO(data), data[:16])).removeprefix(codecs.BOM_UTF8)
 
 
 def _is_message(text: str) -> bool:

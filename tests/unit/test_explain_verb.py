@@ -228,6 +228,16 @@ def test_each_code_of_a_log_can_be_selected(tool: Tool, tmp_path: Path) -> None:
     assert "TPM_RC_INITIALIZE" in tool("explain", command).out
 
 
+def test_text_in_utf16(tool: Tool, tmp_path: Path) -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        for text in ("tpm tpm0: A TPM error (2446) occurred\r\n", "0x98e"):
+            data = f"\ufeff{text}".encode(encoding)
+            (tmp_path / "windows.log").write_bytes(data)
+            for ran in (tool("explain", tmp_path / "windows.log"), tool("explain", "-", stdin=data)):
+                assert ran.code == 0
+                assert "TPM_RC_AUTH_FAIL" in ran.out
+
+
 FILES = json.loads((Path(__file__).parents[2] / "fixtures" / "files" / "tpm2-tools.json").read_text())
 
 
