@@ -24,7 +24,7 @@ from tpmwire.spec.structures import (
 
 from ..terminal.messages import UsageError
 
-__all__ = ["FORMATS", "SCHEMES", "Conversion", "PrivatePart", "convert_item", "read_item"]
+__all__ = ["FORMATS", "SCHEMES", "Conversion", "Item", "PrivatePart", "convert_item", "read_item"]
 
 FORMATS = (
     "pem",

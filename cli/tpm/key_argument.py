@@ -47,7 +47,8 @@ class NamedKey:
             else:
                 self.file = parse(data)
         except KeyFileError as error:
-            error.args = (f"{text}: {error}",)
+            hint = str(error).replace("`tpmwire import`", "`tpmwire ak`")  # an attestation key is not imported
+            error.args = (f"{text}: {hint}",)
             raise
 
 

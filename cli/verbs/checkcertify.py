@@ -17,7 +17,7 @@ import os
 
 from tpmwire.attest.certifications import verify_certified, verify_nv
 from tpmwire.crypto.formulas import name_of, nv_name_of
-from tpmwire.errors import AttestationError, DecodeError
+from tpmwire.errors import AttestationError, DecodeError, KeyFileError
 from tpmwire.keys.public_keys import read_public_key
 from tpmwire.policy import strict_json
 from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CERTIFY_INFO
@@ -93,9 +93,7 @@ def _read(args: Settings) -> tuple[bytes, bytes, TPMS_NV_PUBLIC | None]:
         return bytes.fromhex(document["message"]), bytes.fromhex(document["signature"]), area
     except (ValueError, KeyError, TypeError, AttributeError, DecodeError) as error:
         reason = f"missing field {error}" if isinstance(error, KeyError) else str(error)
-        raise AttestationError(
-            "format", f"{args.statement}: not a JSON statement of tpmwire certify: {reason}"
-        ) from error
+        raise UsageError(f"{args.statement}: not a JSON statement of tpmwire certify: {reason}") from error
 
 
 def _index_name(text: str, area: TPMS_NV_PUBLIC | None) -> bytes:
@@ -115,7 +113,10 @@ def _name(text: str) -> bytes:
     if not os.path.exists(text):
         return bytes_from(text, "--item")
     data = read_small(text)
-    found = read_public_key(data).public
+    try:
+        found = read_public_key(data).public
+    except KeyFileError as error:
+        raise UsageError(f"{text}: {error}") from error
     if found is None:
         raise UsageError(f"{text} has a public key without a public area, so its Name is unknown")
     return name_of(found)

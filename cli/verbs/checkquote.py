@@ -143,7 +143,10 @@ def _read_bundle(args: Settings, pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> QuoteB
     if bool(args.message) != bool(args.signature) or bool(args.quote) == bool(args.message):
         raise UsageError("no quote; give QUOTE in JSON, or --message FILE and --signature FILE")
     if args.quote:
-        bundle = QuoteBundle.from_json(read_small(args.quote, BUNDLE_LIMIT))
+        try:
+            bundle = QuoteBundle.from_json(read_small(args.quote, BUNDLE_LIMIT))
+        except AttestationError as error:
+            raise UsageError(f"{args.quote}: {error.reason}") from error
     else:
         assert args.message is not None
         assert args.signature is not None

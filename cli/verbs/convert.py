@@ -23,11 +23,11 @@ are never read or written in cleartext: a .priv file and a TPM key file are encr
 import argparse
 import sys
 
-from tpmwire.errors import EncodeError
+from tpmwire.errors import EncodeError, KeyFileError
 from tpmwire.keys.template_names import parse_hash
 from tpmwire.spec.constants import TPM_RH
 
-from ..keys.conversion import FORMATS, SCHEMES, Conversion, PrivatePart, convert_item, read_item
+from ..keys.conversion import FORMATS, SCHEMES, Conversion, Item, PrivatePart, convert_item, read_item
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError
 
@@ -100,7 +100,7 @@ def run(args: Settings) -> int:
         raise UsageError(f"the format {args.to} is binary; write it to a file with --out, or redirect the output")
     try:
         how = Conversion(args.template, args.comment, args.scheme, parse_hash(args.hash))
-        result = convert_item(read_item(_read(args.input), how), args.to, how, _private_part(args))
+        result = convert_item(_item(args.input, how), args.to, how, _private_part(args))
     except EncodeError as error:
         raise UsageError(str(error)) from error
     if args.out is not None:
@@ -111,6 +111,19 @@ def run(args: Settings) -> int:
     else:
         print(result.decode(), end="")
     return 0
+
+
+def _item(path: str, how: Conversion) -> Item:
+    """Parses the input. Raises UsageError for a file of another kind, KeyFileError for a damaged key file."""
+    data = _read(path)
+    try:
+        return read_item(data, how)
+    except KeyFileError as error:
+        text = f"{'standard input' if path == '-' else path}: {error}"
+        if b"TSS2 PRIVATE KEY" not in data:
+            raise UsageError(text) from error
+        error.args = (text,)
+        raise
 
 
 def _read(path: str) -> bytes:

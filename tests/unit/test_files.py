@@ -17,6 +17,7 @@ from cli.terminal.files import write_whole
 from sigv4.authorities import Authorities
 from sigv4.errors import RequestError
 from sigv4.files import open_input
+from tests.support.attestation import EccSigner
 from tests.support.certificates import Authority
 from tests.support.verbs import Tool, shell
 
@@ -222,3 +223,33 @@ def test_output_paths_are_checked_before_the_tpm_is_used(
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert says in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("quote hello --pcrs 0 --nonce 00 --tpm-path /nonexistent", 5, "create a TPM key with `tpmwire ak`"),
+        ("certify hello --by 0x81010003 --nonce 00 --tpm-path /nonexistent", 5, "`tpmwire ak`"),
+        ("checkquote hello --public hello --pcrs 0 --nonce 00", 2, "hello: not a quote in JSON"),
+        ("checkquote list --public hello --pcrs 0 --nonce 00", 2, "list: not a quote: expected"),
+        ("checkcertify hello --public hello --item 00 --nonce 00", 2, "hello: not a JSON statement"),
+        (
+            "checkcertify --message hello --signature hello --public ak.pub --item hello --nonce 00",
+            2,
+            "hello: not a",
+        ),
+        ("convert hello --to pem", 2, "hello: not a public key"),
+        ("convert - --to pem", 2, "standard input: not a public key"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, code: int, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hello").write_text("hello\n")
+    Path("list").write_text("[]")
+    Path("ak.pub").write_bytes(EccSigner().public.build())
+    ran = shell(*words.split(), stdin=b"hello")
+    assert (ran.code, ran.err.count("\n")) == (code, 1), ran.err
+    assert says in ran.err
+    assert "`tpmwire import`" not in ran.err
