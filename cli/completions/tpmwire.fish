@@ -413,7 +413,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using eventlog' -l pcrs -d 'print the PCR
 complete -c tpmwire -n '_shtab_tpmwire_using eventlog' -l json -d 'print one JSON object with events and PCR values'
 complete -c tpmwire -n '_shtab_tpmwire_using eventlog' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
 complete -c tpmwire -n '_shtab_tpmwire_using eventlog' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
-complete -c tpmwire -n '_shtab_tpmwire_using eventlog; and test $_shtab_tpmwire_npos -ge 0' -ka "(_tpmwire_files '')" -d 'event log'
+complete -c tpmwire -n '_shtab_tpmwire_using eventlog; and test $_shtab_tpmwire_npos -ge 0' -ka "(_tpmwire_files '')" -d 'event log, or - for standard input'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a makecredential -d 'encrypt a secret for one TPM and one key in it, without a TPM'
 complete -c tpmwire -n '_shtab_tpmwire_using makecredential' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using makecredential' -l ek -xka "(_tpmwire_files '')" -d 'endorsement key'

@@ -461,7 +461,7 @@ _shtab_tpmwire_checkcertify_options=(
   "--message=[TPMS_ATTEST, as \`tpm2_certify -o\` writes it]:FILE:_files"
   "--signature=[TPMT_SIGNATURE, as \`tpm2_certify -s\` writes it]:FILE:_files"
   "--json[print one JSON object with what the statement proves]"
-  ":JSON of \`tpmwire certify\`:"
+  ":JSON of \`tpmwire certify\`, or - for standard input:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -481,7 +481,7 @@ _shtab_tpmwire_checkquote_options=(
   "--values=[PCR values to compare with the quote]:FILE:_files"
   "*--event-log=[event log that must result in the quoted values]:FILE:_files"
   "--json[print one JSON object with what the quote proves]"
-  ":JSON of \`tpmwire quote\` or of go-attestation:"
+  ":JSON of \`tpmwire quote\` or of go-attestation, or - for standard input:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -734,7 +734,7 @@ _shtab_tpmwire_eventlog_options=(
   "--json[print one JSON object with events and PCR values]"
   "--tpm-path=[the TPM]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
-  "(*)::event log:_files"
+  "(*)::event log, or - for standard input:_files"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_outputs",
     "check_regular",
+    "read_input",
     "read_key_file",
     "read_small",
     "read_stdin",
@@ -43,6 +44,21 @@ def read_small(path: str, limit: int = LIMIT) -> bytes:
         raise UsageError(f"{path}: {error.strerror}") from error
     if len(data) > limit:
         raise UsageError(f"{path} is larger than {limit} bytes; check the file name")
+    return data
+
+
+def read_input(path: str, limit: int = LIMIT) -> bytes:
+    """Returns the content of a file, or of standard input for `-`, of at most `limit` bytes.
+
+    Raises UsageError if the input is larger or cannot be read.
+    """
+    if path != "-":
+        return read_small(path, limit)
+    if sys.stdin is None:  # None if the parent process closed it
+        raise UsageError("standard input is closed; redirect it from a file or program")
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise UsageError(f"standard input is larger than {limit} bytes; check its source")
     return data
 
 

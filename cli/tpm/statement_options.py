@@ -12,8 +12,10 @@ from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 from ..terminal.options import filled
 
-__all__ = ["VerifierSettings", "add_verifier_options", "bytes_from", "trusted_key"]
+__all__ = ["VerifierSettings", "add_verifier_options", "bytes_from", "nonce_from", "trusted_key"]
 
+LARGEST_NONCE = 66
+"""Maximum size in bytes of a TPM2B_DATA, with SHA-512 (Part 2, §10.4.3). The limit of a TPM may be smaller."""
 LARGEST_BUNDLE = 16 << 20
 """Maximum size in bytes of a file with CA certificates."""
 
@@ -98,6 +100,14 @@ def _read_public(path: str) -> AttestationKey:
         return read_attestation_key(read_small(path))
     except KeyFileError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def nonce_from(text: str) -> bytes:
+    """Returns the nonce in the value of --nonce. Raises UsageError if it is not valid or too long for any TPM."""
+    nonce = bytes_from(text, "--nonce")
+    if len(nonce) > LARGEST_NONCE:
+        raise UsageError(f"--nonce has {len(nonce)} bytes; use at most 32, which every TPM supports")
+    return nonce
 
 
 def bytes_from(text: str, option: str) -> bytes:

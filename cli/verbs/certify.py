@@ -33,7 +33,7 @@ from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
 from ..tpm.open import open_tpm
 from ..tpm.options import KeySettings, ParentSettings, add_auth_options
 from ..tpm.passwords import key_auth, parent_auth
-from ..tpm.statement_options import bytes_from
+from ..tpm.statement_options import nonce_from
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -72,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Certifies the object or NV index, and prints or writes the statement."""
-    item, key, nonce = NamedKey(args.item), NamedKey(args.by), bytes_from(args.nonce, "--nonce")
+    item, key, nonce = NamedKey(args.item), NamedKey(args.by), nonce_from(args.nonce)
     if bool(args.message) != bool(args.signature) or (args.message and args.message == args.signature):
         raise UsageError("--message and --signature require each other, with different files; give both")
     check_outputs((args.message, args.signature), force=args.force)

@@ -23,11 +23,11 @@ from tpmwire.policy import strict_json
 from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CERTIFY_INFO
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
 
-from ..terminal.files import read_small
+from ..terminal.files import read_input, read_small
 from ..terminal.messages import UsageError, warn
 from ..terminal.options import filled
 from ..tpm.key_argument import parse_handle
-from ..tpm.statement_options import VerifierSettings, add_verifier_options, bytes_from, trusted_key
+from ..tpm.statement_options import VerifierSettings, add_verifier_options, bytes_from, nonce_from, trusted_key
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -46,7 +46,9 @@ class Settings(VerifierSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("statement", nargs="?", metavar="STATEMENT", help="JSON of `tpmwire certify`")
+    parser.add_argument(
+        "statement", nargs="?", metavar="STATEMENT", help="JSON of `tpmwire certify`, or - for standard input"
+    )
     add_verifier_options(parser)
     parser.add_argument(
         "--item",
@@ -66,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Verifies the attestation and prints what it proves."""
-    nonce = bytes_from(args.nonce, "--nonce")
+    nonce = nonce_from(args.nonce)
     message, signature, index = _read(args)
     key = trusted_key(args)
     if args.contents is None:
@@ -87,7 +89,7 @@ def _read(args: Settings) -> tuple[bytes, bytes, TPMS_NV_PUBLIC | None]:
     if args.message and args.signature:
         return read_small(args.message), read_small(args.signature), None
     try:
-        document = strict_json.loads(read_small(args.statement or ""))
+        document = strict_json.loads(read_input(args.statement or ""))
         index = document.get("nv_public")
         area = TPMS_NV_PUBLIC.parse(bytes.fromhex(index)) if index else None
         return bytes.fromhex(document["message"]), bytes.fromhex(document["signature"]), area

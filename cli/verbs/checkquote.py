@@ -28,9 +28,9 @@ from tpmwire.errors import AttestationError, PolicyError
 from tpmwire.policy.pcr_selection import bank_name, format_pcrs, parse_pcr_values
 from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
-from ..terminal.files import read_small
+from ..terminal.files import read_input, read_small
 from ..terminal.messages import UsageError, warn
-from ..tpm.statement_options import VerifierSettings, add_verifier_options, bytes_from, trusted_key
+from ..tpm.statement_options import VerifierSettings, add_verifier_options, nonce_from, trusted_key
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -51,7 +51,12 @@ class Settings(VerifierSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("quote", nargs="?", metavar="QUOTE", help="JSON of `tpmwire quote` or of go-attestation")
+    parser.add_argument(
+        "quote",
+        nargs="?",
+        metavar="QUOTE",
+        help="JSON of `tpmwire quote` or of go-attestation, or - for standard input",
+    )
     add_verifier_options(parser)
     parser.add_argument(
         "--pcrs",
@@ -78,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Verifies the quote and prints what it proves."""
-    nonce = bytes_from(args.nonce, "--nonce")
+    nonce = nonce_from(args.nonce)
     if os.path.exists(args.pcrs):
         raise UsageError("--pcrs names the expected PCRs, such as sha256:0,7; give the file with --values")
     try:
@@ -144,7 +149,7 @@ def _read_bundle(args: Settings, pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> QuoteB
         raise UsageError("no quote; give QUOTE in JSON, or --message FILE and --signature FILE")
     if args.quote:
         try:
-            bundle = QuoteBundle.from_json(read_small(args.quote, BUNDLE_LIMIT))
+            bundle = QuoteBundle.from_json(read_input(args.quote, BUNDLE_LIMIT))
         except AttestationError as error:
             raise UsageError(f"{args.quote}: {error.reason}") from error
     else:

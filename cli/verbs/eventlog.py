@@ -36,7 +36,7 @@ from tpmwire.policy.pcr_selection import bank_name, parse_pcr_values, pcrs_in
 from tpmwire.spec.attestation import TPMS_QUOTE_INFO
 from tpmwire.state.pcrs import banks, read_pcrs
 
-from ..terminal.files import read_small
+from ..terminal.files import read_input, read_small
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import TpmSettings, add_tpm_options, filled
 from ..tpm.open import open_tpm
@@ -65,7 +65,12 @@ class Settings(TpmSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("files", nargs="*", metavar="FILE", help="event log (default: the logs of this machine)")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="event log, or - for standard input (default: the logs of this machine)",
+    )
     parser.add_argument(
         "--expect",
         type=filled,
@@ -109,7 +114,7 @@ def _default_files() -> list[str]:
 
 def _read(path: str) -> EventLog:
     try:
-        return parse_event_log(read_small(path, LIMIT))
+        return parse_event_log(read_input(path, LIMIT))
     except DecodeError as error:
         raise UsageError(f"{path}: {error}") from error
 

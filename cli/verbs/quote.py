@@ -28,7 +28,7 @@ from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
 from ..tpm.open import open_tpm
 from ..tpm.options import KeySettings, ParentSettings, add_auth_options
 from ..tpm.passwords import key_auth, parent_auth
-from ..tpm.statement_options import bytes_from
+from ..tpm.statement_options import nonce_from
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Quotes the PCRs, and prints the quote or writes its files."""
-    named, pcrs, nonce = NamedKey(args.key), pcrs_from(args.pcrs), bytes_from(args.nonce, "--nonce")
+    named, pcrs, nonce = NamedKey(args.key), pcrs_from(args.pcrs), nonce_from(args.nonce)
     log = read_small(args.event_log, EVENT_LOG_LIMIT) if args.event_log else None
     files = (args.message, args.signature, args.values)
     check_outputs(files, force=args.force)

@@ -99,6 +99,11 @@ def test_printed_values_can_be_expected(tool: Tool, tmp_path: Path) -> None:
     assert tool("eventlog", log, "--expect", values).code == 0
 
 
+def test_a_log_on_standard_input(tool: Tool) -> None:
+    log = recorded("ovmf.bin")
+    assert tool("eventlog", "-", stdin=log.read_bytes()) == tool("eventlog", log)
+
+
 def test_a_machine_without_logs(tool: Tool) -> None:
     ran = tool("eventlog")
     assert ran.code == 2

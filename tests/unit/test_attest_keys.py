@@ -109,6 +109,10 @@ def test_checkquote_with_a_certificate(tool: Tool, tmp_path: Path) -> None:
     public = put("ak.pub", signer.public.build())
     known = tool(*check, "--certificate", certificate, "--ca", root, "--public", public)
     assert (known.code, known.err) == (0, "")
+    stdin = bundle.to_json().encode()
+    assert tool(*check[:1], "-", *check[2:], "--public", public, stdin=stdin).code == 0
+    long = tool(*check[:-1], "00" * 67, "--public", public)
+    assert (long.code, "--nonce has 67 bytes; use at most 32" in long.err) == (2, True)
     bare = put("bare.pem", key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     assert tool(*check, "--certificate", certificate, "--ca", root, "--public", bare).code == 0
     stranger = ca._issue(ca.keys[1].public_key(), "stranger", ca.keys[1], "stranger", authority=True)
