@@ -58,6 +58,8 @@ def test_each_kind_of_endorsement_key(swtpm: Swtpm, tool: Tool, ak: Path, tmp_pa
     out = tmp_path / "out"
     ran = tool("activatecredential", ak, tmp_path / "go", "--out", out, "--tpm-path", swtpm.path)
     assert (ran.code, ran.out) == (0, "")
+    again = tool("activatecredential", ak, tmp_path / "go", "--out", out, "--tpm-path", "/nonexistent")
+    assert (again.code, "out exists; --force replaces it" in again.err) == (2, True)
     assert out.read_bytes() == SECRET
     assert out.stat().st_mode & 0o77 == 0
 

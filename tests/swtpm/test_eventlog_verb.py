@@ -95,8 +95,9 @@ def test_logs_of_ima(tool: Tool) -> None:
 
 def test_printed_values_can_be_expected(tool: Tool, tmp_path: Path) -> None:
     log, values = recorded("ovmf.bin"), tmp_path / "values"
-    values.write_text(tool("eventlog", log, "--pcrs").out)
-    assert tool("eventlog", log, "--expect", values).code == 0
+    for words in (("--pcrs",), ("--pcrs", "--json"), ("--json",)):
+        values.write_text(tool("eventlog", log, *words).out)
+        assert tool("eventlog", log, "--expect", values).code == 0, words
 
 
 def test_a_log_on_standard_input(tool: Tool) -> None:

@@ -107,7 +107,8 @@ def _parse_text(data: bytes) -> dict[tuple[TPM_ALG, int], bytes] | None:
         return None
     if text.lstrip().startswith("{"):
         try:
-            return pcrs_from_json(json.loads(text))
+            document = json.loads(text)
+            return pcrs_from_json(document.get("pcrs", document))  # "pcrs" in JSON of `tpmwire eventlog`
         except ValueError as error:
             raise PolicyError(f"not valid JSON: {error}") from error
     values: dict[tuple[TPM_ALG, int], bytes] = {}
