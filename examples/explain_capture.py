@@ -6,6 +6,9 @@ from pathlib import Path
 from tpmwire import explain
 from tpmwire.explain.readers.recordings import open_recording
 
+if len(sys.argv) < 2:
+    sys.exit("usage: explain_capture.py FILE")
+
 with Path(sys.argv[1]).open("rb") as file:
     recording = open_recording(file, sys.argv[1])
     if isinstance(recording, bytes):

@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 import tpmwire
 from tpmwire import TPM_RH, KeyFile, calls, templates
 
-private = load_pem_private_key(Path(sys.argv[1]).read_bytes(), password=None)
+pem, out = sys.argv[1:3] if len(sys.argv) > 2 else sys.exit("usage: import_openssl_key.py PEM-FILE KEY-FILE")
+
+private = load_pem_private_key(Path(pem).read_bytes(), password=None)
 assert isinstance(private, EllipticCurvePrivateKey | RSAPrivateKey)
 
 with tpmwire.Tpm.open(os.environ.get("TPMWIRE_TPM_PATH"), timeout=60) as tpm:
@@ -19,4 +21,4 @@ with tpmwire.Tpm.open(os.environ.get("TPMWIRE_TPM_PATH"), timeout=60) as tpm:
     blob = calls.import_private(tpm, parent, private)
 
 file = KeyFile.of(blob.public, blob.private, TPM_RH.OWNER)
-Path(sys.argv[2]).write_text(file.to_pem())
+Path(out).write_text(file.to_pem())

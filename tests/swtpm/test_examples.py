@@ -96,6 +96,22 @@ def test_a_certificate_request(example: Example, swtpm: Swtpm) -> None:
     request = x509.load_pem_x509_csr(example("certificate_request").encode())
     assert request.is_signature_valid
     assert tpm2(swtpm, "readpublic", "-c", "0x81000100")
+    again = x509.load_pem_x509_csr(example("certificate_request").encode())
+    assert again.public_key() == request.public_key()
+
+
+@pytest.mark.parametrize("name", ["duplicate_key", "explain_capture", "hash_file", "import_openssl_key"])
+def test_a_missing_argument(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, FOLDER / f"{name}.py"],
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(rf"usage: {name}\.py [A-Z -]+\n", done.stderr)
 
 
 def test_a_hash(example: Example, tmp_path: Path) -> None:
