@@ -11,7 +11,7 @@ from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile
 from tpmwire.keys.template_names import parse_template
 from tpmwire.keys.tools_files import ObjectContextFile
 from tpmwire.primary import WELL_KNOWN
-from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
+from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
 from tpmwire.spec.structures import (
     TPM2B_ENCRYPTED_SECRET,
     TPM2B_PRIVATE,
@@ -77,11 +77,29 @@ def read_item(data: bytes, how: Conversion) -> Item:
     if (signature := _read_signature(data, how)) is not None:
         return signature
     try:
-        return bridges.parse_public(data, _template(how.template))
+        public = bridges.parse_public(data, template := _template(how.template))
     except EncodeError as error:
         raise UsageError(f"--template does not match the key: {error}") from error
     except KeyFileError as error:
         raise KeyFileError(f"{error}, a signature, or a TPM key file") from error
+    if template is not None:
+        _check_size(public, template, how.template or "")
+    return public
+
+
+def _check_size(public: TPMT_PUBLIC, template: TPMT_PUBLIC, name: str) -> None:
+    """Raises UsageError if the template `name` is for another key size or curve. The names rsa and ecc fit any."""
+    if name.partition(":")[0] in ("rsa", "ecc"):
+        return
+    key, expected = public.parameters, template.parameters
+    for field in ("key_bits", "curve_id"):
+        got, needed = getattr(key, field, None), getattr(expected, field, None)
+        if None not in (got, needed) and got != needed:
+            raise UsageError(f"--template does not match the key: expected {_size(needed)}, got {_size(got)}")
+
+
+def _size(value: Any) -> str:
+    return value.name if isinstance(value, TPM_ECC) else f"{value} bits"
 
 
 def _template(name: str | None) -> TPMT_PUBLIC | None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.support.verbs import Tool
 from tpmwire import TPM_ALG, TPM_ECC, TPMT_PUBLIC, bridges, templates
 from tpmwire.errors import DecodeError, EncodeError, KeyFileError, SignatureError
 from tpmwire.keys.public_keys import read_public_key
@@ -66,6 +68,28 @@ def test_public_keys_in_every_format(name: str) -> None:
     assert bridges.to_cryptography(made) == key == bridges.to_cryptography(bridges.parse_public(made.build()))
     with pytest.raises(EncodeError, match="template of type"):
         bridges.from_cryptography(key, templates.srk_ecc() if name == "RSA" else templates.srk_rsa())
+
+
+@pytest.mark.parametrize(
+    ("bits", "template", "says"),
+    [
+        (256, "ecc384", "expected NIST_P384, got NIST_P256"),
+        (384, "srk", "expected NIST_P256, got NIST_P384"),
+        (3072, "ek-rsa", "expected 2048 bits, got 3072 bits"),
+        (384, "ecc384", ""),
+        (384, "ecc:ecdsa-sha384", ""),
+        (3072, "rsa", ""),
+    ],
+)
+def test_a_template_of_another_size(tool: Tool, tmp_path: Path, bits: int, template: str, says: str) -> None:
+    curve = ec.SECP256R1() if bits == 256 else ec.SECP384R1()
+    key = rsa.generate_private_key(65537, bits) if bits > 1024 else ec.generate_private_key(curve)
+    path, out = tmp_path / "key.pem", tmp_path / "key.pub"
+    path.write_bytes(key.public_key().public_bytes(Encoding.PEM, SPKI))
+    ran = tool("convert", path, "--to", "tpm2b-public", "--template", template, "--out", out)
+    assert ran.err == (f"tpmwire: --template does not match the key: {says}\n" if says else "")
+    assert ran.code == (2 if says else 0)
+    assert out.exists() == (not says)
 
 
 @pytest.mark.parametrize("name", KEYS)
