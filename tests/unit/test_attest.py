@@ -182,6 +182,13 @@ def test_expectations_that_prove_nothing_are_refused() -> None:
         check(message, ecc.sign(message), pcrs="")
 
 
+def test_a_nonce_is_bytes() -> None:
+    message = GOOD.build()
+    with pytest.raises(TypeError, match="nonce must be bytes, not str"):
+        check(message, ecc.sign(message), nonce=NONCE.decode())
+    assert check(message, ecc.sign(message), nonce=bytearray(NONCE))
+
+
 def test_the_signer_is_compared() -> None:
     signer = qualified_name(name_of(ecc.public), bytes.fromhex("4000000b"))
     assert signer[2:] == hashlib.sha256(bytes.fromhex("4000000b") + name_of(ecc.public)).digest()

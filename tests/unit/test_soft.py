@@ -6,6 +6,7 @@ import resource
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -90,6 +91,9 @@ def test_sealed_data_need_their_password() -> None:
         parent = calls.create_primary(tpm)
         blob = calls.seal(tpm, parent, b"kept", auth=b"right")
         assert calls.unseal(tpm, parent, blob, by=Password(b"right")) == b"kept"
+        junk: Any = b"junk"
+        with pytest.raises(TypeError, match="blob must be a Blob, not bytes"):
+            calls.unseal(tpm, parent, junk)
         with pytest.raises(TpmError) as refused:
             calls.unseal(tpm, parent, blob, by=Password(b"wrong"))
         assert refused.value.rc == 0x98E

@@ -63,8 +63,11 @@ def verify_statement(
     """Verifies the common part of an attestation; returns (TPMS_ATTEST, key, signature's hash algorithm).
 
     `kind` is the expected type, `nonce` the exact extraData. `signer` is the key's Qualified Name, if known.
-    Raises AttestationError with the name of the failed check.
+    Raises AttestationError with the name of the failed check, TypeError if `nonce` is not bytes.
     """
+    if not isinstance(nonce, bytes | bytearray | memoryview):
+        raise TypeError(f"nonce must be bytes, not {type(nonce).__name__}")
+    nonce = bytes(nonce)
     signing, signed = read_attestation_key(key), read_signature(signature)
     signing.check_attributes()
     hash_alg = signing.check_signature(message, signed)
