@@ -48,7 +48,7 @@ def group_words(words: list[str], kind: str | None) -> list[str]:
     if len(words) == 1 or kind is not None or any(word == "-" or os.path.lexists(word) for word in words):
         return words
     joined = " ".join(words)
-    if _is_message(joined) and not all(map(_is_message, words)):
+    if _is_message(joined) and _is_hex(words) and not all(map(_is_message, words)):
         return [joined]
     known = [_is_message(word) or bool(read_words(word)) for word in words]
     if not all(known) and (not any(known) or _is_hex(words) or _is_log_line(words, known)):
@@ -57,7 +57,7 @@ def group_words(words: list[str], kind: str | None) -> list[str]:
 
 
 def _is_hex(words: list[str]) -> bool:
-    return all(re.fullmatch(r"(0x)?([0-9a-fA-F]{2})+,?", word) for word in words)
+    return all(re.fullmatch(r"([0-9a-fA-F]{2})*", re.sub(r"0x|[\s:,]", "", word)) for word in words)
 
 
 def _is_log_line(words: list[str], known: list[bool]) -> bool:

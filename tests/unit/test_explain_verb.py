@@ -202,6 +202,7 @@ def test_mistakes_are_one_line(tool: Tool, words: list[str], says: str) -> None:
         (["0x98e", "bogus"], ["TPM_RC_AUTH_FAIL"], ["bogus"]),
         (["bogus", "0x98e", "0x921"], ["TPM_RC_AUTH_FAIL", "TPM_RC_LOCKOUT"], ["bogus"]),
         (["TPM2_Create", "bogus"], ["TPM2_Create"], ["bogus"]),
+        (["0x98e", f"80010000001400000000{'00' * 10}"], ["TPM_RC_AUTH_FAIL", "TPM_RC_SUCCESS"], []),
         (["tpm", "tpm0:", "A", "TPM", "error", "(2446)", "occurred"], ["TPM_RC_AUTH_FAIL"], []),
         (["failed", "with", "error", "code", "2337"], ["TPM_RC_LOCKOUT"], []),
         (["0x80090016", "Keyset", "does", "not", "exist"], ["0x80090016"], []),
