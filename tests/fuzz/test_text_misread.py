@@ -6,7 +6,8 @@ from tests.fuzz import misread
 
 
 def test_mutated_text() -> None:
-    assert misread.main(1500) > 300
+    # A fixed seed: `make fuzz` draws new ones.
+    assert misread.main(1500, 70000000) > 300
 
 
 def test_a_wrong_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
