@@ -8,6 +8,7 @@ from tests.fuzz import misread
 def test_mutated_text() -> None:
     # A fixed seed: `make fuzz` draws new ones.
     assert misread.main(1500, 70000000) > 300
+    assert misread.main(1, 336611621) == 1  # a string with a quote in it, begun in its middle
 
 
 def test_a_wrong_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,8 +124,10 @@ def _decode_string(text: str, place: int) -> Decoded:
     """Decodes a string literal with escapes from `place` to its closing quote, and adjacent string literals."""
     before = text[place - 1] if place else ""
     quote = before if before in "\"'" else ""
-    if not quote and text[place : place + 1] != "\\":
-        return Decoded(b"", place)
+    if not quote:
+        if text[place : place + 1] != "\\":
+            return Decoded(b"", place)
+        quote = _find_open_quote(text, place)
     found = bytearray()
     while place < len(text):
         match = _ESCAPE.match(text, place)
@@ -149,6 +151,21 @@ def _decode_string(text: str, place: int) -> Decoded:
             found.append(_LETTERS.get(match[4], ord(match[4]) & 0xFF))
         place = match.end()
     return Decoded(bytes(found), place)
+
+
+def _find_open_quote(text: str, place: int) -> str:
+    """Returns the quote of the string literal that contains a position, or "" if there is none.
+
+    Only the last characters before the position count, because a line may be long.
+    """
+    quote, at = "", max(0, place - 256)
+    while at < place:
+        if text[at] == "\\":
+            at += 1  # the escaped character
+        elif text[at] in "\"'" and quote in ("", text[at]):
+            quote = "" if quote else text[at]
+        at += 1
+    return quote
 
 
 def decode_base64(text: str, place: int) -> Decoded:
