@@ -234,3 +234,13 @@ def test_enroll_does_not_remove_the_only_safe_copy(
     assert refused.code == 2
     assert "a soft TPM does not protect the key" in refused.err
     assert "s" * 40 in credentials.read_text()
+
+
+def test_no_repr_shows_a_secret() -> None:
+    transport = SoftTransport(seed=b"the seed of all keys")
+    with Tpm(transport) as tpm:
+        key = calls.create_primary(tpm, auth=b"a password")
+        state = transport.machine
+        for shown in (state, state.generator, *state.hierarchies.values(), state.transient[key.handle]):
+            assert "password" not in repr(shown)
+            assert "seed" not in repr(shown)

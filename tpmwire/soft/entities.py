@@ -15,7 +15,7 @@ from ..spec.structures import TPMT_PUBLIC, TPMT_SENSITIVE
 __all__ = ["Entity", "Hierarchy", "KeyedObject", "NvIndex", "Pcr"]
 
 
-@dataclass
+@dataclass(repr=False)
 class Entity:
     """An entity that can authorize commands. `auth` is the authValue; `policy` is (authPolicy, hash algorithm)."""
 
@@ -53,7 +53,7 @@ class Entity:
         return False
 
 
-@dataclass
+@dataclass(repr=False)
 class Hierarchy(Entity):
     """A hierarchy or lockout, with the seed of its primary keys and the proof for its tickets and contexts."""
 
@@ -67,12 +67,12 @@ class Hierarchy(Entity):
         return self.handle == TPM_RH.LOCKOUT
 
 
-@dataclass
+@dataclass(repr=False)
 class Pcr(Entity):
     """A PCR as an entity of commands. `PcrBanks` has the PCR values."""
 
 
-@dataclass
+@dataclass(repr=False)
 class NvIndex(Entity):
     """An NV index: its public area and its data."""
 
@@ -145,7 +145,7 @@ class NvIndex(Entity):
         return role is Role.ADMIN
 
 
-@dataclass
+@dataclass(repr=False)
 class KeyedObject(Entity):
     """A loaded object: a key or sealed data. `sensitive` is None for a public key.
 

@@ -3,7 +3,7 @@
 import io
 
 from ..crypto.formulas import cp_hash, digest, digest_size, rp_hash
-from ..errors import EncodeError
+from ..errors import DecodeError, EncodeError
 from ..record import Record
 from ..spec.command import Command, command_class
 from ..spec.constants import TPM_CC, TPM_HT, TPM_RH, TPM_ST, TPMA_SESSION
@@ -120,7 +120,7 @@ def _read_authorizations(tag: TPM_ST, kind: type[Command], stream: io.BytesIO) -
             raise Refusal(TPM_RC.AUTHSIZE)
         try:
             sent.append(TPMS_AUTH_COMMAND.wire()._parse(inner, {}, ""))
-        except Exception as error:
+        except DecodeError as error:
             raise Refusal(TPM_RC.INSUFFICIENT, session=len(sent) + 1) from error
     return sent
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["Generator"]
 
 
-@dataclass
+@dataclass(repr=False)
 class Generator:
     """A source of random bytes.
 

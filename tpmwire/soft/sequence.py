@@ -14,7 +14,7 @@ NO_KEY = TPMT_PUBLIC(TPM_ALG.NULL, TPM_ALG.NULL, TPMA_OBJECT.USER_WITH_AUTH, b""
 """The public area of a sequence. It has no type, so commands that require a key refuse the sequence."""
 
 
-@dataclass
+@dataclass(repr=False)
 class SoftSequence(KeyedObject):
     """A hash, HMAC or event sequence: its data, its hash algorithm (TPM_ALG_NULL for an event), its HMAC key.
 

@@ -47,11 +47,15 @@ class _Server:
 
     def run(self) -> None:
         """Handles socket events until a shutdown."""
-        while self._running:
-            for key, _ in self._selector.select():
-                handle: Callable[[socket.socket], None] = key.data
-                assert isinstance(key.fileobj, socket.socket)
-                handle(key.fileobj)
+        try:
+            while self._running:
+                for key, _ in self._selector.select():
+                    handle: Callable[[socket.socket], None] = key.data
+                    assert isinstance(key.fileobj, socket.socket)
+                    handle(key.fileobj)
+        finally:
+            for client in self._buffers:
+                client.close()
 
     def _accept_client(self, listening: socket.socket) -> None:
         client, _ = listening.accept()

@@ -13,7 +13,7 @@ from .refusal import Refusal
 __all__ = ["Authorization", "PolicyState", "SoftSession", "binding_of"]
 
 
-@dataclass
+@dataclass(repr=False)
 class PolicyState:
     """The requirements that policy commands have added to a policy session.
 
@@ -36,7 +36,7 @@ class PolicyState:
     written: bool | None = None
 
 
-@dataclass
+@dataclass(repr=False)
 class SoftSession:
     """An HMAC, policy or trial session. `bound` identifies the entity that the session is bound to."""
 
@@ -65,7 +65,7 @@ class SoftSession:
         return self.kind == TPM_SE.TRIAL
 
 
-@dataclass
+@dataclass(repr=False)
 class Authorization:
     """One authorization of a command. `session` is None for a password.
 

@@ -26,7 +26,7 @@ SESSIONS_MAX = 64
 SEED_SIZE = 64
 
 
-@dataclass
+@dataclass(repr=False)
 class Lockout:
     """The state of the protection against dictionary attacks (Part 1, §19.8). Times are in seconds.
 
@@ -58,7 +58,7 @@ class Lockout:
             self.enabled = True
 
 
-@dataclass
+@dataclass(repr=False)
 class TpmState:
     """The complete state of a soft TPM. With `seed`, all random values are repeatable.
 

@@ -102,33 +102,30 @@ def nv_read_public(tpm: TpmState, command: NV_ReadPublic) -> NV_ReadPublic.Respo
     return NV_ReadPublic.Response(index.public, index.name)
 
 
-def check_write(tpm: TpmState, auth: int, handle: int) -> NvIndex:
-    """Returns the NV index `handle` if the entity `auth` may write it now (Part 3, §31.7). Raises Refusal."""
+def _check_access(
+    tpm: TpmState, auth: int, handle: int, lock: TPMA_NV, owner: TPMA_NV, platform: TPMA_NV
+) -> NvIndex:
+    """Returns the NV index `handle`. Raises Refusal if `lock` is set, or if the entity `auth` may not access it.
+
+    The index itself may; the owner needs the attribute `owner`, the platform `platform`.
+    """
     index = tpm.indices[handle]
-    if index.has(A.WRITELOCKED):
+    if index.has(lock):
         raise Refusal(TPM_RC.NV_LOCKED)
-    allowed = auth == handle
-    if auth == TPM_RH.OWNER:
-        allowed = index.has(A.OWNERWRITE)
-    elif auth == TPM_RH.PLATFORM:
-        allowed = index.has(A.PPWRITE)
-    if not allowed:
+    needed = {TPM_RH.OWNER: owner, TPM_RH.PLATFORM: platform}.get(TPM_RH(auth))
+    if not (auth == handle if needed is None else index.has(needed)):
         raise Refusal(TPM_RC.NV_AUTHORIZATION)
     return index
 
 
+def check_write(tpm: TpmState, auth: int, handle: int) -> NvIndex:
+    """Returns the NV index `handle`. Raises Refusal unless the entity `auth` may write it now (Part 3, §31.7)."""
+    return _check_access(tpm, auth, handle, A.WRITELOCKED, A.OWNERWRITE, A.PPWRITE)
+
+
 def check_read(tpm: TpmState, auth: int, handle: int) -> NvIndex:
-    """Returns the NV index `handle` if the entity `auth` may read it now (Part 3, §31.13). Raises Refusal."""
-    index = tpm.indices[handle]
-    if index.has(A.READLOCKED):
-        raise Refusal(TPM_RC.NV_LOCKED)
-    allowed = auth == handle
-    if auth == TPM_RH.OWNER:
-        allowed = index.has(A.OWNERREAD)
-    elif auth == TPM_RH.PLATFORM:
-        allowed = index.has(A.PPREAD)
-    if not allowed:
-        raise Refusal(TPM_RC.NV_AUTHORIZATION)
+    """Returns the NV index `handle`. Raises Refusal unless the entity `auth` may read it now (Part 3, §31.13)."""
+    index = _check_access(tpm, auth, handle, A.READLOCKED, A.OWNERREAD, A.PPREAD)
     if not index.has(A.WRITTEN):
         raise Refusal(TPM_RC.NV_UNINITIALIZED)
     return index
