@@ -47,6 +47,7 @@ OMITTED = (
     "cli.terminal.packages",
     "sigv4.glacier",
     "sigv4.services",
+    "tpmwire.crypto.pure.aes",
     "tpmwire.crypto.pure.mlkem",
     "tpmwire.keys.jwk_ssh",
     "tpmwire.keys.ml_keys",

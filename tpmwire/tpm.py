@@ -309,8 +309,11 @@ def opens_handle(command: Command) -> bool:
 def undisturbed() -> Iterator[None]:
     """Blocks the signals that end a program while the context is open.
 
-    A second Ctrl-C therefore does not interrupt the clean-up.
+    A second Ctrl-C therefore does not interrupt the clean-up. WebAssembly and Windows cannot block signals.
     """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:

@@ -192,7 +192,8 @@ def _one_line(error: Exception) -> str:
 @contextlib.contextmanager
 def _signals_interrupt() -> Iterator[None]:
     """Raises Interrupted in the block at the first SIGINT, SIGTERM or SIGHUP; later signals are ignored."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # Windows has no SIGHUP.
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
     def interrupt(number: int, _frame: object) -> NoReturn:
         for other in numbers:
@@ -202,7 +203,7 @@ def _signals_interrupt() -> Iterator[None]:
         raise Interrupted(number)
 
     def lost(found: "sys.UnraisableHookArgs") -> None:
-        if not isinstance(found.exc_value, Interrupted):
+        if not isinstance(found.exc_value, Interrupted) or not hasattr(signal, "setitimer"):
             hook(found)
             return
         # Raised again soon, since Python may swallow the exception, for example in a callback of its import

@@ -82,7 +82,8 @@ def is_shown() -> bool:
     The terminal must be able to clear a line.
     """
     return (
-        sys.stderr is not None
+        hasattr(signal, "setitimer")  # WebAssembly and Windows have no timers
+        and sys.stderr is not None
         and not sys.stderr.closed
         and sys.stderr.isatty()
         and os.environ.get("TERM", "dumb") != "dumb"

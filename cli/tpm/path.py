@@ -126,8 +126,9 @@ def lasting_path(option: str | None) -> str | None:
 def absolute_tpm_path(path: str) -> str:
     """Returns a --tpm-path value with the absolute path of its file, for a program in a different directory."""
     for start in ("device:", "swtpm:path=", SOFT):
-        if path.startswith(start) and path != start and not path.startswith(f"{SOFT}seed="):
-            return start + os.path.abspath(path.removeprefix(start))
+        rest = path.removeprefix(start)
+        if path.startswith(start) and rest and not (start == SOFT and rest.startswith(("seed=", "?"))):
+            return start + os.path.abspath(rest)
     return os.path.abspath(path) if os.path.exists(path) else path
 
 

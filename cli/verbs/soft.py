@@ -71,7 +71,9 @@ def run(args: Settings) -> int:
         raise UsageError("--seed and --state exclude each other: the state file has its own seed; remove one")
     try:
         from tpmwire.soft import SoftTransport  # noqa: PLC0415 - the single file does not have it
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("tpmwire."):
+            raise
         raise UsageError("the single-file tpmwire has no soft TPM; install tpmwire with pip") from None
     seed = None if args.seed is None else args.seed.encode()
     observe = (lambda step, detail: note(f"{step}: {detail}")) if args.explain else None

@@ -266,6 +266,7 @@ HOMONYMS = {
     "Request": "HTTP: sent in sigv4, received in cli.serving",
     "Role": "of IAM in cli, of an authorization in tpmwire",
     "Settings": "of each verb",
+    "cfb": "AES by `cryptography` in tpmwire.crypto.aes, in Python in tpmwire.crypto.pure",
     "configure": "of each verb",
     "create_primary": "tpmwire.calls has the function for programs, with plain values",
     "duplicate": "by the TPM in tpmwire.calls, in software in tpmwire.keys",

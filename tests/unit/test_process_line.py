@@ -120,5 +120,14 @@ def test_tpm_paths_that_are_relative(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert absolute_tpm_path("sock") == f"{here}/sock"
     assert absolute_tpm_path("swtpm:path=sock") == f"swtpm:path={here}/sock"
     assert absolute_tpm_path("device:tpm0") == f"device:{here}/tpm0"
-    for other in ("127.0.0.1:2321", "swtpm:host=h,port=1", "mssim:host=h,port=1", "/dev/tpmrm0"):
+    assert absolute_tpm_path("soft:state?explain") == f"soft:{here}/state?explain"
+    for other in (
+        "soft:",
+        "soft:?explain",
+        "soft:seed=x",
+        "127.0.0.1:2321",
+        "swtpm:host=h,port=1",
+        "mssim:host=h,port=1",
+        "/dev/tpmrm0",
+    ):
         assert absolute_tpm_path(other) == other

@@ -16,10 +16,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from tests.support.verbs import Tool
 from tpmwire import calls, commands
 from tpmwire.crypto.aes import cfb as cfb_of_cryptography
+from tpmwire.crypto.pure import aes
 from tpmwire.errors import TpmError, TransportError
 from tpmwire.sessions import Password
-from tpmwire.soft import SoftTransport, aes, ecc
+from tpmwire.soft import SoftTransport, ecc
 from tpmwire.soft import rsa as soft_rsa
+from tpmwire.soft.address import parse_address
 from tpmwire.spec.attestation import TPMS_ATTEST
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_RH
 from tpmwire.spec.structures import TPMT_SIG_SCHEME
@@ -244,3 +246,15 @@ def test_no_repr_shows_a_secret() -> None:
         for shown in (state, state.generator, *state.hierarchies.values(), state.transient[key.handle]):
             assert "password" not in repr(shown)
             assert "seed" not in repr(shown)
+
+
+def test_options_of_an_address(tool: Tool, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    shown = tool("send", "--tpm-path", f"soft:{state}?explain", "GetRandom", "bytesRequested=8")
+    assert (shown.code, "command: TPM2_GetRandom" in shown.err) == (0, True)
+    assert state.exists()
+    address = parse_address("seed=word?explain=secrets")
+    assert address == (b"word", None, {"explain": "secrets"})
+    for wrong in ("?explian", "?explain=all", "?explain&explain=secrets", "?explain&"):
+        refused = tool("info", "--tpm-path", f"soft:{wrong}")
+        assert (refused.code, refused.err.count("\n")) == (3, 1)

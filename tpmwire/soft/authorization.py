@@ -4,12 +4,12 @@ The checks run in the order of the standard, which determines the response code 
 """
 
 from ..crypto.formulas import cp_hash, digest, equal, kdfa, rp_hash, trimmed, xor_obfuscation
+from ..crypto.pure.aes import BLOCK, cfb
 from ..sessions import authorization_hmac
 from ..spec.command import Command
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
-from .aes import BLOCK, cfb
 from .entities import Entity, KeyedObject, NvIndex
 from .policy_check import check_policy
 from .refusal import Refusal

@@ -3,11 +3,11 @@
 from typing import Any
 
 from ..crypto.formulas import digest_size, equal, hmac_digest, kdfa
+from ..crypto.pure.aes import cfb
 from ..spec.constants import TPM_RH
 from ..spec.response_codes import TPM_RC
 from ..spec.storage import TPMS_NV_PUBLIC
 from ..spec.structures import TPMS_CONTEXT, TPMT_PUBLIC, TPMT_SENSITIVE, TPMT_SYM_DEF
-from .aes import cfb
 from .entities import Hierarchy, KeyedObject, NvIndex
 from .freeze import Freezer
 from .objects import split_buffer

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..crypto.formulas import digest, digest_size, equal, hash_name, hmac_digest, kdfa, name_of, trimmed
+from ..crypto.pure.aes import cfb
 from ..errors import DecodeError
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
@@ -22,7 +23,6 @@ from ..spec.structures import (
 )
 from ..wires import wire_of
 from . import ecc, rsa
-from .aes import cfb
 from .entities import KeyedObject
 from .refusal import Refusal, require
 

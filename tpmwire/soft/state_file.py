@@ -1,7 +1,6 @@
 """The state file of a soft TPM. It preserves all state between connections, also sessions and loaded objects."""
 
 import contextlib
-import fcntl
 import os
 from typing import Any
 
@@ -15,6 +14,11 @@ from .random import Generator
 from .sequence import SoftSequence
 from .session import PolicyState, SoftSession
 from .tpm_state import Lockout, TpmState
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # WebAssembly and Windows: nothing prevents a second use of the file
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["StateFile"]
 
@@ -38,6 +42,12 @@ LEFT_OUT = ("seed", "observe", "now")
 """Attributes of TpmState that are not saved, because they belong to the connection."""
 
 
+def _lock(fd: int) -> None:
+    """Locks the open file `fd`. Raises OSError if another process has locked the file."""
+    if fcntl is not None:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 class StateFile:
     """A locked file with the state of a soft TPM. It contains the TPM's secrets in clear, with mode 0600.
 
@@ -48,11 +58,11 @@ class StateFile:
         self._path = os.path.realpath(path)  # the file, where `path` is a symbolic link
         self._written = b""
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise TransportError(f"cannot open {path}: {error.strerror}") from error
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._fd)
             # Another process may have replaced the file between open and flock.
             current = os.path.samestat(os.fstat(self._fd), os.stat(self._path))
         except OSError:
@@ -103,12 +113,12 @@ class StateFile:
     def _replace(self, data: bytes) -> None:
         """Replaces the file atomically by a new, locked file. After an OSError, the old file is unchanged."""
         draft = f"{self._path}.{os.urandom(8).hex()}"
-        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fd)
             with os.fdopen(os.dup(fd), "wb") as file:
                 file.write(data)
-            os.rename(draft, self._path)
+            os.replace(draft, self._path)
         except BaseException:
             os.close(fd)
             os.unlink(draft)

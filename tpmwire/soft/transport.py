@@ -1,5 +1,6 @@
 """The transport to a soft TPM in this process."""
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 
@@ -8,6 +9,7 @@ from ..spec.commands.startup import Startup
 from ..spec.constants import TPM_SU
 from ..transport.base import Transport
 from ..wire import CommandMessage
+from .address import parse_address
 from .commands import CHAPTERS
 from .frame import execute
 from .state_file import StateFile
@@ -62,15 +64,21 @@ class SoftTransport(Transport):
             self._file.close()
 
 
+def print_step(step: str, detail: str) -> None:
+    """Prints an internal step on stderr, for `?explain`."""
+    if sys.stderr is not None:
+        print(f"{step}: {detail}", file=sys.stderr, flush=True)
+
+
 def open_soft(rest: str) -> SoftTransport:
     """Opens the soft TPM of the path `soft:REST`.
 
-    REST is empty for a new TPM, `seed=WORD` for a new repeatable TPM, or the name of a state file. Raises
-    TransportError if the state file cannot be opened or is not valid.
+    REST is empty for a new TPM, `seed=WORD` for a new repeatable TPM, or the name of a state file. After `?`, it
+    has options (see `address`). Raises TransportError if an option is not valid, or if the state file cannot be
+    opened or is not valid.
     """
-    if rest.startswith("seed="):
-        transport = SoftTransport(seed=rest.removeprefix("seed=").encode())
-    else:
-        transport = SoftTransport(file=rest or None)
+    address = parse_address(rest)
+    observe = print_step if "explain" in address.options else None
+    transport = SoftTransport(address.seed, address.file, observe)
     transport.path = f"soft:{rest}"
     return transport

@@ -55,7 +55,9 @@ def open_transport(path: str | None = None, timeout: float = 2.0) -> Transport:
 def _soft(rest: str) -> Transport:
     try:
         from ..soft.transport import open_soft  # late: a credential run must not load it
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("tpmwire."):
+            raise
         raise TransportError("the single-file tpmwire has no soft TPM; install tpmwire with pip") from None
     return open_soft(rest)
 

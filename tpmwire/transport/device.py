@@ -4,6 +4,7 @@ import errno
 import os
 import select
 import stat
+import sys
 import time
 
 from ..errors import DeviceBusyError, TransportError, WrongPathError
@@ -57,9 +58,11 @@ _NO_TPM = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 
 def _open_device(path: str, deadline: float) -> int:
+    if not hasattr(os, "O_NONBLOCK"):
+        raise TransportError(f"cannot open {path}: {sys.platform} has no TPM devices; use a soft TPM (soft:FILE)")
     while True:
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
             break
         except OSError as error:
             if error.errno != errno.EBUSY:

@@ -1,12 +1,12 @@
 """Part 3, §13: duplication."""
 
 from ...crypto.formulas import digest, name_of
+from ...crypto.pure.aes import BLOCK, cfb
 from ...spec.commands.duplication import Duplicate, Import, Rewrap
 from ...spec.constants import TPM_ALG, TPM_RH, TPMA_OBJECT
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
 from .. import objects
-from ..aes import BLOCK, cfb
 from ..creation import at_field
 from ..entities import KeyedObject
 from ..refusal import Refusal, require

@@ -1,11 +1,11 @@
 """Part 3, §15: symmetric primitives."""
 
 from ...crypto.formulas import digest, hmac_digest
+from ...crypto.pure.aes import BLOCK, crypt
 from ...spec.commands.symmetric import HMAC, EncryptDecrypt, EncryptDecrypt2, Hash
 from ...spec.constants import TPM_ALG, TPMA_OBJECT
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import TPMS_KEYEDHASH_PARMS, TPMS_SYMCIPHER_PARMS
-from ..aes import BLOCK, crypt
 from ..entities import KeyedObject
 from ..refusal import Refusal, require
 from ..registry import handles

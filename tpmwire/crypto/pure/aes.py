@@ -1,11 +1,13 @@
-"""AES and its modes of operation in Python, for the soft TPM only (FIPS 197; SP 800-38A).
+"""AES and its modes of operation in Python (FIPS 197; SP 800-38A).
+
+The soft TPM uses it, and `tpmwire.crypto.aes` if the package `cryptography` is not installed.
 
 The code is not constant-time: anyone who can measure its timing may recover the key.
 """
 
 from collections.abc import Callable
 
-from ..spec.constants import TPM_ALG
+from ...spec.constants import TPM_ALG
 
 __all__ = ["cfb", "crypt"]
 

@@ -1,0 +1,52 @@
+"""The address of a soft TPM: `soft:`, `soft:FILE` or `soft:seed=WORD`, then options: `?explain&NAME=VALUE`."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..errors import TransportError
+
+__all__ = ["OPTIONS", "SoftAddress", "SoftOption", "parse_address"]
+
+
+class SoftOption(NamedTuple):
+    """An option of a soft TPM's address.
+
+    `text` says what the option does. `values` is a regular expression for the value, which is empty for `?NAME`.
+    `usage` shows the option in error messages.
+    """
+
+    text: str
+    usage: str
+    values: str = ""
+
+
+OPTIONS: dict[str, SoftOption] = {
+    "explain": SoftOption("print each internal step on stderr", "explain or explain=secrets", "(secrets)?"),
+}
+"""The options of an address, by name."""
+
+
+class SoftAddress(NamedTuple):
+    """A parsed address. At most one of `seed` and `file` is set. `options` has the values of options by name."""
+
+    seed: bytes | None
+    file: str | None
+    options: Mapping[str, str]
+
+
+def parse_address(rest: str) -> SoftAddress:
+    """Returns the parts of the address `soft:REST`. Raises TransportError for an unknown option or value."""
+    location, _, query = rest.partition("?")
+    options: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        name, _, value = part.partition("=")
+        if name not in OPTIONS or not re.fullmatch(OPTIONS[name].values, value, re.ASCII):
+            known = ", ".join(option.usage for option in OPTIONS.values())
+            raise TransportError(f"'soft:{rest}': {part!r} is not a valid option of a soft TPM; use {known}")
+        if name in options:
+            raise TransportError(f"'soft:{rest}': the option {name} is given twice")
+        options[name] = value
+    if location.startswith("seed="):
+        return SoftAddress(location.removeprefix("seed=").encode(), None, options)
+    return SoftAddress(None, location or None, options)
