@@ -24,8 +24,9 @@ _BUNDLES = (
 class Authorities:
     """The CA certificates for verifying servers: from AWS_CA_BUNDLE, else REQUESTS_CA_BUNDLE, else the system's.
 
-    Each variable names a PEM file, or a directory hashed by `openssl rehash`; botocore uses the same order. After
-    `load`, `missing` is True if the system has no CA certificates.
+    Each variable names a PEM file, or a directory hashed by `openssl rehash`; botocore uses the same order. `path`
+    is the variable's value, or None if neither is set. After `load`, `missing` is True if the system has no CA
+    certificates.
     """
 
     __slots__ = ("_variable", "missing", "path")
@@ -39,7 +40,7 @@ class Authorities:
         """Adds the CA certificates to the TLS context.
 
         Raises RequestError if AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE names a file or directory without CA
-        certificates.
+        certificates or in an unknown home directory, or if SSL_CERT_FILE is a pipe.
         """
         if self.path is not None:
             # A shell does not expand ~ in a config file's value, so it is done here, as botocore's urllib3 does.

@@ -56,8 +56,8 @@ class AwsClient:
         """Sends the operation's request, and returns the operation's result.
 
         Raises RequestError for invalid parameters, before anything is signed. Raises ResponseError if the body is
-        not a response to this operation, or if the returned credentials have already expired by AWS's clock.
-        Raises the errors of `send`.
+        not a response to this operation, or if the returned credentials have already expired. AWS's clock decides
+        that; the local clock does if the response has no Date. Raises the errors of `send`.
         """
         operation.check()
         response = self.send(operation.request(self._endpoint.url))
@@ -72,9 +72,9 @@ class AwsClient:
     def send(self, request: Request) -> Response:
         """Signs and sends `request`, and returns a response with HTTP status 200.
 
-        Raises NetworkError; StsError if AWS responds with an error; ResponseError for a redirect, any other status
-        below 400, or a compressed body. Errors of the signer's HMAC pass through. If the clock is wrong, the
-        signer may compute the HMAC of a second day.
+        Raises NetworkError if there is no valid response, and StsError if AWS responds with an error. Raises
+        ResponseError for a redirect, any other status below 400, or a compressed body. Errors of the signer's HMAC
+        pass through. If the clock is wrong, the signer may compute the HMAC of a second day.
         """
         attempt, corrected = 1, False
         while True:
@@ -131,8 +131,8 @@ class AwsClient:
     def _check_expiration(self, expiration: str, offset: float | None) -> None:
         """Raises ResponseError if credentials with this expiration have expired by AWS's clock.
 
-        Warns if they have expired only by the local clock. `expiration` is RFC 3339 text, `offset` the server's
-        time minus the local time in seconds, or None.
+        Warns if they have expired only by the local clock. `expiration` is RFC 3339 text. `offset` is the server's
+        time minus the local time in seconds; if it is None, the local clock decides.
         """
         ends = parse_rfc3339(expiration)
         if ends > self._clock():

@@ -64,15 +64,16 @@ class Profile:
     def service(self, name: str) -> dict[str, str]:
         """Returns the settings of a service in the profile's services section; {} if there are none.
 
-        `name` is the service id in snake case, such as sts. Raises RequestError if the config file lacks the
-        services section that the profile names.
+        `name` is the service id in snake case, such as sts. Raises RequestError if the services section that the
+        profile names is missing or empty.
         """
         section = self.get("services")
         if section is None:
             return {}
         if not self._services.get(section):
             raise RequestError(
-                f"{self} has services = {section!r}, but the config file has no such [services ...] section"
+                f"{self} has services = {section!r}, but the config file has no such [services ...] section, "
+                "or an empty one; add the section, or remove the setting"
             )
         return _get_section(self._services[section], name)
 
@@ -121,7 +122,8 @@ class Config:
     def chain(self, name: str | None = None) -> list[Profile]:
         """Returns the profile and its source_profile chain. The last profile's own key signs.
 
-        A profile that is its own source uses its own key. Raises RequestError for a missing profile or a loop.
+        A profile that is its own source uses its own key. Raises RequestError for a missing profile, a loop, or a
+        chain of more than 10 profiles.
         """
         profile = self.profile(name)
         chain = [profile]
@@ -226,7 +228,10 @@ def _read_sections(path: str) -> dict[str, Values]:
 
 
 def read_config_file(path: str) -> bytes:
-    """Returns the content of a config or credentials file; empty if the file is missing. Raises RequestError."""
+    """Returns the content of a config or credentials file; empty if the file is missing or a directory.
+
+    Raises RequestError if the file cannot be read, or is larger than 1 MiB.
+    """
     try:
         with open_input(path) as file:
             data = file.read(_MAX_SIZE + 1)

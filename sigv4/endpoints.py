@@ -56,7 +56,10 @@ class Endpoint:
 
 
 def partition(region: str) -> tuple[str, str, str, str, str]:
-    """Returns the row of PARTITIONS whose pattern matches the region's name, or else the row of `aws`."""
+    """Returns a region's partition as a row of PARTITIONS; for an unknown region, the row of aws.
+
+    The row is (name, pattern of region names, DNS suffix, dual-stack DNS suffix, region of the global services).
+    """
     for row in PARTITIONS:
         if re.fullmatch(row[1], region) or region == f"{row[0]}-global":
             return row
@@ -79,7 +82,7 @@ def resolve(
     Signatures use `region`, by default us-east-1. AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and
     AWS_USE_DUALSTACK_ENDPOINT in `environ`, or the corresponding settings of `profile`, select the variant. If one
     of the three is set, `region` defaults to the region of `environ` or `profile`. A configured URL takes
-    precedence over all three. Raises RequestError for an invalid region name or setting.
+    precedence over all three. Raises RequestError for an invalid region name, setting or URL.
     """
     environ = environ or {}
     mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile)

@@ -13,10 +13,10 @@ _SILENCE = 60.0  # seconds; the writer may ask a person first, as a password man
 
 
 def open_input(path: str, silence: float | None = _SILENCE) -> BinaryIO:
-    """Opens the file at `path` for reading bytes. Raises OSError.
+    """Opens the file at `path` for reading bytes. Raises OSError if the file cannot be opened.
 
     Reading from a pipe or a terminal raises TimeoutError (an OSError) in two cases. Either no program opens the
-    file for writing within 2 seconds, or the program writes nothing for `silence` seconds.
+    file for writing within 2 seconds, or the program writes nothing for `silence` seconds (None: no limit).
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)

@@ -84,8 +84,8 @@ class HttpClient:
     def send(self, request: Request) -> Response:
         """Sends `request` and returns the whole response, with any status. Redirects are not followed.
 
-        Raises RequestError for an invalid URL or header, or an unreadable CA bundle. Raises NetworkError if there
-        is no response, ResponseError if the response exceeds MAX_BODY or MAX_HEAD.
+        Raises RequestError for an invalid URL or proxy, or an unreadable CA bundle. Raises NetworkError if there
+        is no valid response, and ResponseError if the response exceeds MAX_BODY or MAX_HEAD.
         """
         parts = split_url(request.url)
         encrypted = parts.scheme == "https"

@@ -59,7 +59,7 @@ class CreateAccessKey(IamOperation[NewAccessKey]):
     """Creates an additional access key for the user; AWS allows two. Do not retry: each call creates a key."""
 
     def result(self, document: Document) -> NewAccessKey:
-        """Returns the new access key. Raises ResponseError."""
+        """Returns the new access key. Raises ResponseError if the response lacks its id or secret."""
         path = "CreateAccessKeyResponse/CreateAccessKeyResult/AccessKey/"
         return NewAccessKey(document.one(path + "AccessKeyId"), document.one(path + "SecretAccessKey"))
 

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class TextParameter:
-    """A string parameter with limits of its length and a pattern of valid values. The value None is not sent.
+    """A string parameter with limits on its length and a pattern for its value. The value None is not sent.
 
     Errors do not show the value if the parameter is `secret`.
     """
@@ -90,7 +90,7 @@ class IntegerParameter:
 
 
 class ListParameter:
-    """A list parameter with the form fields of each member, and limits of the number of members.
+    """A list parameter with the form fields of each member, and limits on the number of members.
 
     The fields of `members` already have their names in the form, such as Tags.member.1.Key. None and an empty list
     are not sent. An empty list is an error if `least` is above 0.

@@ -61,7 +61,12 @@ class Bucket:
 
 
 class S3Settings:
-    """S3 settings of the environment and a profile; see `read_s3_settings`."""
+    """S3 settings, usually those that `read_s3_settings` finds in the environment and a profile.
+
+    `style` is auto, path or virtual. `use_arn_region` allows an ARN in another region than the client's. `legacy`
+    selects the global endpoint for us-east-1. `multi_region` allows multi-region access points. `accelerate`,
+    `dual_stack` and `fips` select AWS's variants of the endpoint; `endpoint_url` replaces the endpoint.
+    """
 
     __slots__ = (
         "accelerate",
@@ -177,7 +182,8 @@ def arn_region(bucket: str) -> str | None:
 def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
     """Returns the endpoint of a bucket for a client in `region`.
 
-    `bucket` is a bucket name, an access point's alias, or an ARN. Raises RequestError.
+    `bucket` is a bucket name, an access point's alias, or an ARN. Raises RequestError for an invalid name, and for
+    settings that the bucket does not support.
     """
     if not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
         raise RequestError(f"{region!r} is not a valid region name; use e.g. eu-central-1")

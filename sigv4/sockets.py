@@ -50,7 +50,8 @@ _Address = tuple[
 def open_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Returns a TCP connection to the first address of `host` that responds (RFC 8305, "Happy Eyeballs").
 
-    The socket is non-blocking until its timeout is set. Raises OSError (TimeoutError, gaierror).
+    The socket is non-blocking until its timeout is set. Raises TimeoutError at the deadline, gaierror if the name
+    cannot be resolved, and another OSError if no address accepts the connection.
     """
     pending = _interleave(_resolve(host, port, deadline))
     connecting: dict[int, socket.socket] = {}
@@ -153,7 +154,8 @@ class _BoundedReader(RawIOBase):
 class BoundedSocket:
     """Sends and receives over a socket, with a deadline and a limit on the bytes read.
 
-    Raises OSError, TimeoutError and TooMuchData. The caller closes the socket.
+    The methods raise TimeoutError after the deadline, TooMuchData above the limit, and OSError for a broken
+    connection. The caller closes the socket.
     """
 
     def __init__(self, sock: socket.socket, deadline: Deadline, limit: int) -> None:
@@ -171,7 +173,10 @@ class BoundedSocket:
         return BufferedReader(_BoundedReader(self._sock, self._deadline, self._limit))
 
     def read_until(self, end: bytes) -> bytes:
-        """Returns the bytes up to and including `end`, or up to the peer's close. Reads nothing after `end`."""
+        """Returns the bytes up to and including `end`, and reads nothing after `end`.
+
+        The result does not end with `end` if the peer closes the connection, or if the limit is reached first.
+        """
         data = b""
         while not data.endswith(end):
             self._sock.settimeout(self._deadline.left())

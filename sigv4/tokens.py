@@ -90,7 +90,7 @@ def eks_exec_credential(token: str, time: float, api_version: str | None = None)
 
 
 def check_database(host: str, port: int | None, user: str, region: str) -> None:
-    """Raises RequestError for invalid arguments of a database token."""
+    """Raises RequestError if a database token cannot have this host, port, user or region. A port is optional."""
     if not user:
         raise RequestError("missing database user; give the user's name")
     try:
@@ -105,16 +105,20 @@ def check_database(host: str, port: int | None, user: str, region: str) -> None:
 
 
 def rds_token(signer: "Signer", host: str, port: int, user: str, region: str, time: float) -> str:
-    """Returns the password of a database user at host:port (RDS, Aurora), valid for 15 minutes from `time`."""
+    """Returns the password of a database user at host:port (RDS, Aurora).
+
+    The password is valid for 15 minutes from `time` (POSIX seconds). Raises RequestError for invalid arguments.
+    """
     check_database(host, port, user, region)
     query = f"Action=connect&DBUser={quote(user, safe='-._~')}"
     return _database_token(signer, f"{host}:{port}", query, region, "rds-db", time)
 
 
 def dsql_token(signer: "Signer", host: str, region: str, time: float, *, admin: bool = False) -> str:
-    """Returns the password for an Aurora DSQL cluster, valid for 15 minutes from `time`.
+    """Returns the password for an Aurora DSQL cluster, valid for 15 minutes from `time` (POSIX seconds).
 
-    The password is for the database user admin if `admin` is True, else for any other user.
+    The password is for the database user admin if `admin` is True, else for any other user. Raises RequestError
+    for an invalid host or region.
     """
     check_database(host, None, "admin" if admin else "another", region)
     return _database_token(signer, host, f"Action=DbConnect{'Admin' if admin else ''}", region, "dsql", time)
@@ -150,7 +154,9 @@ def database_region(host: str) -> tuple[str, str] | None:
 
 
 def codecommit_password(signer: "Signer", url: str, region: str, time: float) -> tuple[str, str]:
-    """Returns git's (user name, password) for the CodeCommit repository at `url`, signed at `time`.
+    """Returns git's (user name, password) for a CodeCommit repository, signed at `time` (POSIX seconds).
+
+    `url` is the repository's URL. Raises RequestError if it is invalid.
 
     Source: aws codecommit credential-helper; its canonical request has method GIT, no body and no port.
     """
@@ -225,7 +231,7 @@ def signin_token_request(credentials: "Credentials", region: str, duration_secon
 
     Send the request unsigned. `credentials` must come from AssumeRole or GetFederationToken. `duration_seconds` is
     the duration of the console session (900 to 43200). AWS allows a duration only for AssumeRole by a user, not by
-    a role. Raises RequestError.
+    a role. Raises RequestError for an invalid duration, or if the region's console is unknown.
     """
     check_signin(region, duration_seconds)
     import json  # late: tokens that are signatures do not need it

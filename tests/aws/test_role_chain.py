@@ -373,7 +373,7 @@ REFUSED = {
     ),
     "services that are not there": (
         f"[profile a]\n{ROLE}source_profile = tpm\nservices = none\n",
-        "no such [services ...] section",
+        "no such [services ...] section, or an empty one",
     ),
     "a wrong role": ("[profile a]\nrole_arn = short\nsource_profile = tpm\n", "RoleArn"),
     "no file of that kind": ("[profile a\n", "not a valid AWS config file"),
