@@ -66,7 +66,8 @@ class Pin(NamedTuple):
 class Channel(NamedTuple):
     """Open sessions and their salt key.
 
-    `made` is the template of a salt key that was created for the sessions, or None. The caller flushes such a key.
+    `made` is the template of the salt key if `open_channel` created the key, else None. The caller flushes a
+    created key.
     """
 
     sessions: list[Session]
@@ -119,7 +120,8 @@ def open_channel(
     a parent, the salt key is the persistent storage root key, else a primary key of the null hierarchy.
     `passwords` are for a pinned key that has to be created. If only the Name is pinned, the search covers
     persistent keys, well-known keys and the keys in `also`. Templates that match `likely` are tried first. Raises
-    TpmError. Raises SessionError if the pinned key is missing, before any secret is sent.
+    TpmError if the TPM refuses a command. Raises SessionError if the pinned key is missing or the salt key is
+    unsound, before any secret is sent.
     """
     if pin is None and parent is not None:
         return Channel([open_session(tpm, kind, parent, auth_hash) for kind in kinds], parent)
@@ -175,7 +177,8 @@ class _Search(NamedTuple):
     def create(self, places: Iterable[WellKnown]) -> tuple[Loaded, WellKnown]:
         """Creates the pinned key from one of these templates, and returns the key and the template.
 
-        Raises SessionError if no template results in the pinned key.
+        Raises SessionError if no template results in the pinned key, TpmError if the TPM refuses a hierarchy's
+        password or is out of memory.
         """
         refused: TpmError | None = None
         for place in places:
@@ -220,7 +223,10 @@ class _Search(NamedTuple):
 
 
 def _make(tpm: Tpm, place: WellKnown, passwords: Passwords) -> Loaded:
-    """Creates a primary key, and returns it. Tries the passwords of the hierarchy in order."""
+    """Creates a primary key, and returns it. Tries the passwords of the hierarchy in order.
+
+    Raises TpmError if the TPM refuses all of them, or the template.
+    """
     tries = [*(passwords.get(place.hierarchy) or [EMPTY_AUTH])]
     session: Session | None = None
     while True:

@@ -124,7 +124,11 @@ class DeviceBusyError(TransportError):
 
 
 class SessionError(TpmwireError):
-    """A response is not authentic: its HMAC is invalid, or its sessions are missing. Never retried."""
+    """A command cannot be protected by its sessions, or a response is not authentic. Never retried.
+
+    For example, an HMAC is invalid, an authorization or a cipher is missing, or the salt key is unsound or not the
+    pinned one.
+    """
 
 
 class SignatureError(TpmwireError):
@@ -151,7 +155,7 @@ class KeyFileError(TpmwireError):
 
 
 class CertificateError(TpmwireError):
-    """A certificate of an endorsement key is invalid, not trusted, or belongs to a different TPM."""
+    """A certificate of an endorsement or attestation key is invalid, not trusted, or of a different TPM."""
 
 
 class UnusableCertificateError(CertificateError):
@@ -190,14 +194,17 @@ _CREDENTIAL_FOR_ANOTHER = (
 _OF_COMMAND = {
     # TPM2_Clear and a firmware reset change the seed of parents; their children can no longer be loaded.
     (0x157, 0x09F): (
-        "the TPM was cleared since the key was made (TPM2_Clear, a firmware reset), or the key belongs to another "
-        "TPM or parent",
+        "the TPM was cleared since the key was created (TPM2_Clear, a firmware reset), or the key belongs to "
+        "another TPM or parent",
         LOST,
     ),
     # With another RSA parent, which cannot decrypt the seed, libtpms returns TPM_RC_FAILURE but keeps working.
     **dict.fromkeys(((0x156, 0x09F), (0x156, 0x084), (0x156, 0x101)), _WRAPPED_FOR_ANOTHER),
     **dict.fromkeys(((0x147, 0x09F), (0x147, 0x084), (0x147, 0x101)), _CREDENTIAL_FOR_ANOTHER),
-    (0x161, 0x09F): ("the TPM was reset or cleared since the context was saved", "make or load the object again"),
+    (0x161, 0x09F): (
+        "the TPM was reset or cleared since the context was saved",
+        "create or load the object again",
+    ),
     (0x131, 0x0A2): (
         "",
         "check the key's or hierarchy's password; a TPM that was cleared has neither passwords nor keys",

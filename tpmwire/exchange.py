@@ -70,7 +70,10 @@ class Exchange(Generic[R]):
         self._handles = area.handles
         if len(self._authorizations) < self._needed:
             plural = "s" if self._needed > 1 else ""
-            raise SessionError(f"{type(self._command).__name__} needs {self._needed} authorization{plural}")
+            raise SessionError(
+                f"{type(self._command).__name__} needs {self._needed} authorization{plural}, "
+                f"got {len(self._authorizations)}"
+            )
         if any(not use.keyless for _, use in self._uses()):
             self._names = [self._name(handle) for handle in area.handles]
         for _, use in self._uses():

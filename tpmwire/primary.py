@@ -57,7 +57,8 @@ def create_primary(
     """Creates a primary key from a template. Its Name is computed on the host from the returned public area.
 
     `outside` is the new key's authValue. If the TPM refuses `templates.h2_primary` because it lacks ECC, the RSA
-    counterpart `h1_primary` is created. Raises SessionError if the returned key does not match the template.
+    counterpart `h1_primary` is created. Raises TpmError if the TPM refuses the template or the authorization, and
+    SessionError if the returned key does not match the template.
     """
     from .spec.commands.hierarchy import CreatePrimary  # late: most credential runs create no primary key
 
@@ -86,7 +87,7 @@ def lacks_ecc(refused: TpmError) -> bool:
 def read_loaded(tpm: Tpm, handle: int) -> Loaded:
     """Returns the object at a handle, read by TPM2_ReadPublic. Its Name is computed on the host.
 
-    Raises TpmError; SessionError if the TPM returns a different Name.
+    Raises TpmError if there is no such object, SessionError if the TPM returns a different Name.
     """
     from .spec.commands.objects import ReadPublic  # late: a run without session encryption must not load it
 

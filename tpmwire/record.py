@@ -248,7 +248,7 @@ class Record(metaclass=RecordType):
         return stream.getvalue()
 
     def replace(self, **changes: Any) -> Self:
-        """Returns a copy with some fields changed."""
+        """Returns a copy with new values of the fields in `changes`. Raises TypeError for an unknown field."""
         return type(self)(**{**vars(self), **changes})
 
     def __setattr__(self, name: str, value: Any) -> None:

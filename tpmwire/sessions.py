@@ -29,7 +29,10 @@ class Password:
 
 
 class Session:
-    """A session of the TPM: its handle, key and rolling nonces."""
+    """A session of the TPM: its handle, key and rolling nonces.
+
+    `bound_to` identifies the entity that the session is bound to (see `bind_mark`); None for an unbound session.
+    """
 
     def __init__(
         self,
@@ -71,7 +74,8 @@ class Session:
         `auth` is the authValue of the authorized entity.
 
         Without `keep`, the TPM flushes the session after the command. `decrypt` encrypts the command's first
-        parameter, `encrypt` the response's first parameter. Part 1, §17 defines the audit attributes.
+        parameter, `encrypt` the response's first parameter. Part 1, §17 defines the audit attributes. Raises
+        SessionError if parameters are to be encrypted, but the session has no cipher.
         """
         attributes = TPMA_SESSION(0)
         for requested, bit in (
@@ -85,7 +89,10 @@ class Session:
             if requested:
                 attributes |= bit
         if (decrypt or encrypt) and self.symmetric.algorithm == TPM_ALG.NULL:
-            raise SessionError("this session was started without a cipher: it cannot encrypt parameters")
+            raise SessionError(
+                "this session was started without a cipher, so it cannot encrypt parameters; "
+                "use protected_sessions()"
+            )
         return Use(self, auth if isinstance(auth, Secret) else Secret(auth), attributes)
 
 

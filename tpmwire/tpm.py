@@ -157,7 +157,7 @@ class Tpm:
     def name(self, handle: int) -> bytes:
         """Returns the Name of the entity at a handle. The public area is read only once, and the Name is verified.
 
-        Raises SessionError if the TPM returns a different Name.
+        Raises TpmError if the TPM has no such entity, SessionError if it returns a different Name.
         """
         name = self.known_name(handle)
         if name is None:
@@ -211,7 +211,10 @@ class Tpm:
         return handle in self._owned
 
     def flush(self, handle: int) -> None:
-        """Removes a transient object or session from the TPM (TPM2_FlushContext)."""
+        """Removes a transient object or session from the TPM (TPM2_FlushContext).
+
+        Raises TpmError if the TPM has no such object or session.
+        """
         from .spec.commands.context import FlushContext  # late: a run with a persistent key flushes nothing
 
         try:

@@ -56,7 +56,10 @@ def _layout(record: type[Record]) -> tuple[tuple[str, bool, Any], ...]:
 
 
 def split(value: Record) -> Area:
-    """Returns the handles and the parameter bytes of a command or response. Raises EncodeError."""
+    """Returns the handles and the parameter bytes of a command or response.
+
+    Raises EncodeError for an invalid value.
+    """
     handles: list[int] = []
     stream = io.BytesIO()
     values = vars(value)
@@ -139,7 +142,10 @@ class Message:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
     def build(self) -> bytes:
-        """Returns the message's bytes. For a parsed message, they are the original bytes. Raises EncodeError."""
+        """Returns the message's bytes; for a parsed message, the original bytes.
+
+        Raises EncodeError for an invalid value.
+        """
         raise NotImplementedError
 
 
@@ -210,9 +216,9 @@ def _header(tag: int, body: int, code: int) -> bytes:
 
 
 def opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
-    """Returns the tag, the command or response code, and the stream after the header. Raises DecodeError.
+    """Returns the tag, the command or response code, and the stream after the header.
 
-    The size in the header is checked.
+    Raises DecodeError if the header is truncated, or if its size is not the number of bytes.
     """
     if len(data) < HEADER_SIZE:
         raise DecodeError(
@@ -239,9 +245,9 @@ def read_handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
 
 
 def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
-    """Parses the authorizations from the stream's position up to byte `end`. Raises DecodeError.
+    """Parses the authorizations from the stream's position up to byte `end`.
 
-    `record` is the class of an authorization.
+    `record` is the class of an authorization. Raises DecodeError if one is not valid or extends beyond `end`.
     """
     values: list[Any] = []
     while stream.tell() < end:
@@ -255,10 +261,10 @@ def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
 
 
 def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset: int, encrypted: bool) -> Any:
-    """Returns the record with these handles and the parameters in `data`. Raises DecodeError.
+    """Returns the record of the class `record` with these handles and the parameters in `data`.
 
     `offset` is the position of the parameters in the message. If `encrypted`, the first parameter becomes
-    `Encrypted`.
+    `Encrypted`. Raises DecodeError if the parameters are not valid.
     """
     first = first_parameter(record) if encrypted else None
     if first is None:

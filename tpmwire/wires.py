@@ -440,4 +440,4 @@ def wire_of(declared: Any) -> Any:
             if isinstance(extra, construct.Construct):
                 return extra
         return wire_of(get_args(declared)[0])
-    raise TypeError(f"{declared!r} does not declare a wire form")
+    raise TypeError(f"{declared!r} has no encoding; use a Record class, an annotated type or a construct")

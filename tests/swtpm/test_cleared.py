@@ -27,7 +27,7 @@ NOTHING_THERE = (
     f"no object at this handle: the TPM was cleared, or the key was evicted or never stored there; {LOST}"
 )
 OF_BEFORE = (
-    r"the TPM was cleared since the key was made \(TPM2_Clear, a firmware reset\), or .* or parent; " + LOST
+    r"the TPM was cleared since the key was created \(TPM2_Clear, a firmware reset\), or .* or parent; " + LOST
 )
 PCR23 = parse_pcrs("23")
 

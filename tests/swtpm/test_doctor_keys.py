@@ -125,7 +125,7 @@ def test_keys_of_a_cleared_tpm_and_of_an_owner_with_a_password(home: Path, tool:
         assert "not loaded, because the owner hierarchy has a password" in text
         tpm2(other.swtpm, "clear")
         (text,) = texts(findings(tool, *where)["keys"], "error")
-        assert "the TPM was cleared since the key was made" in text
+        assert "the TPM was cleared since the key was created" in text
 
 
 def test_values_of_pcrs(home: Path, tool: Tool, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def _for_ecc(
 ) -> tuple[Secret, bytes]:
     curve = CURVES.get(parameters.curve_id)
     if curve is None:
-        raise EncodeError(f"unsupported curve {parameters.curve_id.name}; use a key on P-256 or P-384")
+        raise EncodeError(f"unsupported curve {parameters.curve_id.name}; use a key on P-256, P-384 or P-521")
     static = int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")
     if not curve.holds(static):
         raise SessionError("the ECC key for the salt is not a point on its curve: do not trust this TPM")

@@ -30,13 +30,16 @@ class Either(NamedTuple):
     after: Policy = Policy()
 
     def alternatives(self, alg: TPM_ALG = TPM_ALG.SHA256) -> tuple[Policy, ...]:
-        """Returns a policy for each combination of branches. All have the same digest. Raises PolicyError."""
+        """Returns a policy for each combination of branches; all have the same digest.
+
+        Raises PolicyError unless there are 2 to 8 branches, and if only the TPM knows a branch's digest.
+        """
         groups = [_ways(branch, self.before, alg) for branch in self.branches]
         either = PolicyOR.of(alg, *(ways[0] for ways in groups))
         return tuple(Policy(*way.statements, either, *self.after.statements) for ways in groups for way in ways)
 
     def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-        """Returns policyDigest, computed with the hash algorithm `alg`. Raises PolicyError."""
+        """Returns policyDigest, computed with the hash algorithm `alg`. Raises the errors of `alternatives`."""
         return self.alternatives(alg)[0].digest(alg)
 
 

@@ -1,6 +1,7 @@
 """Policy statements about the TPM's state and about the authorized command.
 
-PolicyNV's bytes in a key file begin with the index's handle and Name, like those of PolicySecret in the draft.
+The bytes of a PolicyNV in a key file begin with the index's handle and Name. This module's choice follows the
+encoding of PolicySecret in the TSS2 key file draft, which defines none for PolicyNV.
 """
 
 from typing import TYPE_CHECKING, Annotated

@@ -101,9 +101,9 @@ class Policy:
         return reached == expected
 
     def to_steps(self) -> "tuple[tuple[int, bytes], ...]":
-        """Returns the policy as the steps of a key file: (command code, parameters) for each.
+        """Returns the policy as the steps of a key file: (command code, parameters) for each statement.
 
-        Raises PolicyError.
+        Raises PolicyError if a value of a statement cannot be encoded.
         """
         try:
             return tuple((int(statement.code), statement.build()) for statement in self.statements)
@@ -113,7 +113,7 @@ class Policy:
     def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
         """Returns policyDigest, computed with the hash `alg`, for the authPolicy of an object.
 
-        Raises PolicyError.
+        Raises PolicyError if only the TPM knows the digest, as for the PCR values at the time of use.
         """
         value = bytes(digest_size(alg))
         for statement in self.statements:
@@ -121,7 +121,10 @@ class Policy:
         return value
 
     def commands(self, session: int) -> tuple[Command, ...]:
-        """Returns the commands for the policy session with this handle, in order. Raises PolicyError."""
+        """Returns the commands for the policy session with this handle, in order.
+
+        Raises PolicyError if a statement needs several commands (PolicySigned, PolicyAuthorize) or lacks a handle.
+        """
         return tuple(statement.command(session) for statement in self.statements)
 
     def __str__(self) -> str:

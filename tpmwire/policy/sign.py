@@ -23,7 +23,7 @@ def approve(
 
     The result can be used with any TPM key whose policy trusts `key`. `alg` is the hash of the policy, and the
     nameAlg of the TPM key. `public` is the signer's public area if it differs from the result of `public_area`.
-    Raises PolicyError.
+    Raises PolicyError if `key` is not a supported private key, or if only the TPM knows the policy's digest.
     """
     statement = PolicyAuthorize(public or public_area(key), policy_ref)
     signature = _signature(key, statement.signed_digest(policy.digest(alg)), statement.key_sign)
@@ -33,7 +33,7 @@ def approve(
 def assert_signed(key: Any, policy_ref: bytes = b"") -> PolicySigned:
     """Returns a PolicySigned with the signature of `key`, valid for any session and command.
 
-    Raises PolicyError.
+    Raises PolicyError if `key` is not a supported private key.
     """
     statement = PolicySigned(public_area(key), policy_ref)
     return statement.replace(signature=_signature(key, statement.signed_digest(), statement.key_sign))

@@ -58,7 +58,7 @@ class Statement(Record):
     says: ClassVar[str]
     rule: ClassVar[DigestRule]
     short_forms: ClassVar[tuple[str, ...]] = ()
-    """Further names in JSON, which `expand_json` replaces by those of fields."""
+    """Abbreviations in JSON, such as "hierarchy", which `expand_json` replaces by names of fields."""
 
     def __init_subclass__(
         cls,
@@ -96,13 +96,20 @@ class Statement(Record):
         return self.digest_rule(self).extended(alg, before, lambda name: hashed_bytes(self, name))
 
     def command(self, session: int) -> Command:
-        """Returns the command for the policy session with this handle. Raises PolicyError."""
+        """Returns the command for the policy session with this handle.
+
+        Raises PolicyError if the statement needs several commands or lacks a handle.
+        """
         kind: Any = getattr(policies, type(self).__name__)
         command: Command = kind(session, *vars(self).values())
         return command
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Executes the command in the policy session with this handle. Raises PolicyError, TpmError."""
+        """Executes the statement's command in the policy session with the handle `session`.
+
+        `authorized` has the authorization of another entity, if the statement needs it. Raises TpmError if the TPM
+        refuses, and PolicyError if the statement lacks a value.
+        """
         tpm.execute(self.command(session), *authorized)
 
     @property
@@ -156,7 +163,7 @@ class Statement(Record):
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
         """Returns a statement's JSON fields with each abbreviated value replaced by the full one.
 
-        `alg` is the policy's hash algorithm. Raises PolicyError, TypeError, ValueError.
+        `alg` is the policy's hash algorithm. Raises PolicyError, TypeError or ValueError for an invalid value.
         """
         return fields
 

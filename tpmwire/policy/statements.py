@@ -200,7 +200,7 @@ class PolicySecret(
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
         """Returns the JSON fields, with a hierarchy, or a handle without a Name, replaced by handle and Name.
 
-        Raises PolicyError.
+        Raises PolicyError for an unknown hierarchy, and if the Name is missing but required.
         """
         fields = dict(fields)
         if "hierarchy" in fields:
@@ -218,7 +218,10 @@ class PolicySecret(
         return {**fields, "name": entity.object_name.hex()}
 
     def command(self, session: int) -> Command:
-        """Returns the command. Its first handle needs the entity's authorization. Raises PolicyError."""
+        """Returns the command. Its first handle needs the entity's authorization.
+
+        Raises PolicyError if the entity is an object or NV index whose handle is unknown.
+        """
         handle = self.object_hint
         if not handle:
             if len(self.object_name) != 4:

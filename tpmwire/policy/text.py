@@ -20,7 +20,7 @@ from .statement import Statement
 __all__ = ["from_json", "to_json", "tree"]
 
 DEPTH = 8
-"""Branches inside branches. A TPM has no limit; a reader has."""
+"""The maximum number of PolicyORs inside each other. A TPM has no limit, but such a policy is hard to read."""
 
 
 def from_json(text: str, alg: TPM_ALG = TPM_ALG.SHA256) -> Policy | Either:
@@ -68,7 +68,7 @@ def _policy(value: Any, alg: TPM_ALG, depth: int) -> Policy | Either:
 def _part(item: Any, alg: TPM_ALG, depth: int) -> Statement | tuple[Policy | Either, ...]:
     """Parses an item of a policy in JSON. Returns a statement, or the branches of a PolicyOR.
 
-    Raises PolicyError.
+    `depth` is the number of enclosing PolicyORs. Raises PolicyError for an invalid item.
     """
     _, fields = split_item(item)
     if "branches" not in fields:

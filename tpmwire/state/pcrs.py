@@ -55,7 +55,7 @@ def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | Non
         counters.add(answer.pcr_update_counter)
         got = pcrs_in(answer.pcr_selection_out)
         if len(got) != len(answer.pcr_values) or not set(got) <= set(pcrs_in(left)):
-            raise PolicyError("the TPM did not return the requested PCRs")
+            raise PolicyError("the TPM did not return the requested PCRs: modified in transit, or a faulty TPM")
         if not got:
             raise PolicyError(_report_unimplemented(left))
         values |= dict(zip(got, answer.pcr_values, strict=True))

@@ -34,9 +34,10 @@ def default_path() -> str:
 
 
 def open_transport(path: str | None = None, timeout: float = 2.0) -> Transport:
-    """Opens the TPM at `path`, in one of the forms that `tpmwire.transport` lists; None means `default_path()`.
+    """Opens the TPM at `path`, and returns the connection to it; None means `default_path()`.
 
-    `timeout` (seconds) limits opening and each command. Raises TransportError or a subclass.
+    The docstring of this module lists the possible paths. `timeout` (seconds) limits opening and each command.
+    Raises TransportError or a subclass if the path is not valid or the TPM cannot be reached.
     """
     path = path or default_path()
     scheme, colon, rest = path.partition(":")

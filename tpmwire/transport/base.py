@@ -36,7 +36,10 @@ class Transport(ABC):
 
     @abstractmethod
     def transceive(self, command: bytes) -> bytes:
-        """Sends a command and returns the whole response. Raises TransportError or a subclass."""
+        """Sends a command and returns the whole response.
+
+        Raises TransportError or a subclass if the TPM cannot be reached or does not respond in time.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -75,12 +78,18 @@ class DescriptorTransport(Transport):
         os.set_blocking(fd, False)
 
     def transceive(self, command: bytes) -> bytes:
-        """Sends a command and returns the whole response. Raises TransportError or a subclass."""
+        """Sends a command and returns the whole response.
+
+        Raises TransportError or a subclass if the TPM cannot be reached or does not respond in time.
+        """
         self.send(command)
         return self.receive()
 
     def send(self, command: bytes) -> None:
-        """Sends a command. Raises TransportError or a subclass."""
+        """Sends a command.
+
+        Raises TransportError or a subclass if the connection is closed or an earlier command still runs.
+        """
         if self._fd < 0:
             raise TransportClosedError(f"the connection to {self.path} is closed")
         if self._waiting:
@@ -104,7 +113,8 @@ class DescriptorTransport(Transport):
     def receive(self, timeout: float | None = None) -> bytes:
         """Returns the whole response to the last command. A second call resumes an interrupted call.
 
-        `timeout` (seconds) replaces the transport's timeout. Raises TransportError or a subclass.
+        `timeout` (seconds) replaces the transport's timeout. Raises TransportError or a subclass if the response
+        is late, incomplete or not valid.
         """
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         response = None

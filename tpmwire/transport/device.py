@@ -36,7 +36,10 @@ class DeviceTransport(DescriptorTransport):
             raise WrongPathError(f"{path} is not a TPM: the device does not support epoll") from error
 
     def send(self, command: bytes) -> None:
-        """Sends a command. Raises TransportError or a subclass."""
+        """Sends a command.
+
+        Raises TransportError or a subclass if the connection is closed or an earlier command still runs.
+        """
         if not self._waiting and self._fd >= 0:
             # epoll checks the events again that it reported last; this must happen before the kernel takes the
             # lock.

@@ -79,9 +79,11 @@ def _open_connection(address: str | tuple[str, int], path: str, timeout: float) 
             # A command is sent in one write, so Nagle's algorithm would only delay it.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except TimeoutError as error:
-        raise TransportError(f"cannot connect to {path}: timed out; is swtpm running there?") from error
+        raise TransportError(f"cannot connect to {path}: timed out; is a software TPM running there?") from error
     except ConnectionRefusedError as error:
-        raise TransportError(f"cannot connect to {path}: connection refused; is swtpm running there?") from error
+        raise TransportError(
+            f"cannot connect to {path}: connection refused; is a software TPM running there?"
+        ) from error
     except PermissionError as error:
         raise TransportError(
             f"cannot connect to {path}: permission denied; add the user to the group of socket and directory"
