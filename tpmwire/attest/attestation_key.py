@@ -100,8 +100,8 @@ def read_attestation_key(key: Any) -> AttestationKey:
     """Returns an attestation key from a public area, a key or certificate of `cryptography`, or bytes.
 
     The bytes can be PEM, DER, a public area, a JWK, an OpenSSH key or a certificate. A certificate is not
-    verified: use `certified_attestation_key`. Raises KeyFileError if the bytes have no key, EncodeError for other
-    types than RSA and ECC.
+    verified: use `certified_attestation_key`. Raises KeyFileError if the bytes have no key, EncodeError for an
+    unsupported type of key.
     """
     if isinstance(key, AttestationKey):
         return key

@@ -40,7 +40,10 @@ class QuoteBundle(NamedTuple):
         return cls(((message, signature.build()),), values, public)
 
     def to_json(self) -> str:
-        """Returns the bundle as a JSON object with bytes in hex: message, signature, pcrs, public, event_log."""
+        """Returns the bundle as a JSON object with bytes in hex: message, signature, pcrs, public, event_log.
+
+        Raises ValueError unless the bundle has exactly one quote.
+        """
         ((message, signature),) = self.quotes
         document = {
             "message": message.hex(),

@@ -33,7 +33,7 @@ def verify_certified(
     """Verifies an attestation of TPM2_Certify: the object `item` is loaded in the TPM. Returns the TPMS_ATTEST.
 
     `item` is the object's public area or Name. `item_qualified_name`, if given, verifies the object's ancestors
-    (see `qualified_name`). The other arguments and the errors are those of `verify`. The caller must check the
+    (see `qualified_name`). The other arguments and the errors are as in `verify`. The caller must check the
     attributes of the object before trusting it.
     """
     statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_CERTIFY, nonce=nonce, signer=signer)
@@ -61,7 +61,7 @@ def verify_creation(
 ) -> TPMS_ATTEST:
     """Verifies an attestation of TPM2_CertifyCreation: the TPM created `item` with creation data `creation`.
 
-    `creation` can also be the bytes of a TPMS_CREATION_DATA. The other arguments and the errors are those of
+    `creation` can also be the bytes of a TPMS_CREATION_DATA. The other arguments and the errors are as in
     `verify`. Returns the TPMS_ATTEST.
     """
     statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_CREATION, nonce=nonce, signer=signer)
@@ -89,7 +89,7 @@ def verify_nv(
 
     `index` is the public area or the Name of the index. The Name changes when the index is first written. If the
     attestation has a digest of the whole index, `contents` must be the whole index. The other arguments and the
-    errors are those of `verify`.
+    errors are as in `verify`.
     """
     whole = message[:4] == b"\xff\x54\x43\x47" and parse_statement(message).type == TPM_ST.ATTEST_NV_DIGEST
     kind = TPM_ST.ATTEST_NV_DIGEST if whole else TPM_ST.ATTEST_NV
@@ -118,7 +118,7 @@ def verify_time(
 ) -> TPMS_TIME_ATTEST_INFO:
     """Verifies an attestation of TPM2_GetTime, and returns the TPM's time, clock and firmware version.
 
-    The arguments and the errors are those of `verify`. The reset counts are obfuscated unless the key is in the
+    The arguments and the errors are as in `verify`. The reset counts are obfuscated unless the key is in the
     endorsement or platform hierarchy.
     """
     statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_TIME, nonce=nonce, signer=signer)

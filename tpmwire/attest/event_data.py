@@ -76,7 +76,7 @@ def explain_event(event: Event) -> list[Detail]:
 def is_proven(event: Event) -> bool | None:
     """Returns whether the event's digest is the digest of its data, or None if there is no digest or no data.
 
-    For loaded images and firmware, the digest is that of the image, not of the data in the event.
+    Returns False for loaded images and firmware, whose digest covers the image instead of the data in the event.
     """
     banks = [bank for bank, value in event.digests.items() if any(value)]
     if not event.extends or not event.data or not banks:
@@ -258,7 +258,7 @@ def _read_signatures(value: bytes) -> Iterator[Detail]:
 
 
 def _subject(certificate: bytes) -> str:
-    """Returns the last common name (OID 2.5.4.3) in a certificate, usually that of the subject, or ""."""
+    """Returns the last common name (OID 2.5.4.3) in a certificate, usually the subject's, and ", "; or ""."""
     names = certificate.split(b"\x06\x03\x55\x04\x03")[1:]
     texts = [_text(one[2 : 2 + one[1]]) for one in names if len(one) > 2]
     return f"{texts[-1]}, " if texts and texts[-1] else ""

@@ -35,7 +35,7 @@ def parse_event_log(data: bytes) -> EventLog:
         return parse_ima_log(data)
     kind = int.from_bytes(data[4:8], "little")
     if int.from_bytes(data[:4], "little") >= 24 or not kind or kind not in EVENT_TYPES:
-        raise DecodeError("not an event log: neither a TCG log nor a list of IMA", 0, len(data))
+        raise DecodeError("not an event log: neither a TCG log nor an IMA measurement list", 0, len(data))
     first, end = _parse_sha1_event(data, 0, 1)
     if first.kind != EV_NO_ACTION or not first.data.startswith(_SPEC_ID):
         return _finish("SHA-1", _parse_all(data, 0, {}), {TPM_ALG.SHA1: 20})

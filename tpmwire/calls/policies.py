@@ -38,9 +38,9 @@ def satisfy_policy(
 
     The session is flushed at the end. `policy` is a Policy, or its statements. `auth` is the object's authValue,
     if the policy requires it. `alg` is the object's nameAlg. `authorizations` maps the handles of entities in
-    PolicySecret and PolicyNV to their authorizations. If `protected` is true, the session is salted; `encrypt` and
-    `decrypt` then enable parameter encryption of the response and of the command. Raises PolicyError for an
-    invalid policy, and TpmError if a statement is not satisfied.
+    PolicySecret and PolicyNV to their authorizations. `protected` salts the session. `encrypt` and `decrypt` salt
+    it too, and encrypt the first parameter of the response and of the command. Raises PolicyError for an invalid
+    policy, and TpmError if a statement is not satisfied.
     """
     statements = [one for each in policy for one in (each.statements if isinstance(each, Policy) else (each,))]
     whole = Policy(*statements)

@@ -69,7 +69,7 @@ class Element(Wire):
     def read(self, contents: bytes) -> Any:
         """Returns the value of an element with these contents.
 
-        Raises DecodeError, whose offset counts from the start of the contents.
+        Raises DecodeError for invalid contents; its offset counts from the start of the contents.
         """
         raise NotImplementedError
 
@@ -355,7 +355,7 @@ class SequenceOf(Element):
 
 
 def parse_element(element: Element, data: bytes) -> Any:
-    """Parses `data`, which must be exactly one DER element. Raises DecodeError."""
+    """Parses `data`, which must be exactly one DER element. Raises DecodeError for any other data."""
     stream = io.BytesIO(data)
     value = element._parse(stream, {}, "")
     _check_end(stream)

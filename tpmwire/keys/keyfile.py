@@ -13,7 +13,7 @@
         privkey     OCTET STRING }  -- TPM2B_PRIVATE
 
 "later specifications" may add OPTIONAL elements before `parent`: [6] and up are kept unchanged, and
-`KeyFile.unknown` names them. The text form is RFC 7468's, with the label TSS2 PRIVATE KEY.
+`KeyFile.unknown` names them. The text encoding follows RFC 7468, with the label TSS2 PRIVATE KEY.
 
 Files of other programs are parsed too. Parent 0 (tpm2tss-genkey before 2020) stands for the owner hierarchy. A
 firmware-limited hierarchy (0x40000140, go-tpm's programs) stands for the hierarchy itself. A negative parent is a
@@ -45,7 +45,7 @@ MAX_SIZE = 64 * 1024
 """Bytes of a file. A key has a few hundred to a few thousand."""
 
 Step = tuple[int, bytes]
-"""A policy command: its code, and its parameters in the draft's form (TPMPolicy)."""
+"""A policy command: its code, and its parameters in the encoding of the TSS2 key file draft (TPMPolicy)."""
 
 AuthPolicy = tuple[str | None, tuple[Step, ...]]
 """A signed alternative to the policy: its name, and its steps (TPMAuthPolicy)."""
@@ -156,7 +156,10 @@ class KeyFile:
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:
-        """Returns a key file with the areas that TPM2_Create or TPM2_Import returned, and the fields in `rest`."""
+        """Returns a key file with the areas that TPM2_Create or TPM2_Import returned, and the fields in `rest`.
+
+        Raises KeyFileError for values that a key file cannot have.
+        """
         try:
             pubkey, privkey = wire_of(TPM2B_PUBLIC).build(public), wire_of(TPM2B_PRIVATE).build(private)
         except EncodeError as error:
@@ -209,7 +212,7 @@ class KeyFile:
         return _find_limited(self.parent) or self.parent
 
     def replace(self, **changes: Any) -> "KeyFile":
-        """Returns a copy with some values changed."""
+        """Returns a copy with new values of the fields in `changes`. Raises KeyFileError for invalid values."""
         return type(self)(**{**dict(zip(_FIELDS, self._values(), strict=True)), **changes})
 
     def fields(self) -> dict[str, Any]:
@@ -374,7 +377,7 @@ def _explain_missing_label(text: str) -> str:
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":
-        return f"TSS2 KEY BLOB is an early form of TPM key without a parent; {_CREATE_ONE}"
+        return f"TSS2 KEY BLOB is an early format of TPM keys, without a parent; {_CREATE_ONE}"
     if label is not None:
         return f"not a TPM key: expected the label {_LABEL}, got {label}; {_CREATE_ONE}"
     return f"missing {_BEGIN} line, so this is not a TPM key; {_CREATE_ONE}"

@@ -1,6 +1,6 @@
 """ML-KEM and ML-DSA keys: their OIDs, their public areas, and verification of ML-DSA signatures.
 
-The OIDs are those of NIST's algorithm registry (RFC 9881 for ML-DSA, RFC 9935 for ML-KEM).
+The OIDs come from NIST's algorithm registry (RFC 9881 for ML-DSA, RFC 9935 for ML-KEM).
 """
 
 import hashlib
@@ -69,11 +69,11 @@ def parse_ml_key(oid: str, value: bytes) -> MlKey | None:
 
 
 def ml_oid(key: MlKey) -> str:
-    """Returns the OID of a key. Raises EncodeError if the key's size is not that of a parameter set."""
+    """Returns the OID of a key. Raises EncodeError if no parameter set has keys of this size."""
     for oid, (kind, size, _) in _SETS.items():
         if (kind, size) == (key.kind, len(key.value)):
             return oid
-    raise EncodeError(f"{len(key.value)} bytes are not the size of an {key.kind.name} public key")
+    raise EncodeError(f"invalid {key.kind.name} public key: no parameter set has keys of {len(key.value)} bytes")
 
 
 def ml_key_of(public: TPMT_PUBLIC) -> MlKey | None:

@@ -18,9 +18,9 @@ def private_areas(
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Returns (public area, sensitive area) of an RSA or ECC private key of the package `cryptography`.
 
-    The attributes are those of `template`, without the attributes that state that the TPM created the key. Raises
-    EncodeError for another type of key, for a key that is itself in a TPM, and for a key that does not match the
-    template.
+    The public area has the attributes of `template` except fixedTPM, fixedParent and sensitiveDataOrigin, because
+    the TPM did not create the key. `auth` is the object's authValue. Raises EncodeError for another type of key,
+    for a key that is itself in a TPM, and for a key that does not match the template.
     """
     public = from_cryptography(key, template)
     public = public.replace(object_attributes=TPMA_OBJECT(public.object_attributes & ~_CREATED))

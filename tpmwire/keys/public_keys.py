@@ -22,7 +22,7 @@ FORMS = (
     "a public key in PEM or DER, a public area (TPM2B_PUBLIC or TPMT_PUBLIC) in binary, hex or base64, a "
     "JWK, an SSH public key, or an X.509 certificate"
 )
-"""The forms that `read_public_key` accepts, for messages."""
+"""The formats that `read_public_key` accepts, for messages."""
 
 
 class Found(NamedTuple):

@@ -68,8 +68,9 @@ def signature_from_der(
 ) -> TPMT_SIGNATURE:
     """Returns the TPMT_SIGNATURE for a signature of openssl or `cryptography`: DER for ECC, plain bytes for RSA.
 
-    `data` does not include `scheme` and `hash_alg`. The numbers of an ECC signature are padded to the size of the
-    smallest curve that they fit. Raises DecodeError if `data` is not valid.
+    The caller must know `scheme` and `hash_alg`, because `data` does not contain them. The numbers of an ECC
+    signature are padded to the size of the smallest curve that they fit. Raises DecodeError if `data` is not
+    valid.
     """
     if scheme in (TPM_ALG.RSASSA, TPM_ALG.RSAPSS):
         return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_RSA(hash_alg, data))
@@ -105,7 +106,7 @@ def signature_to_jws(signature: TPMT_SIGNATURE) -> bytes:
 def signature_from_jws(data: bytes, algorithm: str) -> TPMT_SIGNATURE:
     """Returns the TPMT_SIGNATURE for the signature bytes of a JWS with an algorithm such as "ES256".
 
-    Raises DecodeError if the size is not that of the algorithm, EncodeError for an unknown algorithm.
+    Raises DecodeError if an ECDSA signature has the wrong size, EncodeError for an unknown algorithm.
     """
     scheme, (hash_alg, size) = _JWS.get(algorithm[:2]), _JWS_HASHES.get(algorithm[2:], (TPM_ALG.NULL, 0))
     if scheme is None or not size:

@@ -123,7 +123,7 @@ def parse_public_key(data: bytes) -> PublicKey:
             data = binascii.a2b_base64(data.decode("ascii").split(_BEGIN)[1].split(_END)[0])
         return parse_public_key_der(data)
     except (DecodeError, ValueError, IndexError) as error:
-        raise KeyFileError(f"not an RSA or NIST-curve public key in PEM or DER ({error})") from error
+        raise KeyFileError(f"not a supported public key in PEM or DER ({error})") from error
 
 
 def parse_public_key_der(data: bytes) -> PublicKey:

@@ -301,10 +301,10 @@ def parse_template(
 ) -> TPMT_PUBLIC:
     """Returns the template for a name as in tpm2-tools, such as `ecc:ecdsa-sha256:null` or `aes128cfb`.
 
-    `attributes` are written as `fixedtpm|sign|noda`. The default is that of tpm2_createprimary if `primary` is
-    true, else of tpm2_create. `with_data` is true if the caller supplies the object's data, as with `tpm2_create
-    -i`. An object with a policy is authorized by its policy only, unless `attributes` has userWithAuth. Raises
-    EncodeError for an invalid name, and for attributes that conflict with the scheme.
+    `attributes` are written as `fixedtpm|sign|noda`. By default, they are the attributes that tpm2_createprimary
+    (if `primary` is true) or tpm2_create would set. `with_data` is true if the caller supplies the object's data,
+    as with `tpm2_create -i`. An object with a policy is authorized by its policy only, unless `attributes` has
+    userWithAuth. Raises EncodeError for an invalid name, and for attributes that conflict with the scheme.
     """
     parsed, digest = parse_name(name), policy if isinstance(policy, bytes) else policy.digest(name_alg)
     if attributes is None:

@@ -71,7 +71,7 @@ class IESYS_SESSION(Record):
 
 
 IESYS_RSRC_UNION = {0: EMPTY, 1: TPM2B_PUBLIC, 2: TPM2B_NV_PUBLIC, 3: IESYS_SESSION}
-"""What libtss2-esys knows of a resource, by its `rsrcType`: other, key, NV index, session."""
+"""The type of a resource's `misc` field, by its `rsrcType`: other, key, NV index, session."""
 
 
 class IESYS_RESOURCE(Record):
@@ -99,7 +99,7 @@ class IESYS_CONTEXT_DATA(Record):
 
 
 class _ContextHeader(Record):
-    """The fields before the context blob: those of TPMS_CONTEXT, reordered, after the header of tpm2-tools."""
+    """The fields before the context blob: tpm2-tools' header, and fields of TPMS_CONTEXT in another order."""
 
     magic: Annotated[bytes, Fixed(4)]
     version: UINT32

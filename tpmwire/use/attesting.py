@@ -46,7 +46,7 @@ class AttestingKey(Key):
 
         Raises TpmError if the TPM refuses, SessionError if a response is not authentic, TransportError if the TPM
         does not respond, PolicyError if the policy is not satisfied. Flushes all sessions and objects that it
-        opened.
+        opened; after errors other than TpmError, `Tpm.close` flushes them.
         """
         response, public = self.execute(tpm, lambda handle: Quote(handle, nonce, scheme, pcrs))
         return Attested(response.quoted, response.signature), public
@@ -95,7 +95,10 @@ class AttestingKey(Key):
 
     @contextlib.contextmanager
     def loaded(self, tpm: Tpm) -> Iterator[int]:
-        """Yields the handle of the key. Flushes all sessions and objects that it opened."""
+        """Yields the handle of the key, and flushes the key at the end.
+
+        After an error in the context, `Tpm.close` flushes the key.
+        """
         run = Run(self, tpm)
         handle = run.reach()
         flush_run(tpm, run, keep=handle)  # a TPM may have only three object slots

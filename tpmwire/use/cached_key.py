@@ -54,12 +54,12 @@ class Memory:
         self.changed = False
 
     def take(self, data: KeyData | None) -> None:
-        """Replaces the cached data."""
+        """Replaces the cached data, and sets `changed` if they differ."""
         self.changed = self.changed or data != self.data
         self.data = data
 
     def save(self) -> None:
-        """Saves the cached data to storage that outlives the process. Called after the TPM is closed."""
+        """Does nothing. A subclass saves the cached data beyond the process; called after the TPM is closed."""
 
 
 class CachedKey(HmacKey):

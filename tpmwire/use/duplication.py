@@ -94,8 +94,9 @@ def duplicate_out(
 
     The parent is a storage or endorsement key of a different TPM. `policy` comes from `duplication_policy`; `auth`
     is the key's authValue if the policy requires it. The session `protection` encrypts `inner_key` (16 bytes,
-    AES-128-CFB). The policy session is salted to `salt`, if given. Flushes everything that it loads. Raises
-    TpmError, SessionError, TransportError, PolicyError.
+    AES-128-CFB). The policy session is salted to `salt`, if given. Flushes everything that it loads; after an
+    error, `Tpm.close` does. Raises TpmError if the TPM refuses, SessionError if a response is not authentic, and
+    PolicyError if a statement of the policy lacks a value.
     """
     session = open_session(tpm, TPM_SE.POLICY, salt, key.public.name_alg)
     for statement in policy.statements:

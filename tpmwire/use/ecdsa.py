@@ -51,8 +51,9 @@ class EcdsaKey(Key):
         """Returns the ECDSA signature of a SHA-256 digest: the numbers r and s, 32 bytes each, big-endian.
 
         Raises EncodeError for a digest of a wrong size, KeyFileError if the file's key is not a P-256 key,
-        TpmError, SessionError, TransportError, PolicyError. Flushes the objects and sessions that it opened; after
-        an error, `Tpm.close()` flushes them.
+        TpmError if the TPM refuses, SessionError if a response or the signature is not authentic, TransportError
+        if the TPM does not respond, and PolicyError if the key's policy is not satisfied. Flushes the objects and
+        sessions that it opened; after an error, `Tpm.close()` flushes them.
         """
         if len(digest) != _SIZE:
             raise EncodeError(f"invalid SHA-256 digest: expected {_SIZE} bytes, got {len(digest)}")

@@ -130,7 +130,7 @@ def template_of(tpm: Tpm, kind: EkKind, present: Iterable[int]) -> TPMT_PUBLIC:
 
     `present` has the handles of the TPM's NV indices. The vendor's template and nonce are read from their NV
     indices if these are present. Otherwise the profile's template is returned. Raises CertificateError if the
-    vendor's template cannot create an endorsement key.
+    vendor's template cannot create an endorsement key, and NvError if an index cannot be read.
     """
     template = kind.template()
     if kind.template_index in present:

@@ -20,8 +20,10 @@ class HmacKey(Key):
     def hmac(self, tpm: Tpm, message: bytes) -> bytes:
         """Returns the HMAC of `message`, which must fit into the TPM's buffer (1024 bytes on known TPMs).
 
-        Raises TpmError, SessionError, TransportError, PolicyError; KeyFileError if the file's key is not an HMAC
-        key. Flushes the objects and sessions that it opened; after an error, `Tpm.close()` flushes them.
+        Raises TpmError if the TPM refuses, SessionError if a response is not authentic, TransportError if the TPM
+        does not respond, PolicyError if the key's policy is not satisfied, and KeyFileError if the file's key is
+        not an HMAC key. Flushes the objects and sessions that it opened; after an error, `Tpm.close()` flushes
+        them.
         """
         return self.hmacs(tpm, [message])[0]
 

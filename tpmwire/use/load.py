@@ -14,7 +14,8 @@ __all__ = ["import_key", "load_key", "persist_key"]
 def import_key(key: Key, tpm: Tpm) -> KeyFile:
     """Imports a key that was wrapped outside this TPM, and returns a key file that this TPM can load.
 
-    Raises TpmError, SessionError, TransportError, PolicyError.
+    Raises TpmError if the TPM refuses, such as for a key wrapped for a different TPM; SessionError if a response
+    is not authentic; TransportError if the TPM does not respond.
     """
     file = key.file
     assert file is not None
@@ -32,7 +33,10 @@ def import_key(key: Key, tpm: Tpm) -> KeyFile:
 
 
 def load_key(key: Key, tpm: Tpm) -> None:
-    """Loads the key of a key file and flushes it, to test that the TPM accepts the file."""
+    """Loads the key of a key file and flushes it, to test that the TPM accepts the file.
+
+    Raises the errors of `import_key`.
+    """
     run = Run(key, tpm)
     with explain_missing_key(key):
         run.reach()

@@ -59,7 +59,7 @@ def _all() -> Iterator[Parent]:
 
 
 PARENTS = {parent.name: parent for parent in _all()}
-"""Every kind by its name, the most likely first: the public keys of endorsement keys are the ones published."""
+"""Every kind of parent by its name. Endorsement keys come first, because their public keys are published."""
 
 ENDORSEMENT = {parent.parent: parent for parent in PARENTS.values() if parent.is_endorsement}
 """The kinds of endorsement keys by their reserved handles."""

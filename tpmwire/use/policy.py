@@ -52,7 +52,11 @@ class KeyPolicy:
         self._completion: list[Statement] = []
 
     def satisfy(self, handle: int) -> Secret:
-        """Executes the key's policy, and returns the authValue that the key's authorization then needs."""
+        """Executes the key's policy, and returns the authValue that the key's authorization then needs.
+
+        Raises TpmError if the TPM refuses a statement, and PolicyError if no policy of the key file can be
+        satisfied.
+        """
         file = self.key.file or self.key.described
         if self.key.pcrs is None and file is not None and file.auth_policy:
             self._execute_alternatives(file)
