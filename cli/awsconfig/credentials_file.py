@@ -23,7 +23,8 @@ _SETTINGS = {
 def check(profile: str, *, overwrite: bool) -> None:
     """Checks that the profile can be written to the credentials file.
 
-    Called before the TPM is opened. Raises UsageError if the file is not writable.
+    Called before the TPM is opened. Raises UsageError for an invalid profile name, if the file is not writable, or
+    if a long-term key would be lost and `overwrite` is False.
     """
     section_of(profile)  # rejects a name that cannot be a section's
     path = _path()
@@ -35,7 +36,8 @@ def write_credentials(profile: str, credentials: "Credentials", *, overwrite: bo
     """Writes the credentials as a profile of the credentials file, atomically, and returns the file's path.
 
     `overwrite` allows replacing a long-term key. A lock makes concurrent runs take turns. Only the owner can read
-    the new file. Raises UsageError, OSError.
+    the new file. Raises UsageError if a long-term key would be lost or a value cannot be stored, OSError if
+    writing fails.
     """
     path = _path()
     values = {name: getattr(credentials, field) or "" for name, field in _SETTINGS.items()}

@@ -235,7 +235,7 @@ def _check_edit(before: str, after: str, section: str, values: Mapping[str, str 
 def _parse_text(text: str, section: str) -> dict[str, dict[str, str]]:
     """Returns the settings of each section as botocore parses them; adds an empty `section` if it is missing.
 
-    Raises UsageError, whose message never contains a line of the text.
+    Raises UsageError if the text is not valid; the message never quotes a line of the text.
     """
     try:
         parser = parse_config(text)

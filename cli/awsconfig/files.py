@@ -19,9 +19,10 @@ _PAUSE = 0.02  # seconds
 
 
 def read_text(path: str) -> str:
-    """Returns the text of a file, or "" if the file does not exist. Raises UsageError if the file cannot be read.
+    """Returns the text of a file, or "" if the file does not exist.
 
-    Line ends and bytes that are not UTF-8 are preserved, so that `edit_file` writes them back unchanged.
+    Line ends and bytes that are not UTF-8 are preserved, so that `edit_file` writes them back unchanged. Raises
+    UsageError if the path is not a regular file, RequestError if the file cannot be read or is larger than 1 MiB.
     """
     # Checked before the file is opened, since opening a named pipe would block.
     if os.path.exists(path) and not os.path.isfile(path):
@@ -32,7 +33,7 @@ def read_text(path: str) -> str:
 def read_setting(path: str, section: str, name: str) -> str | None:
     """Returns the value of a setting in a file as botocore parses it, or None.
 
-    Raises UsageError if the file cannot be read.
+    Raises UsageError if the file is not valid, and the errors of `read_text`.
     """
     with _add_file_name(path):
         return get_setting(read_text(path), section, name)
@@ -67,7 +68,8 @@ def edit_file(path: str, edit: Callable[[str], str | None]) -> None:
     """Replaces the file's text with `edit(text)`; concurrent changes are not lost.
 
     The file is replaced atomically, and only its owner can read it afterwards. If `edit` returns None, the file is
-    not changed. A symbolic link is preserved. Raises UsageError, OSError, and the errors of `edit`.
+    not changed. A symbolic link is preserved. Raises UsageError if the directory stays locked, OSError if writing
+    fails, and the errors of `read_text` and `edit`.
     """
     path = os.path.realpath(path)
     directory = os.path.dirname(path)

@@ -24,7 +24,7 @@ def endpoint_options(region: str | None, profile: Profile | None) -> list[str]:
 
     The environment's region and FIPS setting are included, because the options may be used in a different
     environment. The environment's endpoint URL and CAs are excluded, because they apply to this environment only.
-    Raises RequestError, UsageError.
+    Raises RequestError for an invalid endpoint URL, UsageError for a CA bundle in an unknown home directory.
     """
     found = []
     if region := region or configured_region(os.environ, profile):

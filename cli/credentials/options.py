@@ -115,7 +115,7 @@ OUTPUT_OPTIONS = frozenset(OutputSettings.__annotations__) - frozenset(Credentia
 
 
 class Role(NamedTuple):
-    """Options for assuming a role or a chain, whose last role gets policies and limits. Tags are KEY=VALUE."""
+    """The options for assuming a role or a chain of roles. Limits apply to the last role; tags are KEY=VALUE."""
 
     arns: Sequence[str]
     session_name: str | None = None
@@ -422,7 +422,7 @@ def read_role(settings: RunSettings) -> Role:
 
 
 def key_place(text: str) -> int | str:
-    """Parses a persistent handle, 0x...; returns other text as a key file's path. Raises ArgumentTypeError."""
+    """Parses a persistent handle, 0x...; returns other text as a path. Raises ArgumentTypeError if invalid."""
     return persistent_handle(text) if text[:2].lower() == "0x" else text
 
 
@@ -435,7 +435,7 @@ def totp_place(settings: RunSettings) -> int | str:
 
 
 def read_policy(settings: RunSettings) -> str | None:
-    """Returns the session policy of --policy or --policy-file, or None. Raises UsageError if it is invalid."""
+    """Returns the text of --policy or --policy-file, or None. Raises UsageError for both or an unreadable file."""
     if not settings.policy_file:
         return settings.policy
     from ..terminal.files import read_small  # noqa: PLC0415 - few runs have a policy file

@@ -19,7 +19,8 @@ FORMATS = ("process", "env", "export", "fish", "powershell", "json")
 def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> None:
     """Obtains the credentials, and prints them or writes them to the credentials file, depending on --format.
 
-    Raises UsageError, OSError, and the errors of `obtain`.
+    Raises UsageError for options that conflict or a profile that must not be overwritten, OSError if the file
+    cannot be written, and the errors of `obtain`.
     """
     profile, overwrite = settings.credentials_profile, settings.credentials_overwrite
     if settings.format != "credentials-file":

@@ -109,7 +109,10 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
 
 
 def endpoint_for(aws: Aws, operation: "Operation[Any]") -> "Endpoint":
-    """Returns the STS endpoint for the operation. Raises RequestError, or UsageError if a region is missing."""
+    """Returns the STS endpoint for the operation.
+
+    Raises RequestError for an invalid region or endpoint, UsageError if the operation needs a region.
+    """
     from sigv4.endpoints import resolve  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     region = aws.region
@@ -166,7 +169,8 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
     """Returns a signer that uses the TPM key of the options, once per signing day.
 
     Set `checked` for signatures that are printed without being verified: see `tpmwire.use.key.Key`. Raises
-    UsageError, KeyFileError.
+    UsageError for invalid options, KeyFileError for an invalid key file. If the TPM is missing, the signer raises
+    the error at its first signature.
     """
     from sigv4.signer import Signer  # noqa: PLC0415 - a run with cached credentials signs nothing
 
@@ -194,7 +198,8 @@ def _needs_checks(settings: RunSettings) -> bool:
 def operations(settings: RunSettings, code: str | None) -> "list[Operation[Credentials]]":
     """Returns the STS operations of a run, validated. Each is signed with the credentials from the preceding one.
 
-    `code` is the MFA code for --mfa-serial, None if it is not known yet. Raises UsageError, RequestError.
+    `code` is the MFA code for --mfa-serial, None if it is not known yet. Raises UsageError for options that
+    conflict or that the operation would ignore, RequestError for values that AWS would reject.
     """
     from sigv4.sts import AssumeRoot, GetFederationToken, GetSessionToken  # noqa: PLC0415 - cached credentials need none
 
@@ -289,7 +294,7 @@ def seconds_of(text: str, option: str = "--duration") -> int:
     """
     number = text.removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
-        raise UsageError(f"{option} {text!r} is not a number of seconds")
+        raise UsageError(f"{option} {text!r} is not a number of seconds; use e.g. 3600 or 3600s")
     return int(number)
 
 

@@ -30,8 +30,8 @@ def aws_code(settings: RunSettings) -> str:
     """Opens the TPM, returns the current code of a run's --mfa-totp key, and closes the TPM.
 
     Session encryption, salt key and passwords are set by the options for the AWS key. The key's password is used
-    only if the token's key file states that it has one. Raises UsageError, KeyFileError, and the errors of
-    `HmacKey.hmac`.
+    only if the token's key file states that it has one. Raises UsageError for an invalid option or a key with
+    another hash, KeyFileError for an invalid key file, and the errors of `HmacKey.hmac`.
     """
     key = key_at(totp_place(settings))
     if key.file is not None:

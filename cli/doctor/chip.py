@@ -44,7 +44,7 @@ QUIRKS = (
     ),
     Quirk(
         lambda chip: chip["limits"].get("hr_transient_min", 3) < 3,
-        "the TPM has fewer than three places for objects",
+        "the TPM has fewer than three slots for objects",
         "use a key at a persistent handle",
     ),
 )
@@ -126,7 +126,7 @@ def check_leftovers(machine: Machine) -> Iterator[Finding]:
     text = f"{', '.join(parts)} left in the TPM"
     step = "if no program uses them, run `tpmwire flush`"
     if full:
-        yield Finding.error(f"{text}, and no place is free for {' and '.join(full)}", step)
+        yield Finding.error(f"{text}, and no slot is free for {' and '.join(full)}", step)
     elif parts:
         yield Finding.warning(text, step)
     else:

@@ -22,7 +22,7 @@ _RELEASED = 1_767_225_600
 """2026-01-01 UTC in POSIX seconds: no correct clock is earlier."""
 
 _TOLERATED, _REFUSED = 30, 300
-"""Seconds: what is worth a warning, and from when on AWS refuses signatures."""
+"""Clock differences in seconds that cause a warning, and from which AWS refuses signatures."""
 
 _SET = "set the clock (timedatectl set-ntp true)"
 

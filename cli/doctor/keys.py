@@ -153,7 +153,7 @@ def _pin(tpm: Tpm, _each: ProfileKey, settings: RunSettings) -> Finding | None:
 
 
 def _check_pin(tpm: Tpm, pin: Pin) -> Finding:
-    other = "import the key again and pin this TPM's key (`tpmwire name`); do not send a password before"
+    other = "import the key again and pin this TPM's key (`tpmwire name`); send no password until then"
     try:
         if isinstance(pin.where, int):
             if pin.where not in list_handles(tpm, "persistent"):

@@ -98,7 +98,7 @@ class Machine:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """The TPM's description from `describe_tpm`. Raises NoTpmError, and the errors of the TPM."""
+        """The TPM's description from `describe_tpm`. Raises the errors of `tpm`, TpmError if the TPM refuses."""
         with self.tpm() as tpm:
             return describe_tpm(tpm)
 

@@ -76,5 +76,5 @@ def _fits(selections: Sequence[tuple[TPMS_PCR_SELECTION, ...]], fitting: bool) -
         return Finding.ok(f"the values of {names} match the key's policy")
     return Finding.error(
         f"the values of {names} do not match the key's policy",
-        "import the key again for the current values (`tpmwire policy --help` has other ways)",
+        "import the key again for the current values (`tpmwire policy --help` explains alternatives)",
     )

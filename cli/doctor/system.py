@@ -30,7 +30,7 @@ OPTIONAL = {
     "rich": "colors",
     "boto3": "`sigv4.boto`",
 }
-"""Packages that a credential run does not need, by module, and what needs them."""
+"""Optional packages by module, each with the features that need it."""
 
 
 @register

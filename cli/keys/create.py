@@ -67,8 +67,9 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
     """Creates and loads the key, and compares its HMAC of a test message with one computed by the host.
 
     The key is fixedTPM and fixedParent unless it is duplicable. Its secret crosses the bus encrypted. A key with
-    PCRs can be used with its policy only; the policy includes the password, if any. Raises TpmError and
-    PolicyError, and SessionError if the two HMACs differ.
+    PCRs can be used with its policy only; the policy includes the password, if any. A key with alternative
+    policies (`order.ways`) is tested only if it has a template. Raises TpmError if the TPM refuses, PolicyError
+    for invalid PCRs, and SessionError if the two HMACs differ.
     """
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
     if parent.key.public.type == TPM_ALG.RSA and parent.key.handle >> 24 == TPM_HT.TRANSIENT:

@@ -39,7 +39,10 @@ SRK = 0x81000001
 
 
 def new_handle(text: str) -> int:
-    """Parses a persistent handle in the owner's range (TPM 2.0 Part 3, §28.5). Raises ArgumentTypeError."""
+    """Parses a persistent handle in the owner's range (TPM 2.0 Part 3, §28.5).
+
+    Raises ArgumentTypeError for any other text.
+    """
     value = persistent_handle(text)
     if value > LAST_OWNER_HANDLE:
         raise argparse.ArgumentTypeError(

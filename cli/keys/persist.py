@@ -36,7 +36,7 @@ __all__ = [
 
 
 LAST_OWNER_HANDLE = 0x817FFFFF
-"""The owner's last persistent handle; those after it belong to the platform (TPM 2.0 Part 3, §28.5)."""
+"""The owner's last persistent handle; higher handles belong to the platform (TPM 2.0 Part 3, §28.5)."""
 
 
 class ParentKey(NamedTuple):
@@ -75,7 +75,7 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
     `auth` is the authValue of `handle`; `rsa` selects the hierarchy's RSA primary. The session that protects
     `auth` is opened first. The session is salted to the pinned key, else to the parent, or to a different key if
     creating the parent needs a password. All verbs that store keys in a TPM open their session here. Raises
-    TpmError; SessionError if the pinned key is not this TPM's.
+    TpmError if the TPM refuses (empty handle, wrong password), SessionError if the pinned key is not this TPM's.
     """
     hmac = [TPM_SE.HMAC]
     if handle >> 24 == TPM_HT.PERSISTENT:
@@ -100,8 +100,8 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
 def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
     """Makes the standard storage root key persistent at `handle`, unless a storage key is already there.
 
-    The key is RSA if the TPM lacks ECC. Raises TpmError; UsageError if the object at `handle` is not a storage
-    key.
+    `owner` is the owner's password. The key is RSA if the TPM lacks ECC. Raises TpmError if the TPM refuses,
+    UsageError if the object at `handle` is not a storage key.
     """
     if is_occupied(tpm, handle):
         storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT

@@ -69,7 +69,8 @@ def check_path(path: str, option: str, *, force: bool) -> None:
 def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) -> None:
     """Writes keys to their files and handles, all or none. Signals are deferred until the keys are in place.
 
-    An existing object at a handle is replaced last, and only with `force`. Raises TpmError, UsageError, OSError.
+    An existing object at a handle is replaced last, and only with `force`. Raises UsageError if a file or handle
+    is in use and `force` is False, TpmError if the TPM refuses, OSError if a file cannot be written.
     """
     files = [(temporary_beside(key.place.file), key.place.file, key.file) for key in keys if key.place.file]
     beside: list[tuple[Placement, int, int]] = []
@@ -154,7 +155,7 @@ def _replace_object(key: Placement, beside: int, handle: int) -> None:
 def read_public_at(tpm: Tpm, place: Place) -> TPMT_PUBLIC | None:
     """Returns the public area of the key at a location; None if the handle is free or the file missing.
 
-    Raises KeyFileError, TpmError.
+    Raises KeyFileError for an invalid key file, TpmError if the TPM refuses.
     """
     if place.handle is not None:
         return read_loaded(tpm, place.handle).public if is_occupied(tpm, place.handle) else None
@@ -163,7 +164,10 @@ def read_public_at(tpm: Tpm, place: Place) -> TPMT_PUBLIC | None:
 
 
 def remove_key_at(tpm: Tpm, place: Place, name: bytes, owner: Secret) -> None:
-    """Removes the key with this Name from a location; keeps any other key. Raises TpmError, OSError."""
+    """Removes the key with this Name from a location; keeps any other key. `owner` is the owner's password.
+
+    Raises TpmError if the TPM refuses, OSError if the file cannot be removed, and the errors of `read_public_at`.
+    """
     public = read_public_at(tpm, place)
     if public is None or name_of(public) != name:
         return

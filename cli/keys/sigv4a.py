@@ -108,7 +108,7 @@ def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> Ne
     """Imports and loads the SigV4A key with the HMAC key's password and policy, and verifies a test signature.
 
     Call after `make_key`, whose TPM2_Create has proven in the session that the TPM holds the parent. Only that TPM
-    can then unwrap the key. Raises TpmError; SessionError if the signature is invalid.
+    can then unwrap the key. Raises TpmError if the TPM refuses, SessionError if the signature is invalid.
     """
     beside, parent = hmac_key.file, hmac_key.parent
     public, sensitive = sigv4a_areas(order, beside.public, key_id)

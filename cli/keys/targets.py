@@ -20,7 +20,7 @@ from .tpmcopy import to_tpmcopy_json
 __all__ = ["OTHER", "Target", "format_key_file", "read_target"]
 
 OTHER = "other"
-"""The kind of a parent that `tpmwire.use.parents` does not have."""
+"""The kind of a parent key that matches no template of `tpmwire.use.parents.PARENTS`."""
 
 JSON_FORMS = (
     "`tpmwire export-public`, `aws ec2 get-instance-tpm-ek-pub` or "
@@ -123,7 +123,8 @@ def read_target(path: str, handle: int | None = None, kind: str | None = None) -
     """Reads a target's public key from a file in any supported format; prints a note if the kind is assumed.
 
     `handle` is the key's handle in the target TPM, if not the standard one. `kind` is the kind of the key, if the
-    file does not state it. A key of unknown kind without `handle` gets the parent 0. Raises UsageError.
+    file does not state it. A key of unknown kind without `handle` gets the parent 0. Raises UsageError if the file
+    cannot be read, has no public key, or does not match `kind`.
     """
     data = _decode_text(read_small(path))
     _check_kind(kind, "")

@@ -24,16 +24,16 @@ __all__ = ["ask_identity", "ask_plaintext_identity", "iam_client"]
 def ask_identity(command: ProfileCommand) -> CallerIdentity:
     """Returns the identity that STS reports for the profile's key; the TPM signs the request.
 
-    Raises StsError, NetworkError.
+    Raises StsError if AWS refuses the key, NetworkError if STS does not respond, and the errors of the TPM.
     """
     return _call_sts(command.signer(), command.settings)
 
 
 def ask_plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) -> CallerIdentity:
-    """Returns the identity that STS reports for a plaintext key. Raises StsError, NetworkError.
+    """Returns the identity that STS reports for a plaintext key.
 
     `secret` is "AWS4" followed by the secret access key. `options` are `aws-tpm-process-credential` options that
-    select the endpoint.
+    select the endpoint. Raises StsError if AWS refuses the key, NetworkError if STS does not respond.
     """
     plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
     return _call_sts(Signer(key_id, hmac_from_secret(plain)), parse_run(options))

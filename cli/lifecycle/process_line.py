@@ -22,7 +22,10 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def join_line(words: Iterable[str]) -> str:
-    """Joins the words into one quoted line. Raises UsageError for a word that a config file cannot contain."""
+    """Returns a command line of these words, quoted so that every SDK splits it into the same words.
+
+    Raises UsageError for a word that a config file cannot contain.
+    """
     return " ".join(map(_quote, words))
 
 

@@ -17,7 +17,8 @@ def show(url: str, program: str) -> bool:
 
     `program`, such as xdg-open, opens a temporary page that redirects to the URL. Only the user can read the page,
     whereas all users could read the URL in a command line. After five seconds, the page is removed. Without a
-    graphical session, returns False: xdg-open would start a text browser, which has no terminal here.
+    graphical session, returns False: xdg-open would start a text browser, which has no terminal here. Raises
+    OSError if the page cannot be written or the program cannot be started.
     """
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False

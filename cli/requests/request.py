@@ -73,7 +73,10 @@ def open_request(
 
 
 def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple[bytes | FileBody | None, str]:
-    """Returns (body, default method); adds Content-Type to `headers` for a form. Raises UsageError."""
+    """Returns (body, default method); adds Content-Type to `headers` for a form.
+
+    Raises UsageError if -d and -T are both given, or if a file cannot be read.
+    """
     data, upload = (None, None) if body is None else (body.data, body.upload_file)
     if data and upload is not None:
         raise UsageError("-d and -T are both given; give one body")

@@ -22,7 +22,7 @@ _KEPT = 1 << 14  # bytes of an error response in memory, to find its code
 
 
 def out() -> BinaryIO:
-    """Returns standard output as a binary stream. Raises UsageError if standard output is closed."""
+    """Returns standard output, which must be open, as a binary stream."""
     return sys.stdout.buffer
 
 

@@ -20,8 +20,8 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
     """Returns (SigV4A signer, expiration in RFC 3339 text); the expiration is None for the TPM's key.
 
     The signer uses the key at `place` and opens the TPM for each signature. If `place` is None, the key is derived
-    from temporary credentials. Raises UsageError, RequestError and KeyFileError before the TPM is opened. Raises
-    the errors of `obtain` for temporary credentials.
+    from temporary credentials. Before the TPM is opened, raises UsageError or RequestError for invalid options,
+    and KeyFileError for an invalid key file. Raises the errors of `obtain` for temporary credentials.
     """
     by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
     if place and by_session:
@@ -44,7 +44,10 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
 
 
 def _key(run: RunSettings, place: int | str) -> EcdsaKey:
-    """Returns the P-256 key at `place`, with the run's options for sessions and passwords. Raises UsageError."""
+    """Returns the P-256 key at `place`, with the run's options for sessions and passwords.
+
+    Raises UsageError for invalid options, KeyFileError for an invalid key file.
+    """
     described = run.copy()
     # Cached data about the HMAC key does not apply to the P-256 key.
     described.key_name = None

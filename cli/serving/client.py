@@ -67,9 +67,10 @@ def fetch_and_print(path: str, seconds: float) -> int:
 
 
 def _document(path: str, seconds: float) -> bytes:
-    """Returns the server's credential_process document (JSON). Raises _FetchError.
+    """Returns the server's credential_process document (JSON).
 
-    `path` is the server's socket. The response must arrive within `seconds`.
+    `path` is the server's socket. Raises _FetchError if there is no valid response within `seconds`, or if the
+    server belongs to another user or has no credentials.
     """
     deadline = monotonic() + seconds
     sock = socket(AF_UNIX, SOCK_STREAM)
@@ -121,7 +122,10 @@ def _check_owner(sock: socket, path: str) -> None:
 
 
 def _exchange(sock: socket, path: str, deadline: float) -> tuple[bytes, bytes]:
-    """Sends the request; returns (status code, body) of the response. Raises OSError, _FetchError."""
+    """Sends the request; returns (status code, body) of the response.
+
+    Raises OSError if the connection fails or times out, _FetchError if the response is not valid.
+    """
     _limit(sock, deadline)
     sock.sendall(_REQUEST)
     data = b""

@@ -105,7 +105,10 @@ def _response(request: Request, service: Service, port: int | None, trusted: boo
 
 
 def _put(request: Request, service: Service) -> _Response:
-    """Returns the response to a PUT request, with a new token of the metadata service. Raises RefusedError."""
+    """Returns the response to a PUT request, with a new token of the metadata service.
+
+    Raises RefusedError for another path, without `service.imds`, and for an invalid lifetime.
+    """
     if request.path != "/latest/api/token" or not service.imds:
         raise _report_not_found()
     wanted = request.fields.get(_TTL.lower(), "")

@@ -48,7 +48,7 @@ class Notifier:
         limit = os.environ.pop("WATCHDOG_USEC", "")
         meant = os.environ.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.watchdog = int(limit) / 2e6 if meant and limit.isdecimal() and int(limit) else None
-        """Returns the seconds between two keep-alive messages; None if systemd needs none."""
+        """The seconds between two keep-alive messages; None if systemd needs none."""
 
     def send(self, *lines: str) -> None:
         """Sends lines such as READY=1; failures are ignored."""

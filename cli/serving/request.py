@@ -41,7 +41,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def parse_request(data: bytes) -> Request:
-    """Parses the request head at the beginning of `data`. Raises RefusedError."""
+    """Parses the request head at the beginning of `data`. Raises RefusedError if it is invalid or too large."""
     head, end, _ = data.partition(b"\r\n\r\n")
     if len(head) + len(end) > LONGEST_HEAD or (not end and len(data) > LONGEST_HEAD):
         raise RefusedError(431, "RequestTooLarge", f"the request is longer than {LONGEST_HEAD} bytes")

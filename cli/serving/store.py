@@ -86,7 +86,7 @@ class Store:
     def get(self) -> "Credentials":
         """Returns valid credentials; waits for a fetch if the stored credentials have expired or are missing.
 
-        Raises UnavailableError.
+        Raises UnavailableError if the last fetch failed, if none ends within 20 seconds, or after `close`.
         """
         if found := self._get_valid():
             return found

@@ -37,7 +37,10 @@ class TokenFile:
         return f"<TokenFile {self._path}>"
 
     def write(self) -> None:
-        """Creates the token file if it was missing. Raises UsageError, OSError."""
+        """Creates the token file if it was missing.
+
+        Raises UsageError if another program has created the file, OSError if it cannot be written.
+        """
         if self.made and not self._token:
             token = secrets.token_urlsafe(32).encode()
             # Fails if another program has created the file in the meantime.
@@ -47,7 +50,8 @@ class TokenFile:
     def renew(self) -> None:
         """Replaces the token if this process created the file, or else reads the user's file again.
 
-        The old token stays valid for one minute. Raises UsageError, OSError.
+        The old token stays valid for one minute. Raises UsageError if the user's file is not valid, OSError if
+        this process's file cannot be written.
         """
         new = secrets.token_urlsafe(32).encode() if self.made else _read(self._path)
         if hmac.compare_digest(new, self._token):

@@ -21,17 +21,17 @@ __all__ = [
 ]
 
 ENVIRONMENT = {
-    "TPMWIRE_TPM_PATH": "TPM to use, in any form of --tpm-path",
+    "TPMWIRE_TPM_PATH": "TPM to use; takes the same values as --tpm-path",
     "TPM2TOOLS_TCTI": "TPM to use if TPMWIRE_TPM_PATH is not set, as for tpm2-tools: device, swtpm or mssim",
     "TPM_KEY_AUTH": "password of the key, and of its parent if TPM_PARENT_AUTH is not set",
     "TPM_PARENT_AUTH": "password of the parent, or of its hierarchy",
     "TPM_OWNER_AUTH": "password of the owner hierarchy",
     "TPM_ENDORSEMENT_AUTH": "password of the endorsement hierarchy",
-    "AWS_ACCESS_KEY_ID": "access key ID of the key, without --aws-access-key-id",
-    "AWS_PROFILE": "profile to use, without --profile and an access key ID",
+    "AWS_ACCESS_KEY_ID": "access key ID of the key, if --aws-access-key-id is not given",
+    "AWS_PROFILE": "profile to use, if neither --profile nor an access key ID is given",
     "AWS_CONFIG_FILE": "path of the AWS config file, instead of ~/.aws/config",
     "AWS_SHARED_CREDENTIALS_FILE": "path of the AWS credentials file, instead of ~/.aws/credentials",
-    "AWS_REGION": "region, without an option for it",
+    "AWS_REGION": "region, if no option gives it",
     "AWS_DEFAULT_REGION": "region, if AWS_REGION is not set",
     "AWS_STS_REGIONAL_ENDPOINTS": "STS endpoint: global (legacy) or of the region (regional)",
     "AWS_ENDPOINT_URL_STS": "URL of the STS endpoint",
@@ -53,7 +53,7 @@ ENVIRONMENT = {
 """Environment variables and their meaning, in the order of the manual pages."""
 
 _WIDEST = 36
-"""Longest name beside whose text the texts of other names are aligned."""
+"""Maximum length of a name that determines the width of a list's first column."""
 
 _AWS_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 _NETWORK = (
@@ -92,7 +92,7 @@ _FILES = {
     "/dev/tpmrm0, /dev/tpm0": ("TPMWIRE_TPM_PATH", "the TPM: the first of these that exists"),
     "$XDG_RUNTIME_DIR/tpmwire, ~/.cache/tpmwire": ("XDG_RUNTIME_DIR", "the cache, readable by its owner only"),
 }
-"""Files, the variable whose readers use them, and their content."""
+"""For each file: the variable whose readers also use the file, and the file's content."""
 
 
 def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -142,7 +142,7 @@ def _give_up_stdout() -> None:
 
 
 def explain_error(error: Exception) -> tuple[int, str]:
-    """Returns (exit code, message) for an exception."""
+    """Returns (exit code, message) for an exception; raises an unexpected one again under `python -X dev`."""
     found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
     if found is not None:
         return found[0], "; ".join([_one_line(error), *_advice(error), *getattr(error, "__notes__", ())])

@@ -256,7 +256,7 @@ def columns() -> int:
 
 
 def flag(text: str) -> bool:
-    """Parses a boolean in Go's syntax, such as `true`, `t` or `1`."""
+    """Parses a boolean in Go's syntax, such as `true`, `t` or `1`. Raises ArgumentTypeError for any other text."""
     if text in _TRUE:
         return True
     if text in _FALSE:
@@ -265,7 +265,10 @@ def flag(text: str) -> bool:
 
 
 def seconds(text: str) -> float:
-    """Parses a duration such as `2`, `2s`, `500ms`, `1m` or `1h`, and returns the seconds."""
+    """Parses a duration such as `2`, `2s`, `500ms`, `1m` or `1h`, and returns the seconds.
+
+    Raises ArgumentTypeError for any other text.
+    """
     for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
         number = text.removesuffix(unit)
         if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
@@ -274,7 +277,10 @@ def seconds(text: str) -> float:
 
 
 def timeout(text: str) -> float:
-    """Parses a duration from 1 ms to 24 h, such as `2s`, and returns the seconds."""
+    """Parses a duration from 1 ms to 24 h, such as `2s`, and returns the seconds.
+
+    Raises ArgumentTypeError for any other text.
+    """
     value = seconds(text)
     if not 0.001 <= value <= 86400:
         raise argparse.ArgumentTypeError(f"a timeout of {text} is not between 1ms and 24h")
@@ -282,7 +288,10 @@ def timeout(text: str) -> float:
 
 
 def persistent_handle(text: str) -> int:
-    """Parses a persistent handle in decimal or hex (TPM 2.0 Part 2, §7.5: 0x81000000 to 0x81FFFFFF)."""
+    """Parses a persistent handle in decimal or hex (TPM 2.0 Part 2, §7.5: 0x81000000 to 0x81FFFFFF).
+
+    Raises ArgumentTypeError for any other text.
+    """
     try:
         value = int(text, 0)
     except ValueError:
@@ -323,7 +332,7 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
     """Returns the authValue from the option, the file, or the first variable that is set; empty without any.
 
     `value` is the option's value, `file` the path of a file with the password, `variables` are names of
-    environment variables.
+    environment variables. Raises UsageError if the file cannot be read or is empty.
     """
     if value:
         return Secret(value.encode())
@@ -357,7 +366,10 @@ def password_file(path: str) -> bytes:
 
 
 def secret_file(path: str) -> bytes:
-    """Returns the first line of a file with a secret; warns if others can read the file."""
+    """Returns the content of a file with a secret, without a final line end; warns if others can read the file.
+
+    Raises UsageError if the file cannot be read or is larger than 4096 bytes.
+    """
     from sigv4.files import open_input  # noqa: PLC0415 - most secrets are in no file
 
     try:

@@ -15,7 +15,7 @@ def open_tpm(args: TpmSettings, *, timeout: float | None = None, for_one_use: bo
     """Opens the TPM that the options or the environment select; `timeout` (in seconds) overrides --timeout.
 
     With `for_one_use`, the TPM is closed after one use of a key. If a signal or a timeout interrupts a command, a
-    background process flushes the handle in the late response. Raises TransportError.
+    background process flushes the handle in the late response. Raises TransportError if the TPM cannot be reached.
     """
     with activity("waiting until the TPM can be opened"):
         transport = connect(args.tpm_path, args.timeout if timeout is None else timeout)

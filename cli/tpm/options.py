@@ -47,7 +47,7 @@ class KeySettings:
 
 
 class EndorsementSettings:
-    """The options for the endorsement hierarchy's password, which `add_auth_options` adds."""
+    """The values of the options that `add_auth_options(parser, "endorsement", ...)` adds."""
 
     endorsement_auth: str | None
     endorsement_auth_file: str | None

@@ -55,7 +55,7 @@ def key_auth(args: KeySettings) -> Secret:
 def new_key_auth(args: KeySettings) -> Secret:
     """Returns the password for a new key; a prompt asks for the password twice.
 
-    Raises UsageError for a password that no TPM accepts.
+    Raises UsageError if the two inputs differ, the password cannot be read, or no TPM accepts it.
     """
     auth = key_auth(args)
     if not auth and VARIABLES["key"] in os.environ:

@@ -17,7 +17,8 @@ def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -
     """Returns the public area to pin from a file: a TPM public area, or a bare public key completed by a template.
 
     `pinned` is the expected Name, `where` the key's handle or kind, such as `h2`, each None if unknown. For a bare
-    public key, they select the template of the TCG's endorsement and storage keys. Raises UsageError.
+    public key, they select the template of the TCG's endorsement and storage keys. Raises UsageError if the file
+    has no public key, or if the key matches no template or several templates.
     """
     try:
         found = read_public_key(read_small(path))

@@ -72,7 +72,7 @@ def test_things_left_behind_are_counted(swtpm: Swtpm, tool: Tool, tmp_path: Path
     assert "`tpmwire flush`" in text
     tpm2(swtpm, "createprimary", "-c", tmp_path / "third.ctx")
     (text,) = texts(findings(tool, *where)["leftovers"], "error")
-    assert "and no place is free for objects; " in text
+    assert "and no slot is free for objects; " in text
     assert held(swtpm) != before
     assert tool("flush", *where).code == 0
     assert texts(findings(tool, *where)["leftovers"], "ok") == ["no objects or sessions are left in the TPM; "]

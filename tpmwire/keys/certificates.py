@@ -102,11 +102,7 @@ class Name(NamedTuple):
 
 
 class Certificate:
-    """A certificate, parsed by OpenSSL. `where` names its source in error messages.
-
-    The constructor raises UnusableCertificateError if OpenSSL cannot parse the certificate. So do most properties
-    if their field cannot be read.
-    """
+    """A certificate, parsed by OpenSSL. Raises UnusableCertificateError, which names `where`, if unreadable."""
 
     def __init__(self, der: bytes, where: str = "") -> None:
         self.der = der

@@ -156,10 +156,7 @@ class KeyFile:
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:
-        """Returns a key file with the areas that TPM2_Create or TPM2_Import returned, and the fields in `rest`.
-
-        Raises KeyFileError for values that a key file cannot have.
-        """
+        """Returns a key file with the areas that TPM2_Create or TPM2_Import returned, and the fields in `rest`."""
         try:
             pubkey, privkey = wire_of(TPM2B_PUBLIC).build(public), wire_of(TPM2B_PRIVATE).build(private)
         except EncodeError as error:

@@ -38,7 +38,11 @@ class BootKey(HmacKey):
         self._of_pin = like.hierarchy_auths()
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
-        """Returns 32 bytes for each message. Raises TpmError, SessionError, TransportError."""
+        """Returns 32 bytes for each message.
+
+        Raises TpmError if the TPM refuses, SessionError if a response is not authentic, and TransportError if the
+        TPM does not respond.
+        """
         salt = self._find_cached_salt()
         if salt is not None:
             try:

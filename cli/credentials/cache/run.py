@@ -42,7 +42,7 @@ SDKs wait about as long for a credential_process.
 """
 
 ANSWERS = 5
-"""Factor on --timeout for the wait for another run: the responses of the TPM and of STS, with one retry."""
+"""The wait for another run is at most this number of timeouts (--timeout): for the TPM and STS, with one retry."""
 
 
 def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":

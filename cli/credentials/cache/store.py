@@ -117,7 +117,7 @@ class CacheFile:
             return file.read(LIMIT + 1)
 
     def write(self, octets: bytes) -> None:
-        """Writes the file atomically. Raises UnfitError, for example for a full disk."""
+        """Writes the file atomically. Raises UnfitError if writing fails, for example because the disk is full."""
         temporary = f"{self.name}.{os.urandom(_DRAFT // 2).hex()}"
         try:
             with open(self._open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
@@ -142,7 +142,8 @@ class CacheFile:
         """Context manager that holds the file's lock, so that one run calls STS while others wait for its result.
 
         Yields True, or False if another run still holds the lock after `patience` seconds. If the process dies,
-        the kernel releases the lock. On file systems without locks, every run calls STS. Raises UnfitError.
+        the kernel releases the lock. On file systems without locks, every run calls STS. Raises UnfitError if the
+        lock file cannot be opened.
         """
         try:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)

@@ -224,7 +224,8 @@ def _use_of(policy: str) -> KeyUse:
 def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
     """Wraps the key for one target, and returns the key file. With `trust`, verifies the target's EK certificate.
 
-    Raises UsageError, TpmwireError.
+    Raises UsageError if the target's key or certificate cannot be used, another TpmwireError if the key cannot be
+    wrapped.
     """
     if trust is not None:
         _check_certificate(target, trust)
