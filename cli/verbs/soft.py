@@ -70,7 +70,7 @@ def run(args: Settings) -> int:
     if args.state is not None and args.seed is not None:
         raise UsageError("--seed and --state exclude each other: the state file has its own seed; remove one")
     try:
-        from tpmwire.soft import SoftTransport  # noqa: PLC0415 - the single file does not have it
+        from tpmwire.soft import SoftTransport, postquantum  # noqa: PLC0415 - the single file does not have it
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("tpmwire."):
             raise
@@ -78,6 +78,8 @@ def run(args: Settings) -> int:
     seed = None if args.seed is None else args.seed.encode()
     observe = (lambda step, detail: note(f"{step}: {detail}")) if args.explain else None
     tpm = SoftTransport(seed, args.state, observe)
+    if not postquantum.TYPES:
+        note(postquantum.MISSING)
     try:
         _serve(tpm, args)
     finally:

@@ -115,7 +115,18 @@ def test_floors_are_those_of_the_package() -> None:
     assert set(project["dependencies"]) == {one.replace("OpenSSL", "pyOpenSSL") for one in wanted}
 
 
-OPTIONAL = ("asn1crypto", "boto3", "botocore", "cryptography", "distributed", "dpkt", "OpenSSL", "rich")
+OPTIONAL = (
+    "asn1crypto",
+    "boto3",
+    "botocore",
+    "cryptography",
+    "dilithium_py",
+    "distributed",
+    "dpkt",
+    "kyber_py",
+    "OpenSSL",
+    "rich",
+)
 
 
 def test_verbs_are_imported_without_optional_packages() -> None:
@@ -154,7 +165,10 @@ def test_the_page_of_requirements_names_each_module_with_an_optional_package() -
             for name in {name.partition(".")[0] for name in names} & set(OPTIONAL):
                 found.setdefault(path.relative_to(ROOT).as_posix(), set()).add(name)
     rows = re.findall(r"^\| .* \| (.*) \| `(\w+/\S+)` \|$", REQUIREMENTS, re.M)
-    named = {place: set(re.findall(r"`(\w+)`", packages)) & {*OPTIONAL, "pyOpenSSL"} for packages, place in rows}
+    named = {
+        place: {name.replace("-", "_") for name in re.findall(r"`([\w-]+)`", packages)} & {*OPTIONAL, "pyOpenSSL"}
+        for packages, place in rows
+    }
     assert {place: {name.replace("pyO", "O") for name in names} for place, names in named.items()} == {
         place: names - {"botocore"} for place, names in found.items()
     }

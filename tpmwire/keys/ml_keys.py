@@ -24,6 +24,8 @@ __all__ = [
     "MlKey",
     "area_of_ml_key",
     "describe_ml_parameters",
+    "digest_mu",
+    "message_mu",
     "ml_key_of",
     "ml_oid",
     "parse_ml_key",
@@ -137,10 +139,9 @@ def verify_ml_signature(
         hashed = hash_of(value.hash, data) if data is not None else digest or b""
         if len(hashed) != digest_size(value.hash):
             raise SignatureError(f"expected a digest of {digest_size(value.hash)} bytes, got {len(hashed)}")
-        oid = bytes.fromhex("06096086480165030402") + bytes([_HASH_OIDS[value.hash]])
-        mu, signed = _mu(key, b"\x01" + bytes([len(context)]) + context + oid + hashed), value.signature
+        mu, signed = digest_mu(key.value, value.hash, hashed, context), value.signature
     elif isinstance(value, bytes) and data is not None:
-        mu, signed = _mu(key, b"\0" + bytes([len(context)]) + context + data), value
+        mu, signed = message_mu(key.value, data, context), value
     else:
         assert isinstance(value, bytes)  # by the type
         mu, signed = digest or b"", value
@@ -149,8 +150,25 @@ def verify_ml_signature(
     _verify_mu(key, signed, mu)
 
 
-def _mu(key: MlKey, message: bytes) -> bytes:
-    return hashlib.shake_256(hashlib.shake_256(key.value).digest(64) + message).digest(64)
+def message_mu(public_key: bytes, message: bytes, context: bytes) -> bytes:
+    """Returns Mu, which ML-DSA signs for a message (FIPS 204, Algorithms 2 and 7).
+
+    The context is at most 255 bytes.
+    """
+    return _mu(public_key, b"\0" + bytes([len(context)]) + context + message)
+
+
+def digest_mu(public_key: bytes, hash_alg: TPM_ALG, digest: bytes, context: bytes) -> bytes:
+    """Returns Mu, which HashML-DSA signs for the digest of a message (FIPS 204, Algorithm 4).
+
+    The context is at most 255 bytes. `hash_alg` is a hash of the SHA-2 or SHA-3 family with 256 bits or more.
+    """
+    oid = bytes.fromhex("06096086480165030402") + bytes([_HASH_OIDS[hash_alg]])
+    return _mu(public_key, b"\x01" + bytes([len(context)]) + context + oid + digest)
+
+
+def _mu(public_key: bytes, message: bytes) -> bytes:
+    return hashlib.shake_256(hashlib.shake_256(public_key).digest(64) + message).digest(64)
 
 
 def _verify_mu(key: MlKey, signature: bytes, mu: bytes) -> None:

@@ -30,7 +30,7 @@ def execute(tpm: TpmState, data: bytes) -> bytes:
         return _run(tpm, tag, kind, stream)
     except Refusal as refusal:
         rc = refusal.rc(kind)
-        tpm.note("refused", f"0x{rc:03x}")
+        tpm.note("refused", f"0x{rc:03x}: {refusal.reason}" if refusal.reason else f"0x{rc:03x}")
         tag = TPM_ST.RSP_COMMAND if rc == TPM_RC.BAD_TAG else TPM_ST.NO_SESSIONS
         return _header(tag, b"", rc)
 

@@ -14,6 +14,7 @@ from ..spec.structures import (
     TPM2B_SENSITIVE,
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
+    TPMS_MLKEM_PARMS,
     TPMS_RSA_PARMS,
     TPMS_SENSITIVE_CREATE,
     TPMS_SYMCIPHER_PARMS,
@@ -22,7 +23,7 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 from ..wires import wire_of
-from . import ecc, rsa
+from . import ecc, postquantum, rsa
 from .entities import KeyedObject
 from .refusal import Refusal, require
 
@@ -67,6 +68,9 @@ def create(
         scalar = ecc.derive_scalar(curve, random)
         secret = scalar.to_bytes(curve.size, "big")
         unique = ecc.point_of(curve, curve.multiply(scalar, curve.g))
+    elif isinstance(parameters, postquantum.MlParameters):
+        secret = random(postquantum.seed_size(parameters))
+        unique = postquantum.derive_public_key(parameters, secret)
     else:
         origin = public.object_attributes & TPMA_OBJECT.SENSITIVE_DATA_ORIGIN
         secret = random(_secret_size(public)) if origin else given.data
@@ -131,6 +135,10 @@ def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE) -> None:
             int.from_bytes(ours.y, "big"),
         )
         require(same, TPM_RC.BINDING)
+    elif isinstance(parameters, postquantum.MlParameters):
+        require(len(sensitive.sensitive) == postquantum.seed_size(parameters), TPM_RC.KEY_SIZE)
+        derived = postquantum.derive_public_key(parameters, sensitive.sensitive)
+        require(derived == public.unique, TPM_RC.BINDING)
     else:
         if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
             require(len(sensitive.sensitive) == (parameters.sym.key_bits or 0) // 8, TPM_RC.KEY_SIZE)
@@ -181,7 +189,7 @@ def storage_algorithm(public: TPMT_PUBLIC) -> TPMT_SYM_DEF_OBJECT:
     parameters = public.parameters
     if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
         return parameters.sym
-    assert isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS))
+    assert isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS, TPMS_MLKEM_PARMS))
     return parameters.symmetric
 
 

@@ -15,11 +15,19 @@ class Refusal(Exception):
     """An error response: the TPM refuses the command with response code `code`.
 
     `field` is the name of the invalid handle or parameter. `handle`, `parameter` and `session` are the number,
-    from 1, of the invalid handle, parameter or session. At most one of the four is set.
+    from 1, of the invalid handle, parameter or session. At most one of the four is set. `reason` is a text for the
+    observer of the TPM, where the code alone does not tell the cause.
     """
 
     def __init__(
-        self, code: TPM_RC, field: str = "", *, handle: int = 0, parameter: int = 0, session: int = 0
+        self,
+        code: TPM_RC,
+        field: str = "",
+        *,
+        handle: int = 0,
+        parameter: int = 0,
+        session: int = 0,
+        reason: str = "",
     ) -> None:
         super().__init__(code.name)
         self.code = code
@@ -27,6 +35,7 @@ class Refusal(Exception):
         self.handle = handle
         self.parameter = parameter
         self.session = session
+        self.reason = reason
 
     def rc(self, command: type[Record] | None = None) -> int:
         """Returns the response code with the number of the handle, parameter or session (Part 2, §6.6.1).

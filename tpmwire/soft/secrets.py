@@ -1,22 +1,31 @@
 """Secrets encrypted to a TPM key: session salts, and seeds of credentials and duplicates.
 
-Source: Part 1, Annex B.10 (RSA) and Annex C.6 (ECC).
+Source: Part 1, Annex B.10 (RSA), Annex C.6 (ECC) and §47.4 (ML-KEM).
 """
 
 import io
 from collections.abc import Callable
 
 from ..crypto.formulas import digest_size, kdfe
+from ..crypto.pure.mlkem import encapsulate_in_python
+from ..crypto.salt import secret_of_kem
 from ..errors import DecodeError
+from ..secret import Secret
 from ..spec.constants import TPM_ALG
 from ..spec.response_codes import TPM_RC
-from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMS_SCHEME_HASH
-from . import ecc, rsa
+from ..spec.structures import (
+    TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
+    TPMS_MLKEM_PARMS,
+    TPMS_RSA_PARMS,
+    TPMS_SCHEME_HASH,
+)
+from . import ecc, postquantum, rsa
 from .entities import KeyedObject
 from .objects import rsa_key
 from .refusal import Refusal, require
 
-__all__ = ["decrypt_secret", "encrypt_secret"]
+__all__ = ["decrypt_secret", "encapsulate", "encrypt_secret"]
 
 Random = Callable[[int], bytes]
 
@@ -51,6 +60,10 @@ def decrypt_secret(key: KeyedObject, secret: bytes, label: bytes) -> bytes:
             raise Refusal(TPM_RC.ECC_POINT)
         z = curve.multiply(int.from_bytes(key.sensitive.sensitive, "big"), point)[0]
         return _derive(key, z, point[0], label)
+    if isinstance(parameters, TPMS_MLKEM_PARMS) and key.sensitive is not None:
+        require(len(secret) == postquantum.ciphertext_size(parameters), TPM_RC.SIZE)
+        shared = postquantum.decapsulate(parameters, key.sensitive.sensitive, secret)
+        return secret_of_kem(key.public, label, Secret(shared), secret).reveal()
     raise Refusal(TPM_RC.KEY)
 
 
@@ -71,7 +84,19 @@ def encrypt_secret(key: KeyedObject, label: bytes, random: Random) -> tuple[byte
         own = curve.multiply(scalar, curve.g)
         z = curve.multiply(scalar, static)[0]
         return _derive(key, z, own[0], label), ecc.point_of(curve, own).build()
+    if isinstance(parameters, TPMS_MLKEM_PARMS):
+        shared, ciphertext = encapsulate(key, random)
+        return secret_of_kem(key.public, label, Secret(shared), ciphertext).reveal(), ciphertext
     raise Refusal(TPM_RC.KEY)
+
+
+def encapsulate(key: KeyedObject, random: Random) -> tuple[bytes, bytes]:
+    """Returns (new ML-KEM shared secret, its ciphertext for the public key `key`) (FIPS 203, §7.2)."""
+    assert isinstance(key.public.unique, bytes)
+    try:
+        return encapsulate_in_python(key.public.unique, random(32))
+    except ValueError:  # an external key that is not valid
+        raise Refusal(TPM_RC.KEY) from None
 
 
 def _derive(key: KeyedObject, z: int, ephemeral: int, label: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Hash, HMAC and event sequences (Part 1, §32.4)."""
+"""Hash, HMAC, event and signature sequences (Part 1, §32.4; Part 3, §17)."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +16,10 @@ NO_KEY = TPMT_PUBLIC(TPM_ALG.NULL, TPM_ALG.NULL, TPMA_OBJECT.USER_WITH_AUTH, b""
 
 @dataclass(repr=False)
 class SoftSequence(KeyedObject):
-    """A hash, HMAC or event sequence: its data, its hash algorithm (TPM_ALG_NULL for an event), its HMAC key.
+    """A sequence: its data, its hash algorithm (TPM_ALG_NULL for an event), its HMAC key.
 
-    `first` is the first block of data, which decides whether a restricted key may sign the digest.
+    `first` is the first block of data, which decides whether a restricted key may sign the digest. A sequence that
+    signs or verifies has `signer`, the Name of its key, and `context`, the context string of its signature.
     """
 
     public: TPMT_PUBLIC = field(default=NO_KEY, metadata={"saved": False})
@@ -27,6 +28,9 @@ class SoftSequence(KeyedObject):
     data: bytes = b""
     first: bytes | None = None
     guarded: bool = False
+    signer: bytes = b""
+    context: bytes = b""
+    verifies: bool = False
 
     @property
     def protected(self) -> bool:

@@ -10,7 +10,7 @@ from .transport import SoftTransport
 
 __all__ = ["serve"]
 
-LARGEST = 4096
+LARGEST = 8192
 """Maximum size of a command in bytes."""
 
 CONTROL = {1: 8, 3: 4, 4: 8, 5: 4, 9: 4, 10: 4, 14: 4}

@@ -2,26 +2,31 @@
 
 from typing import Any
 
+from ..crypto.formulas import digest as hash_of
 from ..crypto.formulas import digest_size, equal, hmac_digest
+from ..keys.ml_keys import digest_mu, message_mu
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
+    TPMS_HASH_MLDSA_PARMS,
     TPMS_KEYEDHASH_PARMS,
+    TPMS_MLDSA_PARMS,
     TPMS_SIGNATURE_ECC,
+    TPMS_SIGNATURE_HASH_MLDSA,
     TPMS_SIGNATURE_RSA,
     TPMT_HA,
     TPMT_SIG_SCHEME,
     TPMT_SIGNATURE,
 )
-from . import ecc, rsa
+from . import ecc, postquantum, rsa
 from .entities import KeyedObject
 from .objects import rsa_key
 from .refusal import Refusal, require
 from .tpm_state import TpmState
 
-__all__ = ["choose_scheme", "sign_digest", "verify_signature"]
+__all__ = ["choose_scheme", "sign_digest", "sign_message", "verify_message", "verify_signature"]
 
 BY_TYPE = {
     TPM_ALG.RSA: (TPM_ALG.RSASSA, TPM_ALG.RSAPSS),
@@ -36,6 +41,11 @@ def choose_scheme(key: KeyedObject, given: TPMT_SIG_SCHEME, field: str = "in_sch
     `given` is the scheme in the command, `field` is its parameter name. Raises Refusal if the schemes conflict.
     """
     require(key.has(TPMA_OBJECT.SIGN_ENCRYPT), TPM_RC.KEY, "sign_handle")
+    parameters = key.public.parameters
+    if isinstance(parameters, (TPMS_MLDSA_PARMS, TPMS_HASH_MLDSA_PARMS)):
+        require(given.scheme in (TPM_ALG.NULL, key.public.type), TPM_RC.SCHEME, field)
+        # The digest of a quote by an ML-DSA key is computed with nameAlg (Errata 1 of version 1.85, §2.6).
+        return key.public.type, int(getattr(parameters, "hash_alg", key.public.name_alg))
     scheme: Any = getattr(key.public.parameters, "scheme", None)
     own = scheme.scheme if scheme is not None else TPM_ALG.NULL
     if own == TPM_ALG.NULL:
@@ -47,16 +57,44 @@ def choose_scheme(key: KeyedObject, given: TPMT_SIG_SCHEME, field: str = "in_sch
     return own, int(scheme.details.hash_alg)
 
 
-def sign_digest(tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, digest: bytes) -> TPMT_SIGNATURE:
-    """Returns the key's signature of a digest. Raises Refusal if the key or the scheme cannot sign."""
+def sign_message(
+    tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, message: bytes, context: bytes = b""
+) -> TPMT_SIGNATURE:
+    """Returns the key's signature of a message, which all schemes but ML-DSA hash first.
+
+    `context` is the context string of ML-DSA and HashML-DSA. Raises Refusal as `sign_digest` does.
+    """
+    if scheme == TPM_ALG.MLDSA:
+        return sign_digest(tpm, key, scheme, hash_alg, message_mu(_unique(key), message, context))
+    return sign_digest(tpm, key, scheme, hash_alg, hash_of(hash_alg, message), context)
+
+
+def _unique(key: KeyedObject) -> bytes:
+    assert isinstance(key.public.unique, bytes)
+    return key.public.unique
+
+
+def sign_digest(
+    tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, digest: bytes, context: bytes = b""
+) -> TPMT_SIGNATURE:
+    """Returns the key's signature of a digest; for ML-DSA, `digest` is Mu.
+
+    `context` is the context string of HashML-DSA. Raises Refusal if the key or the scheme cannot sign.
+    """
     assert key.sensitive is not None
-    alg = TPM_ALG(scheme)
+    alg, parameters = TPM_ALG(scheme), key.public.parameters
+    if isinstance(parameters, TPMS_MLDSA_PARMS):
+        return TPMT_SIGNATURE(alg, postquantum.sign_mu(parameters, key.sensitive.sensitive, digest))
+    if isinstance(parameters, TPMS_HASH_MLDSA_PARMS):
+        mu = digest_mu(_unique(key), parameters.hash_alg, digest, context)
+        made = postquantum.sign_mu(parameters, key.sensitive.sensitive, mu)
+        return TPMT_SIGNATURE(alg, TPMS_SIGNATURE_HASH_MLDSA(parameters.hash_alg, made))
     if scheme == TPM_ALG.HMAC:
         return TPMT_SIGNATURE(
             alg, TPMT_HA(TPM_ALG(hash_alg), hmac_digest(hash_alg, key.sensitive.sensitive, digest))
         )
-    if isinstance(key.public.parameters, TPMS_ECC_PARMS):
-        curve = ecc.CURVES[key.public.parameters.curve_id]
+    if isinstance(parameters, TPMS_ECC_PARMS):
+        curve = ecc.CURVES[parameters.curve_id]
         private = int.from_bytes(key.sensitive.sensitive, "big")
         r, s = ecc.sign(curve, private, digest, tpm.generator.bytes)
         size = curve.size
@@ -70,10 +108,30 @@ def sign_digest(tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, dig
     return TPMT_SIGNATURE(alg, TPMS_SIGNATURE_RSA(TPM_ALG(hash_alg), made))
 
 
-def verify_signature(key: KeyedObject, digest: bytes, signature: TPMT_SIGNATURE) -> bool:
-    """Returns whether a signature of a digest is valid. Raises Refusal if its scheme does not match the key."""
-    require(signature.sig_alg in BY_TYPE.get(key.public.type, ()), TPM_RC.SCHEME)
+def verify_message(
+    key: KeyedObject, hash_alg: int, message: bytes, signature: TPMT_SIGNATURE, context: bytes
+) -> bool:
+    """Returns whether a signature of a message is valid. Raises Refusal if its scheme does not match the key."""
+    if key.public.type == TPM_ALG.MLDSA:
+        return verify_signature(key, message_mu(_unique(key), message, context), signature)
+    return verify_signature(key, hash_of(hash_alg, message), signature, context)
+
+
+def verify_signature(key: KeyedObject, digest: bytes, signature: TPMT_SIGNATURE, context: bytes = b"") -> bool:
+    """Returns whether a signature of a digest is valid; for ML-DSA, `digest` is Mu.
+
+    Raises Refusal if its scheme does not match the key.
+    """
     value, parameters = signature.signature, key.public.parameters
+    if isinstance(parameters, (TPMS_MLDSA_PARMS, TPMS_HASH_MLDSA_PARMS)):
+        require(signature.sig_alg == key.public.type, TPM_RC.SCHEME)
+        if isinstance(value, bytes):
+            return postquantum.verify_mu(parameters, _unique(key), digest, value)
+        assert isinstance(value, TPMS_SIGNATURE_HASH_MLDSA)
+        require(value.hash == getattr(parameters, "hash_alg", None), TPM_RC.SCHEME)
+        mu = digest_mu(_unique(key), value.hash, digest, context)
+        return postquantum.verify_mu(parameters, _unique(key), mu, value.signature)
+    require(signature.sig_alg in BY_TYPE.get(key.public.type, ()), TPM_RC.SCHEME)
     if isinstance(value, TPMS_SIGNATURE_ECC) and isinstance(parameters, TPMS_ECC_PARMS):
         curve = ecc.CURVES[parameters.curve_id]
         assert isinstance(key.public.unique, TPMS_ECC_POINT)

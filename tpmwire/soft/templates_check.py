@@ -5,13 +5,17 @@ from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import (
     TPMS_ECC_PARMS,
+    TPMS_HASH_MLDSA_PARMS,
     TPMS_KEYEDHASH_PARMS,
+    TPMS_MLDSA_PARMS,
+    TPMS_MLKEM_PARMS,
     TPMS_RSA_PARMS,
     TPMS_SCHEME_XOR,
     TPMS_SYMCIPHER_PARMS,
     TPMT_PUBLIC,
     TPMT_SYM_DEF_OBJECT,
 )
+from . import postquantum
 from .entities import KeyedObject
 from .refusal import require
 
@@ -23,8 +27,8 @@ DECRYPT_SCHEMES = (TPM_ALG.RSAES, TPM_ALG.OAEP, TPM_ALG.ECDH)
 
 
 def is_asymmetric(public: TPMT_PUBLIC) -> bool:
-    """Returns whether a public area is that of an RSA or ECC key."""
-    return public.type in (TPM_ALG.RSA, TPM_ALG.ECC)
+    """Returns whether a public area is that of an RSA, ECC, ML-KEM or ML-DSA key."""
+    return public.type in (TPM_ALG.RSA, TPM_ALG.ECC, TPM_ALG.MLKEM, TPM_ALG.MLDSA, TPM_ALG.HASH_MLDSA)
 
 
 def check_creation(public: TPMT_PUBLIC, data: bytes, parent: KeyedObject | None) -> None:
@@ -88,7 +92,19 @@ def _check_scheme(
         else:
             require(parameters.symmetric.algorithm == TPM_ALG.NULL, TPM_RC.SYMMETRIC)
         if isinstance(parameters, TPMS_ECC_PARMS):
-            require(parameters.kdf.scheme == TPM_ALG.NULL, TPM_RC.KDF)
+            # HKDF is the key derivation of TPM2_Encapsulate (Part 2, §11.2.3.2).
+            kem = decrypts and not restricted and parameters.kdf.scheme == TPM_ALG.HKDF
+            require(kem or parameters.kdf.scheme == TPM_ALG.NULL, TPM_RC.KDF)
+    elif isinstance(parameters, TPMS_MLKEM_PARMS):
+        require(decrypts and not signs, TPM_RC.ATTRIBUTES)
+        if restricted:
+            _check_storage(parameters.symmetric, public, parent)
+        else:
+            require(parameters.symmetric.algorithm == TPM_ALG.NULL, TPM_RC.SYMMETRIC)
+    elif isinstance(parameters, (TPMS_MLDSA_PARMS, TPMS_HASH_MLDSA_PARMS)):
+        require(signs and not decrypts, TPM_RC.ATTRIBUTES)
+        if isinstance(parameters, TPMS_HASH_MLDSA_PARMS):
+            require(parameters.hash_alg in postquantum.PREHASHES, TPM_RC.HASH)
 
 
 def _check_keyed_hash(parameters: TPMS_KEYEDHASH_PARMS, signs: bool, decrypts: bool, restricted: bool) -> None:
@@ -128,5 +144,5 @@ def _check_like_parent(symmetric: TPMT_SYM_DEF_OBJECT, public: TPMT_PUBLIC, pare
         return
     require(public.name_alg == parent.public.name_alg, TPM_RC.HASH)
     parameters = parent.public.parameters
-    if isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS)):
+    if isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS, TPMS_MLKEM_PARMS)):
         require(symmetric == parameters.symmetric, TPM_RC.SYMMETRIC)

@@ -15,6 +15,7 @@ from ..spec.constants import TPM_ALG, TPM_RH, TPMA_NV, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import TPMT_PUBLIC
 from ..wires import Counted, Number, Select, Sized, SizedRecord, YesNo, bytes_left, wire_of
+from . import postquantum
 from .interfaces import LIMITS, NULL_HANDLES, NULL_HASHES, VALUES, handle_types
 from .refusal import Refusal
 
@@ -64,7 +65,7 @@ def read_parameters(kind: type[Record], handles: tuple[int, ...], data: bytes) -
         try:
             values[name] = _read(wire_of(annotation), stream, values, (kind.__name__, name))
         except Refusal as refusal:
-            raise Refusal(refusal.code, parameter=number) from None
+            raise Refusal(refusal.code, parameter=number, reason=refusal.reason) from None
     if bytes_left(stream):
         raise Refusal(TPM_RC.SIZE)
     return kind._from(values)
@@ -144,7 +145,8 @@ def _check(wire: Any, value: int, where: tuple[str, str]) -> None:
         values, code = allowed
         null_hash = name == "TPMI_ALG_HASH" and value == TPM_ALG.NULL and where not in NULL_HASHES
         if value not in values or null_hash:
-            raise Refusal(code)
+            missing = name == "TPMI_ALG_PUBLIC" and value in postquantum.TYPES_OF_PACKAGES
+            raise Refusal(code, reason=postquantum.MISSING if missing else "")
     kind: Any = getattr(wire, "kind", int)
     reserved = RESERVED.get(kind)
     if reserved is not None and value & reserved & 0xFFFFFFFF:

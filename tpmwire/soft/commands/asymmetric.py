@@ -3,24 +3,34 @@
 from typing import Any
 
 from ...crypto.pure.curves import Curve, Point
-from ...spec.commands.asymmetric import ECC_Parameters, ECDH_KeyGen, ECDH_ZGen, RSA_Decrypt, RSA_Encrypt
+from ...spec.commands.asymmetric import (
+    Decapsulate,
+    ECC_Parameters,
+    ECDH_KeyGen,
+    ECDH_ZGen,
+    Encapsulate,
+    RSA_Decrypt,
+    RSA_Encrypt,
+)
 from ...spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import (
     TPMS_ALGORITHM_DETAIL_ECC,
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
+    TPMS_MLKEM_PARMS,
     TPMS_RSA_PARMS,
     TPMS_SCHEME_HASH,
     TPMT_ECC_SCHEME,
     TPMT_KDF_SCHEME,
     TPMT_RSA_DECRYPT,
 )
-from .. import ecc, rsa
+from .. import dhkem, ecc, postquantum, rsa
 from ..entities import KeyedObject
 from ..objects import rsa_key
 from ..refusal import Refusal, require
 from ..registry import handles
+from ..secrets import encapsulate
 from ..tpm_state import TpmState
 
 HASHES = {32: TPM_ALG.SHA256, 48: TPM_ALG.SHA384, 66: TPM_ALG.SHA512}
@@ -148,3 +158,52 @@ def ecc_parameters(tpm: TpmState, command: ECC_Parameters) -> ECC_Parameters.Res
             b"\x01",
         )
     )
+
+
+def _dhkem(key: KeyedObject) -> tuple[int, int]:
+    """Returns (hash algorithm, KEM identifier) of an ECC key. Raises Refusal unless its KDF is HKDF."""
+    parameters = key.public.parameters
+    if isinstance(parameters, TPMS_ECC_PARMS) and parameters.kdf.scheme == TPM_ALG.HKDF:
+        details = parameters.kdf.details
+        assert details is not None
+        if kem := dhkem.KEMS.get((parameters.curve_id, details.hash_alg)):
+            return details.hash_alg, kem
+    raise Refusal(TPM_RC.KEY, "key_handle")
+
+
+@handles(Encapsulate)
+def encapsulate_key(tpm: TpmState, command: Encapsulate) -> Encapsulate.Response:
+    """Returns a new shared secret and its ciphertext for an ML-KEM or ECC key (TPM2_Encapsulate)."""
+    key = tpm.key(command.key_handle)
+    if isinstance(key.public.parameters, TPMS_MLKEM_PARMS):
+        return Encapsulate.Response(*encapsulate(key, tpm.generator.bytes))
+    alg, kem = _dhkem(key)
+    _, curve, point = _ecc(tpm, command.key_handle)
+    scalar = ecc.derive_scalar(curve, tpm.generator.bytes)
+    sent = dhkem.to_octets(curve, curve.multiply(scalar, curve.g))
+    shared = curve.multiply(scalar, point)[0].to_bytes(curve.size, "big")
+    secret = dhkem.derive_shared_secret(alg, kem, shared, sent + dhkem.to_octets(curve, point))
+    return Encapsulate.Response(secret, sent)
+
+
+@handles(Decapsulate)
+def decapsulate_key(tpm: TpmState, command: Decapsulate) -> Decapsulate.Response:
+    """Returns the shared secret in a ciphertext for an ML-KEM or ECC key (TPM2_Decapsulate)."""
+    key, ciphertext = tpm.key(command.key_handle), command.ciphertext
+    parameters = key.public.parameters
+    alg, kem = (0, 0) if isinstance(parameters, TPMS_MLKEM_PARMS) else _dhkem(key)
+    usable = key.has(TPMA_OBJECT.DECRYPT) and not key.has(TPMA_OBJECT.RESTRICTED)
+    require(usable, TPM_RC.ATTRIBUTES, "key_handle")
+    assert key.sensitive is not None
+    if isinstance(parameters, TPMS_MLKEM_PARMS):
+        require(len(ciphertext) == postquantum.ciphertext_size(parameters), TPM_RC.SIZE, "ciphertext")
+        return Decapsulate.Response(postquantum.decapsulate(parameters, key.sensitive.sensitive, ciphertext))
+    _, curve, own = _ecc(tpm, command.key_handle)
+    require(len(ciphertext) == 1 + 2 * curve.size, TPM_RC.SIZE, "ciphertext")
+    point = dhkem.from_octets(curve, ciphertext)
+    if point is None:
+        raise Refusal(TPM_RC.ECC_POINT, "ciphertext")
+    scalar = int.from_bytes(key.sensitive.sensitive, "big")
+    shared = curve.multiply(scalar, point)[0].to_bytes(curve.size, "big")
+    context = ciphertext + dhkem.to_octets(curve, own)
+    return Decapsulate.Response(dhkem.derive_shared_secret(alg, kem, shared, context))

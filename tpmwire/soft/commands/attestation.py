@@ -30,7 +30,7 @@ from ...spec.structures import TPMT_SIG_SCHEME, TPMT_SIGNATURE
 from ..entities import KeyedObject
 from ..refusal import Refusal, require
 from ..registry import handles
-from ..signing import choose_scheme, sign_digest
+from ..signing import choose_scheme, sign_message
 from ..tickets import creation_ticket
 from ..tpm_state import TpmState
 from .clock import clock_info, time_info
@@ -77,7 +77,7 @@ def _attest(tpm: TpmState, command: Any, tag: TPM_ST, attested: Any) -> tuple[by
     data = TPMS_ATTEST(TPM_GENERATED_VALUE, tag, name, command.qualifying_data, info, version, attested).build()
     if key is None:
         return data, TPMT_SIGNATURE(TPM_ALG.NULL)
-    return data, sign_digest(tpm, key, scheme, alg, digest(alg, data))
+    return data, sign_message(tpm, key, scheme, alg, data)
 
 
 @handles(Certify)

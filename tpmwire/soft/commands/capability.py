@@ -10,12 +10,13 @@ from ...spec.capabilities import (
     TPMS_TAGGED_POLICY,
     TPMS_TAGGED_PROPERTY,
 )
-from ...spec.command import Role, command_class, role_of
+from ...spec.command import command_class, role_of
 from ...spec.commands.capability import GetCapability, TestParms
 from ...spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH
-from ...spec.properties import TPM_CAP, TPM_PT, TPM_PT_PCR, TPMA_ALGORITHM, TPMA_CC
+from ...spec.properties import TPM_CAP, TPM_PT, TPM_PT_PCR, TPMA_ALGORITHM, TPMA_CC, TPMA_ML_PARAMETER_SET
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import TPMS_PCR_SELECTION, TPMT_HA
+from .. import postquantum
 from ..interfaces import CURVES
 from ..pcr_banks import AUTHORIZED, COUNT, EXTEND_LOCALITIES, RESET_LOCALITIES, SAVED, UNCOUNTED
 from ..refusal import Refusal
@@ -51,9 +52,19 @@ ALGORITHMS = {
     TPM_ALG.CFB: A.SYMMETRIC | A.ENCRYPTING,
     TPM_ALG.ECB: A.SYMMETRIC | A.ENCRYPTING,
 }
+ALGORITHMS.update(
+    (alg, A.ASYMMETRIC | A.OBJECT | (A.ENCRYPTING if alg == TPM_ALG.MLKEM else A.SIGNING))
+    for alg in postquantum.TYPES
+)
 
-CHANGES_NV = range(0x11F, 0x147)
-"""The range of command codes in which most commands write NV memory (attribute nv of TPMA_CC)."""
+CHANGES_NV = {*range(0x11F, 0x13D), 0x13F, 0x140, *range(0x142, 0x147)} - {
+    TPM_CC.ClockRateAdjust,
+    TPM_CC.CreatePrimary,
+}
+CHANGES_NV |= {TPM_CC.PCR_Reset, TPM_CC.NV_ReadLock, TPM_CC.PCR_Extend, TPM_CC.EventSequenceComplete}
+"""Commands that may write NV memory (the mark {NV} in Part 3)."""
+EXTENSIVE = (TPM_CC.HierarchyControl, TPM_CC.ChangeEPS, TPM_CC.ChangePPS, TPM_CC.Clear)
+"""Commands that may flush many objects (the mark {NV E} in Part 3)."""
 
 
 def _text(text: bytes) -> int:
@@ -91,8 +102,8 @@ def _fixed() -> dict[int, int]:
         TPM_PT.CONTEXT_SYM: TPM_ALG.AES,
         TPM_PT.CONTEXT_SYM_SIZE: 256,
         TPM_PT.ORDERLY_COUNT: 255,
-        TPM_PT.MAX_COMMAND_SIZE: 4096,
-        TPM_PT.MAX_RESPONSE_SIZE: 4096,
+        TPM_PT.MAX_COMMAND_SIZE: 8192,
+        TPM_PT.MAX_RESPONSE_SIZE: 8192,
         TPM_PT.MAX_DIGEST: 64,
         TPM_PT.MAX_OBJECT_CONTEXT: 2692,
         TPM_PT.MAX_SESSION_CONTEXT: 404,
@@ -108,6 +119,7 @@ def _fixed() -> dict[int, int]:
         TPM_PT.NV_BUFFER_MAX: 1024,
         TPM_PT.MODES: 0,
         TPM_PT.MAX_CAP_BUFFER: 1024,
+        TPM_PT.ML_PARAMETER_SETS: TPMA_ML_PARAMETER_SET(0x7F) if postquantum.TYPES else 0,
     }
 
 
@@ -158,8 +170,10 @@ def command_attributes(code: int) -> TPMA_CC:
     value = code | count << 25 | returns << 28
     if kind.flushes is not None and kind.flushes in dict(kind.handle_fields()):
         value |= TPMA_CC.FLUSHED
-    if any(role is not Role.HANDLE for _, role in kind.handle_fields()) and code in CHANGES_NV:
+    if code in CHANGES_NV:
         value |= TPMA_CC.NV
+    if code in EXTENSIVE:
+        value |= TPMA_CC.EXTENSIVE
     return TPMA_CC(value)
 
 

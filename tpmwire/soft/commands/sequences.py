@@ -1,4 +1,4 @@
-"""Part 3, §17: hash, HMAC and event sequences."""
+"""Part 3, §17: hash, HMAC and event sequences, and the start of signature sequences."""
 
 from ...crypto.formulas import digest, hmac_digest, trimmed
 from ...spec.commands.sequences import (
@@ -7,14 +7,18 @@ from ...spec.commands.sequences import (
     HMAC_Start,
     SequenceComplete,
     SequenceUpdate,
+    SignSequenceStart,
+    VerifySequenceStart,
 )
-from ...spec.constants import TPM_ALG, TPM_RH, TPM_ST
+from ...spec.constants import TPM_ALG, TPM_RH, TPM_ST, TPMA_OBJECT
 from ...spec.response_codes import TPM_RC
-from ...spec.structures import TPMT_HA, TPMT_TK_HASHCHECK
+from ...spec.structures import TPMT_HA, TPMT_SIG_SCHEME, TPMT_TK_HASHCHECK
+from ..entities import KeyedObject
 from ..pcr_banks import EXTEND_LOCALITIES
 from ..refusal import Refusal, require
 from ..registry import handles
 from ..sequence import SoftSequence
+from ..signing import choose_scheme
 from ..tickets import hash_ticket
 from ..tpm_state import TpmState
 from .symmetric import hmac_algorithm, is_external
@@ -57,7 +61,7 @@ def sequence_update(tpm: TpmState, command: SequenceUpdate) -> None:
 def sequence_complete(tpm: TpmState, command: SequenceComplete) -> SequenceComplete.Response:
     """Adds the last data to a sequence, and returns its digest or HMAC (TPM2_SequenceComplete)."""
     found = _sequence(tpm, command.sequence_handle)
-    require(found.hash_alg != TPM_ALG.NULL, TPM_RC.MODE, "sequence_handle")
+    require(found.hash_alg != TPM_ALG.NULL and not found.signer, TPM_RC.MODE, "sequence_handle")
     data = found.data + command.buffer
     if found.key is not None:
         result = hmac_digest(found.hash_alg, found.key, data)
@@ -83,3 +87,26 @@ def event_sequence_complete(tpm: TpmState, command: EventSequenceComplete) -> Ev
             tpm.pcrs.extend(command.pcr_handle, one.hash_alg, one.digest or b"")
     del tpm.transient[command.sequence_handle]
     return EventSequenceComplete.Response(results)
+
+
+def _start(key: KeyedObject, auth: bytes, context: bytes, verifies: bool) -> SoftSequence:
+    """Returns a new signature sequence for a signing key, which must have a signature scheme of its own."""
+    signs = key.has(TPMA_OBJECT.SIGN_ENCRYPT) and key.public.type != TPM_ALG.SYMCIPHER
+    require(signs, TPM_RC.KEY, "key_handle")
+    _, alg = choose_scheme(key, TPMT_SIG_SCHEME(TPM_ALG.NULL), "key_handle")
+    return SoftSequence(0, trimmed(auth), hash_alg=alg, signer=key.name, context=context, verifies=verifies)
+
+
+@handles(SignSequenceStart)
+def sign_sequence_start(tpm: TpmState, command: SignSequenceStart) -> SignSequenceStart.Response:
+    """Starts the signature of a message (TPM2_SignSequenceStart)."""
+    made = _start(tpm.key(command.key_handle), command.auth, command.context, False)
+    return SignSequenceStart.Response(tpm.add_transient(made))
+
+
+@handles(VerifySequenceStart)
+def verify_sequence_start(tpm: TpmState, command: VerifySequenceStart) -> VerifySequenceStart.Response:
+    """Starts the verification of a message's signature (TPM2_VerifySequenceStart)."""
+    require(not command.hint, TPM_RC.VALUE, "hint")  # only EdDSA needs a hint
+    made = _start(tpm.key(command.key_handle), command.auth, command.context, True)
+    return VerifySequenceStart.Response(tpm.add_transient(made))

@@ -28,7 +28,9 @@ def start_auth_session(tpm: TpmState, command: StartAuthSession) -> StartAuthSes
     else:
         key = tpm.key(command.tpm_key)
         require(key.sensitive is not None, TPM_RC.KEY, "tpm_key")
-        require(key.public.type in (TPM_ALG.RSA, TPM_ALG.ECC), TPM_RC.KEY, "tpm_key")
+        require(key.public.type in (TPM_ALG.RSA, TPM_ALG.ECC, TPM_ALG.MLKEM), TPM_RC.KEY, "tpm_key")
+        if key.public.type == TPM_ALG.MLKEM:
+            require(key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.KEY, "tpm_key")
         require(key.has(TPMA_OBJECT.DECRYPT), TPM_RC.ATTRIBUTES, "tpm_key")
         require(command.encrypted_salt, TPM_RC.VALUE, "encrypted_salt")
         with at_field("encrypted_salt"):
