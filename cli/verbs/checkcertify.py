@@ -120,7 +120,10 @@ def _name(text: str) -> bytes:
     except KeyFileError as error:
         raise UsageError(f"{text}: {error}") from error
     if found is None:
-        raise UsageError(f"{text} has a public key without a public area, so its Name is unknown")
+        raise UsageError(
+            f"{text} has a public key without a public area, so its Name is unknown; "
+            "give the public area, as from `tpm2_readpublic -o`"
+        )
     return name_of(found)
 
 

@@ -50,7 +50,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints a shell's completion script, or a list of values to complete. Raises UsageError."""
+    """Prints a shell's completion script, or a list of values to complete.
+
+    Raises UsageError if the arguments name neither a shell nor a list.
+    """
     if args.list:
         # Errors are ignored: without profiles or a TPM, no values can be completed.
         with contextlib.suppress(TpmwireError, SigV4Error, OSError):

@@ -68,7 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Opens the AWS console in the browser, or prints the URL that signs a browser in.
 
-    Raises UsageError or RequestError before the TPM is opened, StsError, and the errors of `obtain`.
+    Raises UsageError or RequestError before the TPM is opened, StsError if AWS refuses, and the errors of
+    `obtain`.
     """
     caller = caller_of(args)
     region = region_of(caller, args.region)

@@ -83,7 +83,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Signs and sends the request, and writes the response to standard output or to a file.
 
-    Raises UsageError or RequestError before the TPM is opened, NetworkError, and the errors of `signer_of`.
+    Raises UsageError or RequestError before the TPM is opened, NetworkError if there is no response, and the
+    errors of `signer_of`.
     """
     caller = caller_of(args)
     with (

@@ -8,7 +8,7 @@ Each line begins with ok, warning or error. The exit code is 1 if a line is an e
 describes each check.
 
 doctor changes nothing: it flushes every object that it loads, and sends no password to the TPM. It uses no network
-without --network, which compares the clock with that of the STS endpoints.
+without --network, which compares this machine's clock with the STS endpoints' clocks.
 """
 
 import argparse

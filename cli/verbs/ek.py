@@ -199,7 +199,6 @@ def _text(row: dict[str, Any]) -> str:
         "chain": chain,
         "key": f"{row['key']}, template {row['template']}, {where}; present in this TPM",
         "Name": row["name"],
-        "make the key persistent first, then pin NAME@HANDLE": row["pin"]
-        or "make the key persistent first; then NAME@HANDLE",
+        "to pin": row["pin"] or "make the key persistent first; then NAME@HANDLE",
     }
     return "\n".join(f"{label + ':':13}{value}" for label, value in lines.items())

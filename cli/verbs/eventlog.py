@@ -7,10 +7,10 @@
 FILE is a log of the TCG (crypto-agile or SHA-1) or a measurement list of IMA (binary or text). The default is the
 logs of this machine: the firmware's and, if the kernel has one, IMA's. Several logs are one sequence.
 
---expect compares the resulting PCR values with those of the TPM (tpm), with values such as sha256:7=HEX, with a
-file of `tpmwire pcr` or `tpm2_pcrread`, or with a quote in JSON. If a value differs, the exit code is 8, and
-eventlog names the first event that is not in the PCR if possible. `tpmwire checkquote --event-log` also verifies
-the signature of a quote.
+--expect compares the resulting PCR values with the TPM's current values (tpm), with values such as sha256:7=HEX,
+with a file of `tpmwire pcr` or `tpm2_pcrread`, or with a quote in JSON. If a value differs, the exit code is 8,
+and eventlog names the first event that is not in the PCR if possible. `tpmwire checkquote --event-log` also
+verifies the signature of a quote.
 
 A log itself is not protected. Its digests are authentic if they result in the correct PCR values. The data of an
 event are proven only if the digest is the digest of the data.
@@ -122,7 +122,8 @@ def _read(path: str) -> EventLog:
 def _expected(args: Settings, logs: list[EventLog]) -> PcrValues:
     """Returns the PCR values for the comparison, from the TPM, a file or the command line.
 
-    Raises UsageError, AttestationError or PolicyError if --expect is not valid.
+    Raises UsageError if --expect is neither `tpm`, a file nor PCR values, AttestationError or PolicyError if the
+    file or the values are not valid.
     """
     text = args.expect or ""
     if text == "tpm":
@@ -208,6 +209,6 @@ def _print(args: Settings, logs: list[EventLog], values: PcrValues) -> None:
 
 def _print_doubts(event: Event, values: PcrValues) -> None:
     if event.kind in _HASHED and is_proven(event) is False:
-        print("               NOT PROVEN: the digest is not that of these data")
+        print("               NOT PROVEN: the digest is not the hash of these data")
     if event.template and event.number == 1 and boot_aggregate(event, values) is False:
         print("               NOT PROVEN: boot_aggregate is not the hash of PCRs 0 to 9 of this log")

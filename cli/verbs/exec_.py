@@ -6,8 +6,8 @@
 
 Sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION, and removes
 AWS_PROFILE, which would override them, and the key's passwords (TPM_KEY_AUTH, TPM_PARENT_AUTH). The credentials
-are not renewed: for a program that runs longer than they are valid, use `tpmwire serve`. The exit code is that of
-the program or, as in a shell, 126 if it cannot be executed and 127 if it is not found.
+are not renewed: for a program that runs longer than they are valid, use `tpmwire serve`. The exit code is the exit
+code of the program or, as in a shell, 126 if it cannot be executed and 127 if it is not found.
 """
 
 import argparse

@@ -102,7 +102,7 @@ def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
         if is_of(public, PARENTS[kind]):
             return kind
     if asked != "srk" and not PARENTS[asked].is_endorsement:
-        raise UsageError(f"the key at 0x{PARENTS[asked].parent:08x} is not of the kind {asked}")
+        raise UsageError(f"the TPM created a key that does not have the template of {asked}; use --key srk")
     return OTHER  # a key with another template, such as the manufacturer's
 
 

@@ -221,7 +221,11 @@ def _check_places(args: Settings) -> tuple[Place, Place]:
 
 
 def _key_id(args: Settings) -> str:
-    """Returns the access key id, or "" if no option gives one and none is needed. Raises UsageError."""
+    """Returns the access key id, or "" if no option gives one and none is needed.
+
+    Raises UsageError for an invalid id, if --write-profile or --verify lacks one, and if the profile to write
+    cannot be written or has no stored key.
+    """
     given = args.aws_access_key_id
     if args.from_profile and not given:
         given = key_id_of(args.from_profile)

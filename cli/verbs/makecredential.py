@@ -120,12 +120,17 @@ def _name(text: str) -> bytes:
         except KeyFileError as error:
             raise UsageError(f"{text}: {error}") from error
         if found is None:
-            raise UsageError(f"{text} has a public key without a public area, so its Name is unknown")
+            raise UsageError(
+                f"{text} has a public key without a public area, so its Name is unknown; "
+                "give the public area, as from `tpm2_readpublic -o`"
+            )
         return name_of(found)
     try:
         name = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
-        raise UsageError(f"{text!r} is neither a file nor a Name in hex") from None
+        raise UsageError(
+            f"{text!r} is neither a file nor a Name in hex; `tpmwire name KEY` prints a key's Name"
+        ) from None
     if not _is_name(name):
         raise UsageError(f"{text} is not a Name: expected the hash algorithm and a digest, such as 000b...")
     return name

@@ -6,7 +6,7 @@
 
 ek-rsa, ek-ecc, ek-mlkem (ML-KEM-768) and ek-mlkem1024 are the TPM's endorsement keys, srk and srk-rsa its storage
 root keys, and h2 is the parent of key files; the TPM creates them temporarily from their standard templates. A
-handle can be that of a key, an NV index or a hierarchy. A file is a key file or a public area, as from
+handle is the handle of a key, an NV index or a hierarchy. A file is a key file or a public area, as from
 `tpm2_readpublic -o`; its Name is computed without a TPM. Pin the Name of an endorsement key with
 --tpm-session-encrypt-with-name; `tpmwire ek` verifies it by the maker's certificate.
 """

@@ -170,7 +170,10 @@ def _show_json(path: str) -> int:
 
 
 def _to_json_value(policy: Policy | Either) -> Any:
-    """Returns a policy as a JSON value, in the format of the option --json FILE. Raises PolicyError."""
+    """Returns a policy as a JSON value, in the format of the option --json FILE.
+
+    Raises PolicyError if a value of the policy cannot be represented in JSON.
+    """
     return json.loads(to_json(policy))
 
 

@@ -289,7 +289,9 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
         note(f"SigV4A key of the new key: {places.sigv4a}")
     else:
         old = state.values["old"]["id"]
-        note(f"a SigV4A key of {old}, if any, is no longer valid then; `rotate --sigv4a-out` creates a new one")
+        note(
+            f"a SigV4A key of {old}, if any, will not be valid afterwards; `rotate --sigv4a-out` creates a new one"
+        )
 
 
 def _import(

@@ -118,8 +118,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Serves credentials until a signal arrives.
 
-    Raises UsageError, OSError, and the error of the first fetch. With sockets from systemd, an error of the first
-    fetch is only logged: clients may already be waiting, so they get an error response, and the server continues.
+    Raises UsageError for invalid options, OSError if a socket or the token file cannot be created, and the error
+    of the first fetch. With sockets from systemd, an error of the first fetch is only logged: clients may already
+    be waiting, so they get an error response, and the server continues.
     """
     raise_descriptor_limit()
     inherited = inherited_sockets()
@@ -164,7 +165,10 @@ def _is_port(listener: socket.socket) -> bool:
 
 
 def _settings(args: Settings) -> RunSettings:
-    """Returns the settings of a run. Raises UsageError, for example for a file that can be read only once."""
+    """Returns the settings of a run.
+
+    Raises UsageError for invalid options, and for a file that can be read only once.
+    """
     settings = resolve_run(args)
     _check_files(settings)
     return settings
@@ -279,9 +283,10 @@ def _region(args: Settings) -> str | None:
 
 @contextlib.contextmanager
 def _listeners(args: Settings, inherited: list[socket.socket]) -> Iterator[list[socket.socket]]:
-    """Yields the listening sockets: from systemd, or as the options request. Raises UsageError.
+    """Yields the listening sockets: from systemd, or as the options request.
 
-    At the end, the file of the unix socket from the options is removed.
+    At the end, the file of the unix socket from the options is removed. Raises UsageError for conflicting options
+    or an invalid mode, and if no socket can be created.
     """
     mode = args.socket_mode
     if mode is not None and not args.socket:

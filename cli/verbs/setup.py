@@ -3,9 +3,10 @@
   tpmwire setup
   tpmwire setup --dry-run
 
-Each step is shown as the command that does it, and asks before it runs. The checks are those of `tpmwire doctor`,
-and each key is moved by `tpmwire enroll`. If no profile has a plaintext key, setup offers to import a new key with
-`tpmwire import`. After an interruption, setup prints the state of the profile, and the command that continues.
+Each step is shown as the command that does it, and asks before it runs. The checks are the same as in
+`tpmwire doctor`, and each key is moved by `tpmwire enroll`. If no profile has a plaintext key, setup offers to
+import a new key with `tpmwire import`. After an interruption, setup prints the state of the profile, and the
+command that continues.
 
 setup needs a terminal. --dry-run prints the commands only.
 """
@@ -38,10 +39,10 @@ from .doctor import print_result
 __all__ = ["Settings", "configure", "run"]
 
 _FIRST_HANDLE = 0x81010020
-"""The first handle that no endorsement key has by the TCG's profiles."""
+"""The first handle that setup uses: one that the TCG's profiles reserve for no endorsement key."""
 
 _PATIENCE = 5.0
-"""Seconds: the default of --timeout, which is that of the checks."""
+"""The default of --timeout, in seconds: how long each check waits for the TPM."""
 
 
 class Settings(TpmSettings):

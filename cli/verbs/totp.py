@@ -132,7 +132,8 @@ def _period(text: str) -> int:
 def run(args: Settings) -> int:
     """Creates the TOTP key, or prints a code.
 
-    Raises UsageError, KeyFileError, TpmError and other TpmwireErrors.
+    Raises UsageError for invalid or conflicting options, KeyFileError for a key file that cannot be used, TpmError
+    if the TPM refuses a command, and other TpmwireErrors.
     """
     return _import(args) if args.action == "import" else _code(args)
 

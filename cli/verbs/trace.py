@@ -8,7 +8,7 @@
   tpmwire trace -- aws sts get-caller-identity --profile tpm
 
 The program connects to a relay instead of the TPM: TPMWIRE_TPM_PATH (tpmwire) and TPM2TOOLS_TCTI (tpm2-tools) name
-its socket. A run with --tpm-path, also in a profile, is not traced. The exit code is that of the program, or 128+N
+its socket. A run with --tpm-path, also in a profile, is not traced. The exit code is the program's, or 128+N
 if signal N ended it.
 
 Passwords and other secret fields are hidden: a capture (pcap) has zeros in their place. --secrets shows them.

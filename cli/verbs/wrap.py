@@ -241,7 +241,10 @@ def _wrap_one(args: Settings, to: str, order: WrapOrder, key_id: str) -> int:
 
 
 def _sigv4a_key_id(args: Settings) -> str:
-    """Returns the access key id for the SigV4A key. Raises UsageError, so call before the secret is read."""
+    """Returns the access key id for the SigV4A key. Called before the secret is read.
+
+    Raises UsageError if an output file exists, and for a missing or invalid id.
+    """
     check_places(Place(file=args.sigv4a_out), Place(file=args.out), force=args.force)
     if args.from_profile and not args.aws_access_key_id:
         return required_key_id(key_id_of(args.from_profile))

@@ -70,7 +70,7 @@ def test_both_places_and_no_handle_for_two(
     again = tool(*words)
     assert again.code == 0, again.err
     assert (
-        f"a SigV4A key of {new}, if any, is no longer valid then; `rotate --sigv4a-out` creates a new one\n"
+        f"a SigV4A key of {new}, if any, will not be valid afterwards; `rotate --sigv4a-out` creates a new one\n"
         in again.err
     )
 

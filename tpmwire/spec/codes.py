@@ -31,7 +31,7 @@ NO_ECC = (TPM_RC_TYPE, TPM_RC_CURVE, TPM_RC_ASYMMETRIC, TPM_RC_VALUE)
 """Codes for the template of a P-256 key on a TPM without ECC or the curve (Part 2, §11.2.5 and §12.2.2)."""
 
 RESOURCE_MANAGERS = (11, 12)
-"""Layers that return the TPM's own codes in its place (tss2_common.h): the kernel's /dev/tpmrm0 is 11."""
+"""Numbers of the layers that pass on the TPM's own codes (tss2_common.h): the kernel's /dev/tpmrm0 is 11."""
 
 
 def tpm_code(rc: int) -> int:

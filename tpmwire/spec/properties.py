@@ -26,7 +26,7 @@ __all__ = [
 
 
 class TPM_CLOCK_ADJUST(OpenEnum):
-    """Clock rate adjustments; signed bytes, here in their unsigned wire form (Part 2, §6.7)."""
+    """Clock rate adjustments: signed bytes, here as unsigned numbers (Part 2, §6.7)."""
 
     COARSE_SLOWER = 0xFD
     MEDIUM_SLOWER = 0xFE
@@ -247,7 +247,7 @@ class TPMA_PERMANENT(Attributes):
 
 
 class TPMA_STARTUP_CLEAR(Attributes):
-    """Attributes that TPM2_Startup(CLEAR) sets (Part 2, §8.7)."""
+    """Attributes that TPM2_Startup(CLEAR) sets to their default values (Part 2, §8.7)."""
 
     PH_ENABLE = 1 << 0
     SH_ENABLE = 1 << 1
@@ -329,7 +329,7 @@ class TPMA_NV(Attributes):
 
 
 class TPMA_NV_EXP(Attributes):
-    """Expanded attributes of an NV index: 64 bits, of which the low 32 are those of TPMA_NV (Part 2, §13.5)."""
+    """Expanded attributes of an NV index: 64 bits; the low 32 are the same as in TPMA_NV (Part 2, §13.5)."""
 
     PPWRITE = 1 << 0
     OWNERWRITE = 1 << 1

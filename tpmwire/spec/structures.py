@@ -635,7 +635,7 @@ TPM2B_PRIVATE = Annotated[Buffer, Sized(2048)]
 
 # §12.4: credentials
 class TPMS_ID_OBJECT(Record):
-    """A credential before it is encrypted (§12.4.2)."""
+    """An encrypted credential and its integrity HMAC (§12.4.2)."""
 
     integrity_hmac: TPM2B_DIGEST
     enc_identity: TPM2B_DIGEST

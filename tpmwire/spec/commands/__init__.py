@@ -25,4 +25,4 @@ CHAPTERS = (
     "nv",
     "components",
 )
-"""In the order of Part 3."""
+"""The names of the modules, in the order of Part 3."""

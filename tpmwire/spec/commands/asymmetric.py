@@ -24,7 +24,7 @@ from ..structures import (
 )
 
 MESSAGE = Annotated[Buffer, Sized(512), SECRET]
-"""TPM2B_PUBLIC_KEY_RSA with a plaintext."""
+"""A TPM2B_PUBLIC_KEY_RSA that contains a plaintext, which is secret."""
 
 
 class RSA_Encrypt(Command, code=TPM_CC.RSA_Encrypt, spec="Part 3 §14.2"):

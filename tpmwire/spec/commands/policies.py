@@ -33,7 +33,7 @@ from ..structures import (
 TPM_EO_ID = Annotated[TPM_EO, Number(2, TPM_EO)]
 TPM_CAP_ID = Annotated[TPM_CAP, Number(4, TPM_CAP)]
 EXPIRATION = Annotated[int, Number(4)]
-"""The wire form of INT32: seconds, in two's complement."""
+"""An INT32 as an unsigned number: seconds, in two's complement."""
 
 
 class PolicySecret(Command, code=TPM_CC.PolicySecret, spec="Part 3 §23.4"):
@@ -164,14 +164,14 @@ class PolicyPhysicalPresence(Command, code=TPM_CC.PolicyPhysicalPresence, spec="
 
 
 class PolicyCpHash(Command, code=TPM_CC.PolicyCpHash, spec="Part 3 §23.13"):
-    """Restricts the policy to one command with these parameters."""
+    """Restricts the policy to one command with these parameters, on objects with these Names."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     cp_hash_a: TPM2B_DIGEST
 
 
 class PolicyNameHash(Command, code=TPM_CC.PolicyNameHash, spec="Part 3 §23.14"):
-    """Restricts the policy to commands on these handles."""
+    """Restricts the policy to commands on objects with these Names."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     name_hash: TPM2B_DIGEST

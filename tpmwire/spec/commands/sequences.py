@@ -65,7 +65,7 @@ class SequenceComplete(Command, code=TPM_CC.SequenceComplete, spec="Part 3 §17.
 
 
 class EventSequenceComplete(Command, code=TPM_CC.EventSequenceComplete, spec="Part 3 §17.7"):
-    """Ends an event sequence, and extends a PCR in each bank with the digest."""
+    """Ends an event sequence, and extends a PCR in each bank with the sequence's digest for that bank."""
 
     flushes = "sequence_handle"
 
