@@ -129,7 +129,7 @@ class ActivateCredential(Command, code=TPM_CC.ActivateCredential, spec="Part 3 ย
 
 
 class MakeCredential(Command, code=TPM_CC.MakeCredential, spec="Part 3 ยง12.6"):
-    """Encrypts a credential to a public key, for use with the object that has this Name. Needs no authorization."""
+    """Encrypts a credential to a public key, for the object that has this Name. Needs no authorization."""
 
     handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     credential: Annotated[bytes, Sized(MAX_DIGEST), SECRET]
