@@ -9,10 +9,9 @@ SETUP := $(VENV)/.ready
 BUILD := .venv-build
 SITE := .venv-site
 
-# Debian packages, as PROGRAM:PACKAGE or FILE:PACKAGE, in groups with a title for the user. For the demo:
-DEMO_PACKAGES := 'a software TPM:' swtpm:swtpm
-# For the quick tests:
-BASIC_PACKAGES := 'tests with a TPM:' swtpm_setup:swtpm-tools tpm2:tpm2-tools openssl:openssl
+# Debian packages, as PROGRAM:PACKAGE or FILE:PACKAGE, in groups with a title for the user. For the quick tests:
+BASIC_PACKAGES := 'a software TPM:' swtpm:swtpm
+BASIC_PACKAGES += 'tests with a TPM:' swtpm_setup:swtpm-tools tpm2:tpm2-tools openssl:openssl
 BASIC_PACKAGES += 'a shell that reads the output of --format:' fish:fish
 BASIC_PACKAGES += 'output of strace, which decode reads:' strace:strace
 BASIC_PACKAGES += 'dumps, which decode reads:' xxd:xxd hexdump:bsdextrautils
@@ -46,7 +45,7 @@ help: ## print this list
 setup: $(SETUP) ## create .venv, and install the Debian packages of the tests
 
 $(DEMO): pyproject.toml Makefile
-	@.ci/packages $(PYTHON) $(DEMO_PACKAGES)
+	@.ci/packages $(PYTHON)
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "setup: Python packages for the aws command and an STS that verifies signatures: awscli, moto"
 	@$(PIP) --no-compile --editable '.[demo]'

@@ -81,6 +81,7 @@ GROUPS = {
         "spec": "show a table of the TPM 2.0 standard, or the meaning of a value",
         "send": "send any TPM command and explain the response",
         "soft": "run a TPM in Python for other programs, to learn and to test with",
+        "demo": "show the main job, step by step, without a TPM and without AWS",
     },
     "Use at a terminal": {
         "completion": "print the completion script of bash, zsh or fish",

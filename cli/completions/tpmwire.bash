@@ -8,7 +8,7 @@
 _shtab_tpmwire_totp_subparsers=(import code)
 _shtab_tpmwire_token_subparsers=(eks rds ecr codecommit)
 _shtab_tpmwire_aws_subparsers=(whoami key-info decode-message web-identity-token delegated-access-token)
-_shtab_tpmwire_subparsers=(setup enroll import rotate totp show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush explain decode trace spec send soft completion)
+_shtab_tpmwire_subparsers=(setup enroll import rotate totp show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush explain decode trace spec send soft demo completion)
 
 _shtab_tpmwire_setup_option_strings=(-h --help --dry-run --tpm-path --timeout)
 _shtab_tpmwire_enroll_option_strings=(-h --help --profile --out --persistent-handle --remove-plaintext --force --undo --aws-region --pcrs --sigv4a-out --sigv4a-handle --key-auth-file --key-auth-prompt --key-auth --parent --make-srk --parent-auth-file --parent-auth-prompt --parent-auth --owner-auth-file --owner-auth-prompt --owner-auth --tpm-path --timeout --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public)
@@ -66,6 +66,7 @@ _shtab_tpmwire_trace_option_strings=(-h --help --tpm-path --timeout --out --form
 _shtab_tpmwire_spec_option_strings=(-h --help --json --color)
 _shtab_tpmwire_send_option_strings=(-h --help --tpm-path --timeout --json --auth-file --auth-env --session --policy --keep --dry-run --format --secrets --color)
 _shtab_tpmwire_soft_option_strings=(-h --help --port --socket --state --seed --explain)
+_shtab_tpmwire_demo_option_strings=(-h --help --soft)
 _shtab_tpmwire_completion_option_strings=(-h --help --program --list)
 _shtab_tpmwire_option_strings=(-h --help --version)
 
@@ -468,7 +469,7 @@ _shtab_tpmwire_send___color_choices=(auto always never)
 _shtab_tpmwire_completion_pos_0_choices=(bash zsh fish)
 _shtab_tpmwire_completion___program_choices=(tpmwire aws-tpm-process-credential)
 _shtab_tpmwire_completion___list_choices=(profiles handles)
-_shtab_tpmwire_pos_0_choices=(setup enroll import rotate totp show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush explain decode trace spec send soft completion)
+_shtab_tpmwire_pos_0_choices=(setup enroll import rotate totp show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush explain decode trace spec send soft demo completion)
 
 _shtab_tpmwire_setup__h_nargs=0
 _shtab_tpmwire_setup___help_nargs=0
@@ -803,6 +804,9 @@ _shtab_tpmwire_send___secrets_nargs=0
 _shtab_tpmwire_soft__h_nargs=0
 _shtab_tpmwire_soft___help_nargs=0
 _shtab_tpmwire_soft___explain_nargs=0
+_shtab_tpmwire_demo__h_nargs=0
+_shtab_tpmwire_demo___help_nargs=0
+_shtab_tpmwire_demo___soft_nargs=0
 _shtab_tpmwire_completion__h_nargs=0
 _shtab_tpmwire_completion___help_nargs=0
 _shtab_tpmwire_pos_0_nargs=A...

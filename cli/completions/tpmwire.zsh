@@ -22,6 +22,7 @@ _shtab_tpmwire_commands() {
     convert:'convert public keys and signatures between TPM structures, PEM, DER, JWK and SSH'
     curl:'send a signed request to any AWS service'
     decode:'explain the bytes of TPM commands and responses'
+    demo:'show the main job, step by step, without a TPM and without AWS'
     doctor:'check the TPM, the AWS profiles that use it, and this machine'
     duplicate:'copy a duplicable key to another TPM'
     ek:'verify the endorsement key by its certificate and print the Name to pin'
@@ -646,6 +647,14 @@ _shtab_tpmwire_decode_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_decode_defaults_added=0
+
+_shtab_tpmwire_demo_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--soft[use the TPM in Python even if swtpm is installed]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_demo_defaults_added=0
 
 _shtab_tpmwire_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1621,6 +1630,7 @@ _shtab_tpmwire() {
         convert) _arguments -C -s $_shtab_tpmwire_convert_options ;;
         curl) _arguments -C -s $_shtab_tpmwire_curl_options ;;
         decode) _arguments -C -s $_shtab_tpmwire_decode_options ;;
+        demo) _arguments -C -s $_shtab_tpmwire_demo_options ;;
         doctor) _arguments -C -s $_shtab_tpmwire_doctor_options ;;
         duplicate) _arguments -C -s $_shtab_tpmwire_duplicate_options ;;
         ek) _arguments -C -s $_shtab_tpmwire_ek_options ;;
