@@ -1,5 +1,6 @@
 """Writes explained messages as text, JSON, JSON Lines or HTML, each as soon as it is explained."""
 
+import bisect
 import html
 import json
 import os
@@ -11,17 +12,19 @@ from urllib.parse import quote
 
 from tpmwire.explain import Node, as_json
 from tpmwire.explain.annotations import UNKNOWN_KEY
-from tpmwire.explain.html import html_page, html_section, html_sessions
+from tpmwire.explain.html import PageBuilder, html_page
+from tpmwire.explain.page.sessions import sessions_html
 from tpmwire.explain.session_history import SessionHistory
 from tpmwire.explain.show import hide_secrets
+from tpmwire.explain.story import Story
 
 from ..terminal.files import check_regular, write_whole
 from ..terminal.messages import advice, note
 
 __all__ = ["HtmlWriter", "JsonLinesWriter", "JsonWriter", "TextWriter", "Writer"]
 
-PAGE = 2000
-"""Messages of an HTML page; browsers become slow with more."""
+PAGE, SIZE = 500, 2_500_000
+"""Messages of an HTML page, and its size in bytes; a page with more is divided."""
 
 
 class Writer:
@@ -110,7 +113,7 @@ class JsonLinesWriter(Writer):
 
 
 class HtmlWriter(Writer):
-    """Writes an HTML page. More than `PAGE` messages are divided into several pages, which the first page lists.
+    """Writes an HTML page. A long recording is divided into several pages, which the first page lists.
 
     The pages include secret fields if `secrets` is true.
     """
@@ -121,37 +124,52 @@ class HtmlWriter(Writer):
         check_regular(path)
         self._path, self._title = path, title
         self.histories = []
-        self._sections: list[str] = []
-        self._parts = 0
+        self._page, self._story = PageBuilder(), Story()
+        self._starts = [0]
 
     def write(self, tree: Node) -> None:
         """Adds the tree of a message to the current page."""
-        if len(self._sections) == PAGE:
-            self._write_part()
-        shown = tree if self._secrets else hide_secrets(tree, "not shown")
-        self._sections.append(html_section(shown, self.count))
+        if (self._page.messages >= PAGE or self._page.size >= SIZE) and not self._page.waits_for(tree):
+            self._write_part(self.count)
+        self._page.add(tree if self._secrets else hide_secrets(tree, "not shown"))
+        self._story.add(tree)
 
     def finish(self) -> None:
         """Writes the last page and the first page."""
-        if not self._parts:
-            self._write(self._path, html_page(self._title, [html_sessions(self.histories or []), *self._sections]))
+        histories = self.histories or []
+        story = self._story.text(histories)
+        if len(self._starts) == 1:
+            self._write(self._path, self._page.build(self._title, story, histories))
             return
-        self._write_part()
-        sessions = html_sessions(self.histories or [], lambda place: f"{self._link(place // PAGE + 1)}#m{place}")
-        items = [f'<li><a href="{self._link(n)}">{self._range(n)}</a></li>' for n in range(1, self._parts + 1)]
-        body = ["<ul>", *items, "</ul>", sessions]
-        self._write(self._path, html_page(self._title, body, pointing=False))
-        note(f"tpmwire: the messages are on {self._parts} pages, {self._part(1)} to {self._part(self._parts)}")
+        self._write_part(self.count)
+        parts = range(1, len(self._starts))
+        items = [f'<li><a href="{self._link(n)}">{self._range(n)}</a></li>' for n in parts]
+        body = ["<h2>Pages</h2><ul>", *items, "</ul>"]
+        if self._page.refused:
+            body += ["<h2>Refused commands</h2><ul>", *map(self._refused_item, self._page.refused), "</ul>"]
+        body.append(sessions_html(histories, self._find))
+        self._write(self._path, html_page(self._title, story, body))
+        note(f"tpmwire: the messages are on {len(parts)} pages, {self._part(1)} to {self._part(parts[-1])}")
 
-    def _write_part(self) -> None:
-        self._parts += 1
-        first = f'<p><a href="{html.escape(quote(os.path.basename(self._path)))}">All pages</a></p>'
-        title = f"{self._title}: {self._range(self._parts)}"
-        self._write(self._part(self._parts), html_page(title, [first, *self._sections]))
-        self._sections.clear()
+    def _write_part(self, end: int) -> None:
+        """Writes a page with the messages before the index `end`."""
+        self._starts.append(end)
+        number = len(self._starts) - 1
+        neighbours = f'<a href="{html.escape(quote(os.path.basename(self._path)))}">All pages</a>'
+        neighbours += f' <a href="{self._link(number - 1)}">previous page</a>' if number > 1 else ""
+        title = f"{self._title}: {self._range(number)}"
+        self._write(self._part(number), self._page.build(title, "", above=f"<p>{neighbours}</p>"))
+
+    def _find(self, place: int) -> str:
+        """Returns the URL of the message with an index in the recording."""
+        return f"{self._link(bisect.bisect(self._starts, place))}#m{place}"
+
+    def _refused_item(self, refused: tuple[int, str]) -> str:
+        place, text = refused
+        return f'<li>✘ <a href="{self._find(place)}">{html.escape(text)}</a></li>'
 
     def _range(self, part: int) -> str:
-        return f"messages {(part - 1) * PAGE + 1} to {min(part * PAGE, self.count)}"
+        return f"messages {self._starts[part - 1] + 1} to {self._starts[part]}"
 
     def _part(self, number: int) -> str:
         stem, extension = os.path.splitext(self._path)

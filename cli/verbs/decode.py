@@ -102,7 +102,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--html",
         metavar="FILE",
-        help="write an HTML page that highlights each field's bytes; for more than 2,000 messages, FILE links to "
+        help="write an HTML page that highlights each field's bytes; for more than 500 messages, FILE links to "
         "further pages",
     )
     keys = parser.add_argument_group("keys of the recorded sessions; each option is repeatable")
@@ -155,14 +155,23 @@ def run(args: Settings) -> int:
 
 def _writer(args: Settings) -> Writer:
     if args.html is not None:
-        for path in (*args.input, *args.salt_file, *args.auth_file):
-            if os.path.exists(path) and os.path.exists(args.html) and os.path.samefile(path, args.html):
+        for path in (*(args.input or ["-"]), *args.salt_file, *args.auth_file):
+            if _is_same_file(path, args.html):
                 raise UsageError(f"{args.html} is an input; choose another file for --html")
         title = ", ".join(os.path.basename(word) for word in args.input if os.path.exists(word))
         return HtmlWriter(args.html, title or "TPM 2.0 messages")
     if args.json or args.format == "json":
         return JsonWriter()
     return JsonLinesWriter() if args.format == "jsonl" else TextWriter(printer(args.color))
+
+
+def _is_same_file(path: str, output: str) -> bool:
+    """Returns whether an input is the file `output`. The input `-` is standard input, which may be a file."""
+    try:
+        given = os.fstat(0) if path == "-" else os.stat(path)
+        return os.path.samestat(given, os.stat(output))
+    except (OSError, ValueError):  # the input is text, or standard input is closed
+        return False
 
 
 def _code(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The page of `tpmwire decode --html` in a real browser: hovered fields light octets, sessions have pictures."""
+"""The page of `tpmwire decode --html` in a real browser: fields light bytes, the filter and the keyboard work."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from cli.toolbox import main
@@ -42,8 +43,9 @@ def page(bench: Bench, tmp_path: Path) -> Iterator[webdriver.Chrome]:
         yield driver
 
 
-def lit(section: WebElement) -> list[str]:
-    return [octets.text for octets in section.find_elements(By.CSS_SELECTOR, ".octets span.lit")]
+def lit(section: WebElement) -> str:
+    """The bytes that are highlighted in a message, in hex."""
+    return " ".join(octets.text for octets in section.find_elements(By.CSS_SELECTOR, ".d b.lit"))
 
 
 def field(section: WebElement, name: str) -> WebElement:
@@ -51,40 +53,42 @@ def field(section: WebElement, name: str) -> WebElement:
 
 
 def test_the_page_in_a_browser(page: webdriver.Chrome, bench: Bench) -> None:
-    sections = page.find_elements(By.CSS_SELECTOR, "section[id]")
-    assert len(sections) == 2 * len(bench.recorded)
+    cards = page.find_elements(By.CSS_SELECTOR, "article")
+    rail = page.find_elements(By.CSS_SELECTOR, ".rail a")
+    assert len(cards) == len(rail) == len(bench.recorded)
+    story = page.find_element(By.CSS_SELECTOR, ".story").text
+    assert f"{2 * len(cards)} messages, {len(cards)} commands." in story
+    assert "2 sessions: 1 salted HMAC, 1 trial." in story
+    assert "A session encrypts inSensitive of TPM2_Create." in story
     place, (command, _) = next((n, p) for n, p in enumerate(bench.recorded) if p[0][6:10] == b"\0\0\1\x53")
-    section = sections[2 * place]
+    section = page.find_element(By.ID, f"m{2 * place}")
     mouse = ActionChains(page, duration=0)
-    assert lit(section) == []
+    assert lit(section) == ""
     for name, octets in (("tag", command[:2]), ("commandSize", command[2:6]), ("parentHandle", command[10:14])):
         mouse.move_to_element(field(section, name)).perform()
-        assert lit(section) == [octets.hex(" ")]
-    # A structure lights all that is in it, and octets light their field.
-    public = field(section, "objectAttributes")
-    mouse.move_to_element(public).perform()
-    assert len(lit(section)) == 1
+        assert lit(section) == octets.hex(" ")
+    # A structure lights all that is in it, with its size; bytes light their field.
     mouse.move_to_element(field(section, "inPublic")).perform()
-    assert len(lit(section)) > 5
-    mouse.move_to_element(section.find_element(By.CSS_SELECTOR, ".octets span")).perform()
+    public = SEALED.build()
+    assert bytes.fromhex(lit(section)) == len(public).to_bytes(2, "big") + public
+    mouse.move_to_element(section.find_element(By.CSS_SELECTOR, ".d b")).perform()
     assert field(section, "tag").get_attribute("class") == "f lit"
-    # What was opened shows its value, and lights the octets that hid it.
+    # A decrypted parameter shows its value, and lights the bytes that hid it.
     opened = field(section, "data")
     assert repr(DATA.decode()) in opened.text
-    assert any(DATA.hex(" ") in known.text for known in section.find_elements(By.CSS_SELECTOR, ".k"))
     mouse.move_to_element(opened).perform()
-    sealed = "".join(lit(section)).replace(" ", "")
-    assert len(bytes.fromhex(sealed)) == 2 + 2 + len(PASSWORD) + 2 + len(DATA)
-    assert sealed in command.hex()
+    sealed = bytes.fromhex(lit(section))
+    assert len(sealed) == 2 + 2 + len(PASSWORD) + 2 + len(DATA)
+    assert sealed in command
+    assert {b.get_attribute("class") for b in section.find_elements(By.CSS_SELECTOR, ".d b")} == {
+        *("h", "n", "a", "p", "p lit", "e lit")
+    }
 
-    pictures = page.find_elements(By.CSS_SELECTOR, "svg.life")
-    assert len(pictures) == 2
-    assert all(picture.size["height"] > 50 for picture in pictures)
-    salted, policy = (picture.text for picture in pictures)
-    for words in ("program", "TPM2_StartAuthSession", "TPM2_Create: authorizes 0x80000000", "HMACs hold"):
-        assert words in salted
-    assert "TPM2_FlushContext: closes it" in policy
-    rows = page.find_elements(By.CSS_SELECTOR, ".policy tr")[1:]
+    lives = [life.text for life in page.find_elements(By.CSS_SELECTOR, ".life")]
+    for words in ("TPM2_StartAuthSession", "TPM2_Create: authorizes 0x80000000", "HMACs hold"):
+        assert words in lives[0]
+    assert "TPM2_FlushContext: closes it" in lives[1]
+    rows = page.find_elements(By.CSS_SELECTOR, ".policy tbody tr")
     assert [row.text.split()[1] for row in rows] == [
         "TPM2_PolicyCommandCode",
         "TPM2_PolicyOR",
@@ -95,7 +99,30 @@ def test_the_page_in_a_browser(page: webdriver.Chrome, bench: Bench) -> None:
     assert "H(zeros || TPM_CC_PolicyOR || pHashList)" in rows[1].text
     # A step leads to its message.
     rows[0].find_element(By.CSS_SELECTOR, "a").click()
-    assert page.execute_script("return document.querySelector(':target h2').textContent").startswith(
-        "TPM2_PolicyCommandCode"
-    )
+    assert page.execute_script(
+        "return document.querySelector(':target').closest('article').querySelector('h2').textContent"
+    ).endswith("TPM2_PolicyCommandCode ✔ success")
+
+    shown = "return [...document.querySelectorAll('article:not([hidden]) h2')].map(h => h.textContent).join()"
+    page.find_element(By.ID, "find").send_keys("policyor")
+    assert "TPM2_PolicyOR" in page.execute_script(shown)
+    assert "TPM2_Create" not in page.execute_script(shown)
+    page.find_element(By.ID, "find").clear()
+    # Arrows move in the fields of a message, and the address names the field.
+    page.find_element(By.CSS_SELECTOR, "#m0 .t li").click()
+    ActionChains(page).send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN).perform()
+    assert lit(page.find_element(By.ID, "m0")) == bench.recorded[0][0][6:10].hex(" ")
+    assert page.current_url.endswith("#m0:6")
+    page.refresh()
+    assert lit(page.find_element(By.ID, "m0")) == bench.recorded[0][0][6:10].hex(" ")
     assert [entry["message"] for entry in page.get_log("browser")] == []
+
+
+def test_nothing_is_wider_than_the_page(page: webdriver.Chrome) -> None:
+    script = """return [...document.querySelectorAll('body *')].filter(e => e.clientWidth && (
+      e.getBoundingClientRect().right > innerWidth + 1 || e.scrollWidth > e.clientWidth + 1))
+      .map(e => e.outerHTML)"""
+    for width in (320, 390, 700, 1440):
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+        page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        assert page.execute_script(script) == [], width

@@ -133,6 +133,11 @@ def test_a_page_never_replaces_an_input(tmp_path: Path, capsys: pytest.CaptureFi
     for page in (path, link):
         assert main(["decode", "--html", str(page), str(path)]) == 2
         assert capsys.readouterr().err == f"tpmwire: {page} is an input; choose another file for --html\n"
+    with path.open() as stdin:
+        words = [*DECODE, "--html", str(path)]
+        ran = subprocess.run(words, stdin=stdin, capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == f"tpmwire: {path} is an input; choose another file for --html\n"
     assert path.read_text() == COMMAND.hex()
 
 
@@ -151,7 +156,7 @@ def test_pages_for_many_messages(
     names = ["<i> & #-1.html", "<i> & #-2.html", "<i> & #-3.html", "<i> & #.html", "talk.pcap"]
     assert sorted(os.listdir(tmp_path)) == names
     texts = [(tmp_path / name).read_text() for name in names[:4]]
-    assert [text.count('<section id="m') for text in texts] == [4, 4, 2, 0]
+    assert [text.count('<section class="m"') for text in texts] == [4, 4, 2, 0]
     assert "messages 9 to 10</a>" in texts[3]
     # The session that the fifth command opens is drawn, and leads to its place on the last page.
     assert 'href="%3Ci%3E%20%26%20%23-3.html#m8"' in texts[3]

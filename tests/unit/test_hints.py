@@ -23,7 +23,7 @@ OTHERS = re.compile(
 )
 """Options of other programs."""
 
-PAGES = ("html.py", "diagram.py")
+PAGES = ("style.py", "script.py")
 """Modules whose strings have CSS variables, which look like options."""
 
 

@@ -134,34 +134,35 @@ def test_what_is_no_recording() -> None:
 
 
 class Page(HTMLParser):
-    """Checks that elements close in order; collects what is lit and what lights it."""
+    """Checks that elements close in order; collects bytes, and the fields with the bytes that they light."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.octets: list[str] = []
+        self.octets = ""
         self.fields: list[tuple[int, int]] = []
         self.names: list[str] = []
         self.feed(text)
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta",):
+        if tag not in ("meta", "input"):
             self.open.append(tag)
         given = dict(attrs)
         # It loads nothing; links lead to other places of the page.
         assert "src" not in given
         assert (given.get("href") or "#").startswith("#")
-        if "data-from" in given:
-            self.fields.append((int(given["data-from"] or ""), int(given["data-to"] or "")))
+        if "data-o" in given:
+            first, size = map(int, (given["data-o"] or "").split())
+            self.fields.append((first, first + size))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open[-2:] == ["div", "span"]:
-            self.octets.append(data)
-        if self.open[-1:] == ["b"]:
+        if self.open[-2:] == ["pre", "b"]:
+            self.octets += f" {data}"
+        if self.open[-2:] == ["span", "b"] and "nav" not in self.open:
             self.names.append(data)
 
 
@@ -172,16 +173,15 @@ def test_the_page_has_every_octet_and_a_field_for_it() -> None:
         (explain_command(COMMAND[:11]), COMMAND[:11]),
     ):
         page = Page(as_html([tree], "<script>alert(1)</script>"))
-        assert bytes.fromhex(" ".join(page.octets)) == data
-        lit = {leaf for first, last in page.fields for leaf in range(first, last)}
-        assert lit == set(range(len(page.octets)))
+        assert bytes.fromhex(page.octets) == data
+        assert {octet for first, last in page.fields for octet in range(first, last)} == set(range(len(data)))
         # A field lights exactly its own octets.
         by_name = dict(zip(page.names, page.fields, strict=True))
         first, last = by_name["tag"]
-        assert bytes.fromhex(" ".join(page.octets[first:last])) == data[:2]
+        assert (first, last) == (0, 2)
     page = Page(as_html([explain_command(COMMAND)]))
     first, last = dict(zip(page.names, page.fields, strict=True))["bytesRequested"]
-    assert page.octets[first:last] == ["00 10"]
+    assert bytes.fromhex(page.octets)[first:last] == bytes.fromhex("0010")
 
 
 def test_the_verb_reads_recordings_and_writes_the_page(
@@ -194,7 +194,7 @@ def test_the_verb_reads_recordings_and_writes_the_page(
     assert "randomBytes: 20 bytes" in capsys.readouterr().out
     assert main(["decode", "--html", str(page), str(log), str(capture)]) == 0
     assert capsys.readouterr().out == ""
-    octets = bytes.fromhex(" ".join(Page(page.read_text()).octets))
+    octets = bytes.fromhex(Page(page.read_text()).octets)
     assert octets.endswith(COMMAND + RESPONSE)
     assert logs[2] in octets
     capture.write_bytes(capture.read_bytes()[:20])

@@ -36,7 +36,7 @@ def explain_command(data: bytes) -> Node:
         elif data[:2] in (b"\x80\x01", b"\x80\x02"):
             _command(walk, kind, data[:2] == b"\x80\x02")
     name = "command" if code is None else command_name(code)
-    return _root(walk, name, "command", purpose(kind), kind.spec if kind else "", error)
+    return _root(walk, name, "command", purpose(kind), kind, error)
 
 
 def explain_response(data: bytes, command: "bytes | int | Command | CommandMessage | None") -> Node:
@@ -64,13 +64,31 @@ def explain_response(data: bytes, command: "bytes | int | Command | CommandMessa
         elif data[:2] in (b"\x80\x01", b"\x80\x02"):
             _response(walk, kind.Response, data[:2] == b"\x80\x02")
     answer = f"response to {command_name(code) if code else 'an unknown command'}"
-    return _root(walk, "response", "response", answer, kind.spec if kind else "", error)
+    return _root(walk, "response", "response", answer, kind, error)
 
 
-def _root(walk: Walk, name: str, kind: str, text: str, spec: str, error: str) -> Node:
-    root = Node(name, 0, walk.data, kind, text)
-    root.spec, root.error, root.children = spec, error, walk.nodes
+def _root(walk: Walk, name: str, type: str, text: str, kind: type[Command] | None, error: str) -> Node:
+    root = Node(name, 0, walk.data, type, text)
+    root.spec, root.error, root.children = kind.spec if kind else "", error, walk.nodes
+    fields = kind if type == "command" else kind and kind.Response
+    handles = len(_areas(fields)[0]) if fields else 0
+    for place, node in enumerate(walk.nodes):
+        if node.name != "?":
+            node.area = _area(node.name, place, handles)
     return root
+
+
+_HEADER = 3
+"""Fields of a message's header."""
+
+
+def _area(name: str, place: int, handles: int) -> str:
+    """Returns the area of field number `place` of a message with a number of `handles`."""
+    if place < _HEADER:
+        return "header"
+    if name.startswith("authorization"):
+        return "authorization"
+    return "handles" if place < _HEADER + handles and name != "parameters" else "parameters"
 
 
 def _header(walk: Walk, what: str, code_type: str, words: str) -> None:

@@ -104,7 +104,7 @@ def blank_secrets(tree: Node) -> bytes:
 def hide_secrets(node: Node, hidden: str) -> Node:
     """Returns a copy of the tree in which secret fields have no bytes, and `hidden` as their meaning."""
     shown = Node(node.name, node.offset, node.octets, node.type, node.text)
-    shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
+    shown.area, shown.spec, shown.secret, shown.error = node.area, node.spec, node.secret, node.error
     shown.children = [] if node.secret else [hide_secrets(child, hidden) for child in node.children]
     shown.beside = [] if node.secret else [hide_secrets(value, hidden) for value in node.beside]
     if node.secret:

@@ -10,11 +10,26 @@ class Node:
     standard. `secret` says whether the value is a secret. `error` is the error in these bytes or after them. The
     leaves, in order, contain each byte of the message once.
 
+    `area` is the area of a message that a child of the message's root is in: "header", "handles", "authorization"
+    or "parameters". It is empty for other nodes and for bytes that were not parsed.
+
     `beside` has values that are derived from the message and the user's keys: the plain value of an encrypted
     parameter, a session key, policyDigest after a policy command.
     """
 
-    __slots__ = ("beside", "children", "error", "name", "octets", "offset", "secret", "spec", "text", "type")
+    __slots__ = (
+        "area",
+        "beside",
+        "children",
+        "error",
+        "name",
+        "octets",
+        "offset",
+        "secret",
+        "spec",
+        "text",
+        "type",
+    )
 
     def __init__(self, name: str, offset: int, octets: bytes = b"", type: str = "", text: str = "") -> None:
         self.name = name
@@ -22,6 +37,7 @@ class Node:
         self.octets = octets
         self.type = type
         self.text = text
+        self.area = ""
         self.spec = ""
         self.secret = False
         self.error = ""
