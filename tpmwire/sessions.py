@@ -164,7 +164,8 @@ class SessionStart:
 
     `encrypted_salt` is `salt` encrypted to the key at `tpm_key` (see `crypto.salt`). Without a salt the session is
     unsalted. `bind`, `bind_name` and `bind_auth` are the handle, Name and authValue of the entity that the session
-    is bound to. The session key is derived from authValue and salt by KDFa (Part 1, §19.6.8).
+    is bound to. The session key is derived from authValue and salt by KDFa (Part 1, §19.6.8). `nonce_caller` is
+    random by default.
     """
 
     def __init__(
@@ -179,12 +180,13 @@ class SessionStart:
         bind: int = TPM_RH.NULL,
         bind_name: bytes | None = None,
         bind_auth: Secret = EMPTY_AUTH,
+        nonce_caller: bytes = b"",
     ) -> None:
         self._kind, self._auth_hash, self._symmetric = kind, auth_hash, symmetric
         self._salt, self._bind_auth = salt, bind_auth
         self._bind_name = handle_name(bind) if bind_name is None and bind != TPM_RH.NULL else bind_name
         self._bound = bind != TPM_RH.NULL
-        self._nonce_caller = random_bytes(digest_size(auth_hash))
+        self._nonce_caller = nonce_caller or random_bytes(digest_size(auth_hash))
         self.command = StartAuthSession(
             tpm_key=tpm_key,
             bind=bind,

@@ -1,0 +1,101 @@
+"""Where bytes in a command come from: hex, text, files, standard input; and tpm2-tools' file formats."""
+
+from typing import Any, Protocol
+
+from tpmwire.errors import DecodeError, TpmwireError
+from tpmwire.explain.names import type_name
+from tpmwire.keys.bridges import parse_public
+from tpmwire.keys.tools_files import MAGIC, CredentialFile
+from tpmwire.record import Record
+
+from ...terminal.files import read_input, write_whole
+from ...terminal.messages import UsageError
+from ...terminal.options import secret_file
+
+__all__ = ["DiskFiles", "Files", "parse_bytes", "parse_credential", "parse_structure", "remove_size"]
+
+WITH_SIZE = ("TPM2B_PRIVATE", "TPM2B_ENCRYPTED_SECRET", "TPM2B_ID_OBJECT", "TPM2B_PUBLIC", "TPM2B_NV_PUBLIC")
+"""Types that tpm2-tools writes to files with their size field."""
+
+
+class Files(Protocol):
+    """Reads and writes the files that a script names."""
+
+    def read(self, path: str) -> bytes:
+        """Returns the content of a file, `-` being standard input. Raises UsageError."""
+
+    def read_secret(self, path: str) -> bytes:
+        """Returns the first line of a file with a password. Raises UsageError."""
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes or replaces a file. Raises UsageError, OSError."""
+
+
+class DiskFiles:
+    """The files of the file system."""
+
+    def read(self, path: str) -> bytes:
+        """Returns the content of a file, `-` being standard input. Raises UsageError."""
+        return read_input(path)
+
+    def read_secret(self, path: str) -> bytes:
+        """Returns a password: the content of a file without the line end. Raises UsageError."""
+        return secret_file(path)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes or replaces a file, readable by its owner only. Raises UsageError, OSError."""
+        write_whole(path, data, force=True, durable=False)
+
+
+def parse_bytes(files: Files, text: str, where: str) -> bytes:
+    """Returns the bytes that `text` states as hex, `text:WORDS` or @FILE. Raises UsageError."""
+    if text.startswith("@"):
+        return files.read(text[1:])
+    if text.startswith("text:"):
+        return text.removeprefix("text:").encode()
+    digits = text.removeprefix("hex:")
+    if len(digits) % 2 == 0:
+        digits = digits.removeprefix("0x")
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        # The message omits the value, which may be a secret in the wrong place.
+        raise UsageError(f"{where} is not hex; use text:WORDS for text, @FILE for a file") from None
+
+
+def remove_size(wire: Any, data: bytes) -> bytes:
+    """Returns the content of a file of tpm2-tools without the size field that the type's files have."""
+    if type_name(wire) in WITH_SIZE and len(data) >= 2 and int.from_bytes(data[:2], "big") == len(data) - 2:
+        return data[2:]
+    return data
+
+
+def parse_structure(kind: Any, data: bytes, where: str) -> Any:
+    """Returns the structure of class `kind` in `data`, with or without a size field. Raises UsageError.
+
+    A public area can also be PEM, DER, JWK or an SSH key.
+    """
+    sized = len(data) >= 2 and int.from_bytes(data[:2], "big") == len(data) - 2
+    for candidate in (data[2:], data) if sized else (data,):
+        try:
+            return kind.parse(candidate)
+        except DecodeError as error:
+            problem: Exception = error
+    if kind.__name__ == "TPMT_PUBLIC":
+        try:
+            return parse_public(data)
+        except TpmwireError:
+            pass
+    raise UsageError(f"{where} is not a valid {kind.__name__}: {problem}") from None
+
+
+def parse_credential(data: bytes, where: str) -> tuple[bytes, bytes]:
+    """Returns (credentialBlob, secret) of a file of tpm2_makecredential. Raises UsageError."""
+    try:
+        if data[:4] != MAGIC:
+            raise DecodeError("the magic number is missing", 0, len(data))
+        file: Any = CredentialFile.parse(data)
+    except DecodeError as error:
+        raise UsageError(f"{where} is not a file of tpm2_makecredential: {error}") from None
+    blob: Record = file.credential_blob
+    return blob.build(), file.secret
