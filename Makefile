@@ -37,7 +37,7 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 TESTED = $(PY) -c 'import platform; print("== tested on Python", platform.python_version())'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-quick test-oldest test-device test-deb fuzz bench demo tour site zipapp deb release clean
+.PHONY: help setup lint test test-quick test-oldest test-site test-device test-deb fuzz bench demo tour site zipapp deb release clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -94,6 +94,9 @@ test-oldest: $(SETUP) ## run the tests of keys and certificates, with the oldest
 			print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"])' | sed 's/>=/==/g')
 	$(OLDEST)/bin/python -m pytest -n auto $(OLDEST_TESTS)
 
+test-site: $(SETUP) ## test the site and its playground in Chromium (a part of make test)
+	$(PY) -m pytest tests/site
+
 test-device: $(SETUP) zipapp ## test the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
 	$(PY) -m pytest -m device -s tests/device
 
@@ -121,17 +124,19 @@ demo: $(DEMO) ## use the aws command with a key in a software TPM, step by step
 tour: $(SETUP) ## generate docs/tour/ from its recorded run (tools/tour.py --record records a new one)
 	$(PY) tools/tour.py
 
-$(SITE)/.ready: Makefile
-	@.ci/packages $(PYTHON)
+$(SITE)/.ready: Makefile tools/playground/package-lock.json
+	@.ci/packages $(PYTHON) 'the site with Python for the browser:' npm:npm
 	@test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
 	@echo "setup: Python packages that build the site: mkdocs-material, mkdocstrings"
 	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check 'mkdocs>=1.6,<2' 'mkdocs-material>=9.5' \
-		'mkdocstrings[python]>=0.26' 'ruff>=0.6'
+		'mkdocstrings[python]>=0.26' 'ruff>=0.6' 'construct>=2.10.68'
+	@echo "setup: npm package for the site's playground: pyodide"
+	@npm ci --prefix tools/playground --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-site: $(SITE)/.ready ## build the documentation and the API reference in build/site
+site: $(SITE)/.ready ## build the documentation, the reference and the playground in build/site
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/python -m mkdocs build --quiet
-	@echo "site: open build/site/index.html"
+	@echo "site: run python3 -m http.server -d build/site, then open http://localhost:8000"
 
 $(BUILD)/.ready: pyproject.toml
 	@.ci/packages $(PYTHON)
@@ -162,7 +167,7 @@ release: zipapp deb ## build all artefacts of a release in dist/, with SBOM and 
 
 # Virtual environments of other names have a marker of ours. Files of root stay if another user cleans.
 clean: ## remove the files that the other targets created
-	@rm -rf .venv* $(patsubst %/,%,$(dir $(wildcard */.demo .[!.]*/.demo))) build dist *.egg-info tests/js/node_modules \
-		.hypothesis .mypy_cache .pytest_cache .ruff_cache && \
+	@rm -rf .venv* $(patsubst %/,%,$(dir $(wildcard */.demo .[!.]*/.demo))) build dist *.egg-info \
+		tests/js/node_modules tools/playground/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache && \
 	find . -name __pycache__ -type d -prune -exec rm -rf {} + || \
 	{ echo "clean: files of another user are left; run: sudo make clean" >&2; exit 1; }

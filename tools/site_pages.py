@@ -11,6 +11,7 @@ __all__ = [
     "CSS",
     "MODULES",
     "TOP",
+    "add_playground_button",
     "api_pages",
     "correct_links",
     "examples_page",
@@ -48,6 +49,7 @@ _PLACES = {"tpmwire.templates": "tpmwire.keys.templates", "tpmwire.bridges": "tp
 """Where the source of a public module is, if its name differs."""
 
 CSS = ".md-grid { max-width: 80rem; }\n.md-typeset pre > code { font-size: 0.78em; }\n"
+CSS += ".md-typeset td code { white-space: nowrap; }\n"
 
 _LINK = re.compile(r"(?<!!)\[([^\]\n]*(?:\n[^\]\n]+)?)\]\(([^)\s]+)\)")
 
@@ -81,6 +83,13 @@ def correct_links(markdown: str, source: str) -> str:
         return f"[{text}]({relative}{hash_sign}{anchor})"
 
     return _LINK.sub(correct, markdown)
+
+
+def add_playground_button(markdown: str) -> str:
+    """Returns the text of docs/playground.md with a link to the playground below the title."""
+    title, _, rest = markdown.partition("\n")
+    button = "[Open the playground](playground/index.html){ .md-button .md-button--primary }"
+    return f"{title}\n\n{button}\n{rest}"
 
 
 def examples_page() -> str:
@@ -154,5 +163,7 @@ def find_broken_links(site: Path) -> Iterator[str]:
                 continue
             target, _, anchor = unquote(link).partition("#")
             file = Path(os.path.normpath(path.parent / target)) if target else path
+            if file.parent.name == "playground":
+                anchor = ""  # a route of its script
             if not file.is_file() or (anchor and anchor not in anchors.get(file, {anchor})):
                 yield f"{path.relative_to(site)}: {link}"

@@ -1,33 +1,13 @@
 """`make site` builds the site with no broken link, and no page loads anything from another server."""
 
-import os
+import json
 import re
-import subprocess
 from pathlib import Path
 
-import pytest
-
-from tests.support.programs import ROOT
+from tools.site_examples import examples
 from tools.site_pages import MODULES, find_broken_links
-
-PYTHON = ROOT / ".venv-site" / "bin" / "python"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not PYTHON.exists():
-        pytest.skip("mkdocs is not installed; run make setup")
-    place = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [PYTHON, "-m", "mkdocs", "build", "--quiet", "--site-dir", place],
-        cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    return place
+from tools.site_reference import page_addresses
+from tpmwire.spec.constants import TPM_CC
 
 
 def test_no_link_is_broken(site: Path) -> None:
@@ -48,3 +28,27 @@ def test_the_api_reference_has_docstrings_and_fields(site: Path) -> None:
     assert "Returns up to bytes_requested random bytes" in commands
     # Examples of docstrings are code, not quotations.
     assert "<blockquote>" not in "".join(path.read_text() for path in (site / "api").glob("*.html"))
+
+
+def test_every_name_of_the_standard_has_a_page(site: Path) -> None:
+    index = {
+        entry["location"]: entry for entry in json.loads((site / "search/search_index.json").read_text())["docs"]
+    }
+    for name, path in page_addresses().items():
+        location = path.removesuffix(".md") + ".html"
+        assert (site / location).is_file(), name
+        assert index[location]["title"] == name
+    page = re.sub("<[^>]+>", "", (site / "reference/commands/TPM2_PCR_Event.html").read_text())
+    for words in ("Part 3 §22.3", "TPM_RC_LOCALITY", "00 04 62 6f 6f 74", "TPM_RC_SUCCESS", "role USER"):
+        assert words in page
+    page = re.sub("<[^>]+>", "", (site / "reference/codes/TPM_RC_AUTH_FAIL.html").read_text())
+    for words in ("0x98e", "2446", "session 1", "tpm:session(1):the authorization HMAC check failed"):
+        assert words in page
+
+
+def test_every_command_has_an_example(site: Path) -> None:
+    for name, example in examples().items():
+        assert f"commandCode: 0x{int(TPM_CC[name.removeprefix('TPM2_')]):08x}, {name}" in example.command
+        assert "! " not in example.command + example.response
+        if example.line:
+            assert "TPM_RC_SUCCESS" in example.response, name

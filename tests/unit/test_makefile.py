@@ -19,6 +19,8 @@ def checkout(tmp_path: Path) -> Path:
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
     (tmp_path / "tests" / "js").mkdir(parents=True)
     shutil.copy(ROOT / "tests/js/package-lock.json", tmp_path / "tests/js")
+    (tmp_path / "tools" / "playground").mkdir(parents=True)
+    shutil.copy(ROOT / "tools/playground/package-lock.json", tmp_path / "tools/playground")
     return tmp_path
 
 
@@ -62,7 +64,13 @@ def test_another_user_gets_each_reason_and_the_command() -> None:
 def test_clean_removes_what_git_ignores(checkout: Path) -> None:
     before = set(checkout.rglob("*"))
     ignored = [line.strip("/").replace("*", "x") for line in (checkout / ".gitignore").read_text().split()]
-    for name in (*ignored, ".venv-3.13", "cli/verbs/__pycache__", "tests/js/node_modules/x"):
+    for name in (
+        *ignored,
+        ".venv-3.13",
+        "cli/verbs/__pycache__",
+        "tests/js/node_modules/x",
+        "tools/playground/node_modules/x",
+    ):
         (checkout / name).mkdir(parents=True, exist_ok=True)
     shutil.move(checkout / "node_modules", checkout / "tests" / "js" / "node_modules" / "y")
     for marked in ("env", ".env"):  # make demo VENV=env

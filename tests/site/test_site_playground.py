@@ -1,0 +1,140 @@
+"""The playground in a real browser: Python explains texts and runs commands, without sending anything."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.site.conftest import Server
+from tests.support.browser import browser
+from tests.support.programs import ROOT
+
+AXE = ROOT / "tests/js/node_modules/axe-core/axe.min.js"
+LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+
+TEXTS = {
+    "0x98e": ["TPM_RC_AUTH_FAIL", "wrong password", "session 1"],
+    "Nov 29 kernel: tpm tpm0: A TPM error (2446) occurred attempting the self test": ["TPM_RC_AUTH_FAIL", "0x98e"],
+    "80010000000c0000017b0010": ["TPM2_GetRandom", "bytesRequested", "16"],
+}
+
+
+class Page:
+    """The playground in a browser."""
+
+    def __init__(self, driver: webdriver.Chrome, server: Server) -> None:
+        self.driver = driver
+        self.server = server
+
+    def open(self, hash: str) -> None:
+        """Opens the playground at the fragment of an address, and waits until Python is ready."""
+        self.driver.get(f"{self.server.url}/playground/index.html#{hash}")
+        self.wait("document.documentElement.dataset.ready")
+
+    def look(self, width: int, scheme: str) -> None:
+        """Sets the width in pixels, and light or dark."""
+        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def wait(self, script: str) -> Any:
+        """Waits until an expression is true, and returns its value."""
+        end = time.monotonic() + 120
+        while not (value := self.driver.execute_script(f"return {script}")):
+            assert time.monotonic() < end, (script, self.driver.get_log("browser"))
+            time.sleep(0.02)
+        return value
+
+    def text(self, selector: str) -> str:
+        """Returns the text of an element."""
+        return self.driver.find_element(By.CSS_SELECTOR, selector).text
+
+    def explain(self, text: str) -> str:
+        """Types a text, and returns its explanation."""
+        self.driver.execute_script("document.getElementById('result').replaceChildren()")
+        box = self.driver.find_element(By.ID, "input")
+        box.clear()
+        box.send_keys(text, Keys.ENTER)
+        self.wait("document.querySelector('#result .card') && !document.querySelector('#result.waiting')")
+        return self.text("#result")
+
+    def check(self) -> None:
+        """Asserts that axe-core finds nothing, and that no text is wider than the screen."""
+        self.driver.execute_script(AXE.read_text())
+        found = self.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+        problems = [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]]
+        assert problems == []
+        assert self.driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.fixture(scope="module")
+def page(server: Server) -> Iterator[Page]:
+    """The playground in a browser, ready."""
+    with browser() as driver:
+        found = Page(driver, server)
+        found.open("explain")
+        yield found
+
+
+def test_texts_are_explained(page: Page) -> None:
+    page.open("explain")
+    page.check()
+    for width, scheme in LOOKS:
+        page.look(width, scheme)
+        for text, words in TEXTS.items():
+            explanation = page.explain(text)
+            assert [word for word in words if word not in explanation] == []
+        page.check()
+        back = page.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert (back == "rgb(18, 20, 26)") == (scheme == "dark")
+
+
+def test_an_unknown_text_is_refused_with_advice(page: Page) -> None:
+    page.open("explain")
+    assert "did you mean TPM2_Create" in page.explain("TPM2_Creat")
+    assert "not recognized" in page.explain("hello, TPM")
+    page.check()
+
+
+def test_a_link_opens_an_explanation_and_a_field_highlights_its_bytes(page: Page) -> None:
+    page.open("explain/80010000000c0000017b0010")
+    page.wait("document.querySelector('#result .field')")
+    field = next(f for f in page.driver.find_elements(By.CSS_SELECTOR, ".field") if "bytesRequested" in f.text)
+    webdriver.ActionChains(page.driver, duration=0).move_to_element(field).perform()
+    assert [byte.text for byte in page.driver.find_elements(By.CSS_SELECTOR, ".byte.lit")] == ["00", "10"]
+
+
+def test_a_file_is_explained(page: Page, tmp_path: Path) -> None:
+    page.open("explain")
+    page.driver.execute_script("document.getElementById('result').replaceChildren()")
+    log = tmp_path / "boot.log"
+    log.write_text("tpm tpm0: A TPM error (2446) occurred\n")
+    page.driver.find_element(By.ID, "file").send_keys(str(log))
+    page.wait("document.querySelector('#result .card')")
+    assert "TPM_RC_AUTH_FAIL" in page.text("#result")
+
+
+def test_nothing_is_sent_anywhere(page: Page) -> None:
+    page.open("explain")
+    page.server.requests.clear()
+    page.explain("fixedTPM|noDA")
+    assert page.server.requests == []
+    # A worker as the page's own, and the page, can connect to the site's server only.
+    with Server(ROOT / "docs") as other:
+        script = """
+            const [url, done] = arguments;
+            const get = `fetch(${JSON.stringify(url)})`;
+            const code = `${get}.then(() => postMessage("sent"), () => postMessage("refused"))`;
+            const worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+            worker.onmessage = async ({ data }) =>
+                done([data, await fetch(url).then(() => "sent", () => "refused")]);
+        """
+        assert page.driver.execute_async_script(script, other.url) == ["refused", "refused"]
+        assert page.driver.execute_async_script(script, page.server.url) == ["sent", "sent"]
+    page.driver.get_log("browser")
