@@ -1,4 +1,4 @@
-"""Entry points of the two programs, which pip's scripts and the single file call.
+"""Entry points of the programs, which pip's scripts and the single file call.
 
 An SDK starts a credential_process in its own environment, in which PYTHONPATH may contain a module of any name.
 Therefore this module has a name that no other project uses, and first moves the caller's folders to the end of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["credential_process", "toolbox"]
+__all__ = ["credential_process", "signing_helper", "toolbox"]
 
 _GARBAGE = 100_000
 """New objects before Python looks for garbage: more than a short run has, a moment's worth for a long one."""
@@ -30,9 +30,17 @@ def credential_process(words: "list[str] | None" = None) -> None:
     _run("aws-tpm-process-credential", "cli.credential_process", words)
 
 
+def signing_helper(words: "list[str] | None" = None) -> None:
+    """Runs `tpmwire roles-anywhere` as `aws_signing_helper`, and ends the process with its exit code."""
+    chosen = sys.argv[1:] if words is None else words
+    _run("aws_signing_helper", "cli.toolbox", ["roles-anywhere", *chosen])
+
+
 def toolbox(words: "list[str] | None" = None) -> None:
     """Runs `tpmwire`, and ends the process with its exit code."""
     chosen = sys.argv[1:] if words is None else words
+    if words is None and os.path.basename(sys.argv[0]) == "aws_signing_helper":  # a link to `tpmwire`
+        signing_helper()
     if chosen[:1] == ["fetch"]:
         from cli.serving.client import fetch_quickly  # noqa: PLC0415 - a run loads only what it needs
 

@@ -58,6 +58,7 @@ GROUPS = {
         "token rds": "print a password for psql, mysql and an RDS, Aurora or DSQL database",
         "token ecr": "print docker's password for Amazon ECR, or run as docker's credential helper",
         "token codecommit": "run as git's credential helper for AWS CodeCommit",
+        "roles-anywhere credential-process": "print credentials for a certificate whose key is in the TPM",
         "console": "sign a browser in to the AWS console",
         "aws": "query STS: caller identity, key owner, decoded authorization errors, tokens",
     },
@@ -94,6 +95,11 @@ FIRST_STEPS = {
     "tpmwire setup": "move plaintext keys into the TPM",
     "aws sts get-caller-identity": "use it",
 }
+
+FAMILY_TEXTS = {
+    "roles-anywhere": "get credentials for an X.509 certificate from IAM Roles Anywhere, without an AWS secret",
+}
+"""Families of verbs that `tpmwire --help` shows in one line."""
 
 _FAMILIES = {verb.split()[0] for verb in VERBS if " " in verb}
 
@@ -146,7 +152,8 @@ def _dispatch(words: list[str]) -> int:
     module = verb_module(verb)
     parser = Parser(prog=f"tpmwire {verb}", description=module.__doc__)
     module.configure(parser)
-    code: int = module.run(parser.parse_args(words[len(verb.split()) :], module.Settings()))
+    parse = parser.parse_go_style if getattr(module, "GO_STYLE", False) else parser.parse_args
+    code: int = module.run(parse(words[len(verb.split()) :], module.Settings()))
     return code
 
 
@@ -164,8 +171,12 @@ def _overview() -> str:
     from .terminal.help import fill, listed  # noqa: PLC0415 - for --help only
 
     width = columns() - 2
-    column = max(map(len, VERBS))
-    groups = "\n\n".join(f"{title}:\n{listed(verbs, width, column)}" for title, verbs in GROUPS.items())
+    shown = {
+        title: {_shown_name(verb): FAMILY_TEXTS.get(_shown_name(verb), text) for verb, text in verbs.items()}
+        for title, verbs in GROUPS.items()
+    }
+    column = max(len(verb) for verbs in shown.values() for verb in verbs)
+    groups = "\n\n".join(f"{title}:\n{listed(verbs, width, column)}" for title, verbs in shown.items())
     end = (
         "`tpmwire VERB --help` describes a verb, as does `man tpmwire-VERB` if manual pages are installed. "
         "Temporary credentials for the aws command and the SDKs: `aws-tpm-process-credential --help`."
@@ -180,6 +191,12 @@ First steps:
 {groups}
 
 {fill(end, width)}"""
+
+
+def _shown_name(verb: str) -> str:
+    """Returns the name under which the overview lists a verb: its own, or that of its family."""
+    family = verb.split(maxsplit=1)[0]
+    return family if family in FAMILY_TEXTS else verb
 
 
 def _family(family: str, option: str = "") -> int:

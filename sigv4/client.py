@@ -30,6 +30,9 @@ class AwsClient:
     `clock` returns POSIX seconds, `sleep` takes seconds, `random` returns a number from 0 to 1.
     """
 
+    success = range(200, 201)
+    """HTTP statuses of a response that is not an error."""
+
     def __init__(
         self,
         signer: Signer,
@@ -70,7 +73,7 @@ class AwsClient:
         return value
 
     def send(self, request: Request) -> Response:
-        """Signs and sends `request`, and returns a response with HTTP status 200.
+        """Signs and sends `request`, and returns a response with an HTTP status in `success`.
 
         Raises NetworkError if there is no valid response, and StsError if AWS responds with an error. Raises
         ResponseError for a redirect, any other status below 400, or a compressed body. Errors of the signer's HMAC
@@ -84,10 +87,10 @@ class AwsClient:
             except NetworkError as error:
                 failure = error
             else:
-                if response.status == 200:
+                if response.status in self.success:
                     return _check_coding(response)
                 offset = self._server_offset(response)
-                failure = read_error(response, self._endpoint.url, offset or 0.0)
+                failure = self.explain(response, offset or 0.0)
                 if not corrected and self._correct_clock(failure, offset):
                     corrected = True
                     continue
@@ -95,6 +98,10 @@ class AwsClient:
                 raise failure
             self._sleep(self._policy.delay(failure, attempt, self._random_number()))
             attempt += 1
+
+    def explain(self, response: Response, clock_offset: float) -> StsError:
+        """Returns the error of a response, as `read_error` does, with a hint for this client's service."""
+        return read_error(response, self._endpoint.url, clock_offset)
 
     def _sign(self, request: Request) -> Request:
         moment = self._signer.signing_time(self._clock() + self._offset)
@@ -122,11 +129,15 @@ class AwsClient:
         wrong = abs(offset - self._offset) > retry.CLOCK_TOLERANCE and retry.may_be_about_time(error)
         if not wrong and not retry.is_about_time(error):
             return False
+        self._adopt_offset(offset)
+        return True
+
+    def _adopt_offset(self, offset: float) -> None:
+        """Signs later requests with the server's time; warns. `offset` is that time minus the local time."""
         self._offset = offset
         if self._warn is not None and abs(offset) > retry.CLOCK_TOLERANCE:
             where = "behind" if offset > 0 else "ahead of"
             self._warn(f"your clock is {abs(round(offset))} seconds {where} AWS; signing with AWS's time instead")
-        return True
 
     def _check_expiration(self, expiration: str, offset: float | None) -> None:
         """Raises ResponseError if credentials with this expiration have expired by AWS's clock.
@@ -198,8 +209,11 @@ def read_error(response: Response, url: str, clock_offset: float) -> StsError:
             f"unexpected HTTP {response.status} from {url}: expected 200 or an error; check the endpoint and any "
             "proxy in between"
         )
-    read = _read_json_error if response.body.lstrip().startswith(b"{") else _read_xml_error
-    code, message, request_id = read(response.body)
+    error_type = response.header("x-amzn-ErrorType")
+    if error_type or response.body.lstrip().startswith(b"{"):
+        code, message, request_id = _read_json_error(response.body, error_type)
+    else:
+        code, message, request_id = _read_xml_error(response.body)
     if not (code or message):
         message = "the response has no AWS error document; check the endpoint and any proxy in between"
     error = StsError(
@@ -224,19 +238,24 @@ def _read_xml_error(body: bytes) -> tuple[str, str, str]:
     return code, message, document.first(*_REQUEST_IDS)
 
 
-def _read_json_error(body: bytes) -> tuple[str, str, str]:
-    """Returns (code, message, "") of an error in AWS JSON 1.1; code and message are "" if they are missing."""
+def _read_json_error(body: bytes, error_type: str | None) -> tuple[str, str, str]:
+    """Returns (code, message, "") of an error in AWS JSON 1.1 or REST JSON; both are "" if there is no code.
+
+    `error_type` is the header x-amzn-ErrorType, which takes precedence over the body's __type and code.
+    """
     import json  # late: a credential run reads XML only
 
     try:
         document = json.loads(body)
-        code = document["__type"]
-        message = document.get("message") or document.get("Message") or ""
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, RecursionError):
+        document = None
+    fields = document if isinstance(document, dict) else {}
+    code = error_type or fields.get("__type") or fields.get("code") or ""
+    message = fields.get("message") or fields.get("Message") or ""
+    if not (code and isinstance(code, str) and isinstance(message, str)):
         return "", "", ""
-    if not (isinstance(code, str) and isinstance(message, str)):
-        return "", "", ""
-    return code.rpartition("#")[2], message, ""
+    # For example: com.amazon.coral#AccessDeniedException:http://internal.amazon.com/coral/
+    return code.partition(":")[0].rpartition("#")[2], message, ""
 
 
 def _check_coding(response: Response) -> Response:

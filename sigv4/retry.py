@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLOCK_TOLERANCE",
     "RetryPolicy",
+    "clock_hint",
     "hint",
     "is_about_time",
     "may_be_about_time",
@@ -179,14 +180,19 @@ def may_be_about_time(error: StsError) -> bool:
     return error.code in _SIGNATURE_CODES or is_about_time(error)
 
 
+def clock_hint(clock_offset: float) -> str:
+    """Returns advice about a wrong clock. `clock_offset` is the server's time minus the local time in seconds."""
+    where = "behind" if clock_offset > 0 else "ahead"
+    return f"your clock is {abs(round(clock_offset))} seconds {where}; set it (timedatectl set-ntp true)"
+
+
 def hint(error: StsError, clock_offset: float) -> str:
     """Returns the next step for an error, or "".
 
     `clock_offset` is the server's time minus the local time in seconds.
     """
     if may_be_about_time(error) and abs(clock_offset) > CLOCK_TOLERANCE:
-        where = "behind" if clock_offset > 0 else "ahead"
-        return f"your clock is {abs(round(clock_offset))} seconds {where}; set it (timedatectl set-ntp true)"
+        return clock_hint(clock_offset)
     if is_about_time(error):
         return "the signature's time differs from AWS's; check the clock (timedatectl)"
     if error.retry_after is not None and error.retry_after > _RETRY_AFTER_MORE:

@@ -8,6 +8,7 @@ is SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org) or 1980.
 """
 
 import argparse
+import ast
 import importlib.metadata
 import importlib.util
 import io
@@ -131,6 +132,30 @@ def _version_of(program: str) -> str:
     return version if done.returncode == 0 and name == "cpython" else ""
 
 
+def strip_docstrings(name: str, source: bytes) -> bytes:
+    """Returns the source of a module without docstrings that are never printed; line numbers do not change.
+
+    These are a tenth of the file: all docstrings of construct, and those of functions except checks of `tpmwire
+    doctor`, which prints them.
+    """
+    if not name.endswith(".py") or name.startswith("cli/doctor/"):
+        return source
+    kinds: tuple[type[ast.AST], ...] = (ast.FunctionDef, ast.AsyncFunctionDef)
+    if name.startswith(f"{LIBRARY}/"):
+        kinds += (ast.ClassDef, ast.Module)
+    lines = source.split(b"\n")
+    for node in ast.walk(ast.parse(source)):
+        first = next(iter(getattr(node, "body", [])), None) if isinstance(node, kinds) else None
+        if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
+            continue
+        text = first.value
+        if isinstance(text.value, str) and text.end_lineno is not None:
+            start, end = text.lineno - 1, text.end_lineno - 1
+            after = lines[end][text.end_col_offset :]
+            lines[start : end + 1] = [lines[start][: text.col_offset] + b'""' + after, *[b""] * (end - start)]
+    return b"\n".join(lines)
+
+
 def bytecode(python: str, sources: dict[str, bytes]) -> bytes:
     """Returns the bytecode that the interpreter `python` compiles: magic number, table of modules, groups."""
     files = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in sources}
@@ -154,7 +179,7 @@ def build(included: dict[str, tuple[str, str]]) -> bytes:
     `included` has the interpreters whose bytecode is included, as returned by `pythons`.
     """
     sources = members()
-    contents = dict(sources)
+    contents = {name: strip_docstrings(name, data) for name, data in sources.items()}
     for version, (program, _) in included.items():
         contents[f"bytecode/cpython-{version.replace('.', '')}"] = bytecode(program, sources)
     epoch = max(int(os.environ.get("SOURCE_DATE_EPOCH", ZIP_EPOCH)), ZIP_EPOCH)

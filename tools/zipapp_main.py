@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     __loader__: zipimporter
 
 PROGRAM = "aws-tpm-process-credential"
+HELPER = "aws_signing_helper"
 
 
 class Bytecode:
@@ -88,18 +89,21 @@ def add_finders() -> None:
 def main() -> None:
     """Runs the program that `argv[0]` or the first argument names."""
     add_finders()
-    from tpmwire_programs import credential_process, toolbox
+    from tpmwire_programs import credential_process, signing_helper, toolbox
 
     name = os.path.basename(sys.argv[0])
     arguments = sys.argv[1:]
-    if name in (PROGRAM, PROGRAM + ".pyz"):
-        chosen = PROGRAM
-    elif arguments and arguments[0] in (PROGRAM, "tpmwire"):
+    named = next((each for each in (PROGRAM, HELPER) if name in (each, each + ".pyz")), None)
+    if named is not None:
+        chosen = named
+    elif arguments and arguments[0] in (PROGRAM, HELPER, "tpmwire"):
         chosen = arguments.pop(0)
     else:
         chosen = "tpmwire"
     if chosen == PROGRAM:
         credential_process(arguments)
+    elif chosen == HELPER:
+        signing_helper(arguments)
     else:
         toolbox(arguments)
 

@@ -11,7 +11,7 @@ from .spec.commands.sessions import StartAuthSession
 from .spec.constants import TPM_ALG, TPM_RH, TPM_SE, TPMA_SESSION
 from .spec.structures import TPMT_SYM_DEF
 
-__all__ = ["NO_CIPHER", "Password", "Session", "SessionStart", "Use"]
+__all__ = ["NO_CIPHER", "Password", "Session", "SessionStart", "Use", "plain_response"]
 
 NO_CIPHER = TPMT_SYM_DEF(TPM_ALG.NULL)
 
@@ -222,3 +222,13 @@ def authorization_hmac(alg: int, key: bytes, p_hash: bytes, nonces: tuple[bytes,
     `p_hash` is cpHash or rpHash. `nonces` are the newer, the older and any extra nonces.
     """
     return hmac_digest(alg, key, p_hash, *nonces, bytes([attributes]))
+
+
+def plain_response(use: Password | Use) -> Password | Use:
+    """Returns `use` without the `encrypt` attribute, which is cleared in place.
+
+    The first parameter of TPM2_Sign's response is not a TPM2B, so it cannot be encrypted (Part 1, §21.1).
+    """
+    if isinstance(use, Use):
+        use.attributes = TPMA_SESSION(use.attributes & ~TPMA_SESSION.ENCRYPT)
+    return use

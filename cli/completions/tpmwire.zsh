@@ -45,6 +45,7 @@ _shtab_tpmwire_commands() {
     policy:'show a key'"'"'s policy, compute a policy digest, or approve new PCR values'
     presign:'create a presigned URL for any AWS service'
     quote:'print PCR values, signed by an attestation key'
+    roles-anywhere:'roles-anywhere: credential-process'
     rotate:'replace a profile'"'"'s access key with a new one that never touches a disk'
     send:'send any TPM command and explain the response'
     serve:'serve temporary credentials to AWS SDKs on this machine'
@@ -70,6 +71,13 @@ _shtab_tpmwire_aws_commands() {
     whoami:'print account, ARN and user id of the caller (GetCallerIdentity)'
   )
   _describe 'tpmwire aws commands' _commands
+}
+
+_shtab_tpmwire_roles_anywhere_commands() {
+  local _commands=(
+    credential-process:'print credentials for a certificate whose key is in the TPM'
+  )
+  _describe 'tpmwire roles-anywhere commands' _commands
 }
 
 _shtab_tpmwire_token_commands() {
@@ -1095,6 +1103,62 @@ _shtab_tpmwire_quote_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_quote_defaults_added=0
 
+_shtab_tpmwire_roles_anywhere_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_defaults_added=0
+
+_shtab_tpmwire_roles_anywhere_credential_process_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--certificate=[file with the certificate]:FILE:_files"
+  "--private-key=[private key of the certificate]:KEY:"
+  "--tpm-key-password=[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  "--no-tpm-key-password[the key has no password]"
+  "--intermediates=[file with intermediate CA certificates]:FILE:_files"
+  "--role-arn=[ARN of the role]:ARN:"
+  "--profile-arn=[ARN of the Roles Anywhere profile]:ARN:"
+  "--trust-anchor-arn=[ARN of the trust anchor]:ARN:"
+  "--session-duration=[lifetime of the credentials, 900 to 43200 seconds]:SECONDS:"
+  "--role-session-name=[name of the role session, if the profile accepts one]:NAME:"
+  "--region=[region to sign for]:REGION:"
+  "--endpoint=[URL of the Roles Anywhere endpoint]:URL:"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
+  "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
+  "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--format=[output format]:format:(process env export fish powershell json credentials-file)"
+  "--credentials-profile=[profile of \~\/.aws\/credentials to write]:NAME:"
+  "--credentials-overwrite[overwrite the profile of --credentials-profile even if it has a long-term key]"
+  "--verbose[explain each step on stderr]"
+  "--with-proxy[ignored]"
+  "--debug[explain each step on stderr, without secrets]"
+  "--no-verify-ssl=[refused]:==SUPPRESS==:"
+  "--pkcs8-password=[refused]:==SUPPRESS==:"
+  "--pkcs11-lib=[refused]:==SUPPRESS==:"
+  "--reuse-pin=[refused]:==SUPPRESS==:"
+  "--pkcs11-pin=[refused]:==SUPPRESS==:"
+  "--cert-selector=[refused]:==SUPPRESS==:"
+  "--system-store-name=[refused]:==SUPPRESS==:"
+  "--use-latest-expiring-certificate=[refused]:==SUPPRESS==:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_credential_process_defaults_added=0
+
 _shtab_tpmwire_rotate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--profile=[profile to rotate]:NAME:_tpmwire_profiles"
@@ -1653,6 +1717,7 @@ _shtab_tpmwire() {
         policy) _arguments -C -s $_shtab_tpmwire_policy_options ;;
         presign) _arguments -C -s $_shtab_tpmwire_presign_options ;;
         quote) _arguments -C -s $_shtab_tpmwire_quote_options ;;
+        roles-anywhere) _shtab_tpmwire_roles_anywhere ;;
         rotate) _arguments -C -s $_shtab_tpmwire_rotate_options ;;
         send) _arguments -C -s $_shtab_tpmwire_send_options ;;
         serve) _arguments -C -s $_shtab_tpmwire_serve_options ;;
@@ -1692,6 +1757,29 @@ _shtab_tpmwire_aws() {
         key-info) _arguments -C -s $_shtab_tpmwire_aws_key_info_options ;;
         web-identity-token) _arguments -C -s $_shtab_tpmwire_aws_web_identity_token_options ;;
         whoami) _arguments -C -s $_shtab_tpmwire_aws_whoami_options ;;
+      esac
+  esac
+}
+
+_shtab_tpmwire_roles_anywhere() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->roles-anywhere'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_tpmwire_roles_anywhere_defaults_added )); then
+    if (( ${_shtab_tpmwire_roles_anywhere_options[(I)${(q)one_or_more}*]} +          ${_shtab_tpmwire_roles_anywhere_options[(I)${(q)remainder}*]} +          ${_shtab_tpmwire_roles_anywhere_options[(I)${(q)default}]} == 0 )); then
+      _shtab_tpmwire_roles_anywhere_options+=(': :_shtab_tpmwire_roles_anywhere_commands' '*::: :->roles-anywhere')
+    fi
+    _shtab_tpmwire_roles_anywhere_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_tpmwire_roles_anywhere_options
+
+  case $state in
+    roles-anywhere)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_tpmwire_roles_anywhere-$line[1]:"
+      case $line[1] in
+        credential-process) _arguments -C -s $_shtab_tpmwire_roles_anywhere_credential_process_options ;;
       esac
   esac
 }

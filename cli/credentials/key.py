@@ -1,7 +1,8 @@
 """Builds the HMAC key that a run's options describe, and requests HMACs from the TPM."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tpmwire.errors import TpmError
 from tpmwire.secret import Secret
@@ -16,7 +17,7 @@ from ..tpm.cleanup import finish_in_background
 from ..tpm.path import connect
 from .options import PROGRAM, RunSettings
 
-__all__ = ["ask_tpm", "ask_tpm_each", "key_from"]
+__all__ = ["ask_tpm", "ask_tpm_each", "key_from", "opened_tpm"]
 
 
 def key_from(settings: RunSettings) -> HmacKey:
@@ -73,19 +74,9 @@ def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence
 
     Raises the errors of `HmacKey.hmacs`.
     """
-    transport = connect(settings.tpm_path, settings.timeout)
-    tpm = Tpm(transport, abandon=finish_in_background, for_one_use=len(wanted) == 1)
-    if settings.verbose:
-        from ..tpm.verbose import print_command  # noqa: PLC0415 - for --verbose only
-
-        tpm.observe = print_command
-        if any(key.protected and key.pin is None for key, _ in wanted):
-            note(
-                f"{PROGRAM}: the session's salt key is not verified: this protects against eavesdropping "
-                "on the bus; pin the key with --tpm-session-encrypt-with-name to detect an impostor TPM"
-            )
+    unpinned = any(key.protected and key.pin is None for key, _ in wanted)
     found: list[bytes] = []
-    try:
+    with opened_tpm(settings, for_one_use=len(wanted) == 1, unpinned=unpinned) as tpm:
         for key, messages in wanted:
             try:
                 found += key.hmacs(tpm, messages)
@@ -97,6 +88,27 @@ def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence
                     at = f"0x{key.handle or 0:08x}"
                     error.add_note(f"or --key-name does not match the key at {at}")
                 raise
+    return found
+
+
+@contextlib.contextmanager
+def opened_tpm(settings: RunSettings, *, for_one_use: bool = True, unpinned: bool = False) -> Iterator[Tpm]:
+    """Context manager that opens the TPM of a run and closes it; with --verbose, it prints the commands.
+
+    `unpinned` says that a session is salted to a key that is not verified. Raises the errors of `connect`.
+    """
+    transport = connect(settings.tpm_path, settings.timeout)
+    tpm = Tpm(transport, abandon=finish_in_background, for_one_use=for_one_use)
+    if settings.verbose:
+        from ..tpm.verbose import print_command  # noqa: PLC0415 - for --verbose only
+
+        tpm.observe = print_command
+        if unpinned:
+            note(
+                f"{PROGRAM}: the session's salt key is not verified: this protects against eavesdropping "
+                "on the bus; pin the key with --tpm-session-encrypt-with-name to detect an impostor TPM"
+            )
+    try:
+        yield tpm
     finally:
         tpm.close()
-    return found

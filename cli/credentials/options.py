@@ -11,6 +11,8 @@ from ..terminal.options import Once, Parser, TpmSettings, add_tpm_options, fille
 if TYPE_CHECKING:
     from sigv4.config import Profile
 
+    from .roles_anywhere.settings import RolesAnywhere
+
 __all__ = [
     "OUTPUT_OPTIONS",
     "PROGRAM",
@@ -145,13 +147,14 @@ class RunSettings(CredentialSettings, OutputSettings):
     """All settings of a run: its options, and settings that only a profile of ~/.aws/config has. Immutable.
 
     `aws_profile` has endpoints, CAs and retries. `profile_region` is the region of the profile named `profile`.
-    `earlier` lists the roles that are assumed before the options' own role.
+    `earlier` lists the roles assumed before the options' own. `roles_anywhere` replaces the access key.
     """
 
     version: bool
     aws_profile: "Profile | None"
     profile_region: str | None
     earlier: tuple[Role, ...]
+    roles_anywhere: "RolesAnywhere | None"
 
     def copy(self) -> "RunSettings":
         """Returns a copy of the settings, whose attributes the caller may set before passing the copy on."""
@@ -187,7 +190,7 @@ def run_parser() -> Parser:
     """Returns the parser of `aws-tpm-process-credential`, for use with `Parser.parse_go_style`."""
     parser = Parser(prog=PROGRAM, description=DESCRIPTION)
     # Settings without an option, which only a profile has (role_chain.py).
-    parser.set_defaults(aws_profile=None, profile_region=None, earlier=())
+    parser.set_defaults(aws_profile=None, profile_region=None, earlier=(), roles_anywhere=None)
     parser.add_argument(
         "--profile",
         action=Once,
@@ -390,14 +393,13 @@ def given_options(words: Sequence[str]) -> dict[str, object]:
 def aws_of(settings: RunSettings) -> Aws:
     """Returns the settings for requests to AWS from the options, the profile and the environment."""
     profile = settings.aws_profile
-    bundle = profile and profile.get("ca_bundle")
+    bundle = {"AWS_CA_BUNDLE": found} if (found := profile and profile.get("ca_bundle")) else {}
     options = {
         "AWS_CA_BUNDLE": settings.ca_bundle,
         "AWS_USE_FIPS_ENDPOINT": settings.use_fips_endpoint and "true",
         "AWS_USE_DUALSTACK_ENDPOINT": settings.use_dualstack_endpoint and "true",
     }
-    chosen = {name: value for name, value in options.items() if value}
-    environ = {**({"AWS_CA_BUNDLE": bundle} if bundle else {}), **os.environ, **chosen}
+    environ = {**bundle, **os.environ, **{name: value for name, value in options.items() if value}}
     return Aws(settings.aws_region or None, settings.endpoint_url, environ, profile)
 
 

@@ -22,6 +22,7 @@ from sigv4.endpoints import configured_url
 from ..awsconfig.overrides import kind_of
 from ..terminal.messages import UsageError
 from .options import PROGRAM, RunSettings, given_options, parse_run, read_role
+from .roles_anywhere.options import helper_arguments, parse_helper_line
 
 __all__ = ["fetch_arguments", "process_words", "profile_settings", "without_process"]
 
@@ -117,6 +118,8 @@ def _follow_chain(config: Config, name: str, seen: tuple[str, ...]) -> tuple[Run
     text = base.get("credential_process")
     if text is None:
         raise UsageError(without_process(base))
+    if (arguments := helper_arguments(text)) is not None:
+        return _follow_certificate(parse_helper_line(arguments), chain), chain
     start, words = process_words(text, str(base))
     if variables := [word.partition("=")[0] for word in start if re.match(r"[A-Za-z_]\w*=", word)]:
         # The message omits the value, which may be a password.
@@ -136,10 +139,28 @@ def _follow_chain(config: Config, name: str, seen: tuple[str, ...]) -> tuple[Run
     if not (found.federation_name or found.root_of):
         found.mfa_serial = found.mfa_serial or base.get("mfa_serial")
         found.duration = found.duration or _duration(base)
+    return _assume_roles_of(found, chain), [*chain, *further]
+
+
+def _follow_certificate(settings: RunSettings, chain: list[Profile]) -> RunSettings:
+    """Returns the settings for a chain whose last profile uses Roles Anywhere."""
+    assert settings.roles_anywhere is not None
+    found = settings.copy()
+    found.aws_profile = chain[0]
+    # STS for further roles; its global endpoint exists in one partition only.
+    found.aws_region = (
+        settings.roles_anywhere.region or settings.roles_anywhere.trust_anchor_arn.split(":")[3:4][0]
+    )
+    return _assume_roles_of(found, chain)
+
+
+def _assume_roles_of(settings: RunSettings, chain: list[Profile]) -> RunSettings:
+    """Returns settings that assume the roles of a chain of profiles, from its end."""
+    found = settings
     for profile in reversed(chain):
         if profile.get("role_arn") is not None:
             found = _assume_role(found, profile)
-    return found, [*chain, *further]
+    return found
 
 
 def without_process(base: Profile) -> str:

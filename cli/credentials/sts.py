@@ -38,6 +38,8 @@ def obtain(settings: RunSettings) -> "Credentials":
     Raises UsageError or RequestError before the TPM is opened, and the errors of `HmacKey.hmac` and
     `StsClient.call`.
     """
+    if settings.roles_anywhere is not None:
+        return _obtain_by_certificate(settings)
     key_id = access_key_id(settings)
     settings = _complete(settings)
     if settings.cache:
@@ -45,6 +47,41 @@ def obtain(settings: RunSettings) -> "Credentials":
 
         return cached(settings, key_id, lambda signer: _ask(settings, signer))
     return _ask(settings, signer_from(settings, key_id))
+
+
+def _obtain_by_certificate(settings: RunSettings) -> "Credentials":
+    """Returns the credentials of a Roles Anywhere session, or of the last role that the session assumes."""
+    from .roles_anywhere.session import CertificateSession  # noqa: PLC0415 - a run with an access key needs none of it
+
+    if settings.federation_name or settings.root_of or settings.mfa_serial:
+        raise UsageError(
+            "a role's session cannot call GetFederationToken or AssumeRoot, and cannot use MFA; remove "
+            "--federation-name, --root-of, and --mfa-serial (mfa_serial)"
+        )
+    roles = operations(settings, None) if settings.assumeRole else []
+    if roles and seconds_of(lifetime(settings)) > 3600:
+        raise UsageError("--duration (duration_seconds): a chained role lasts 3600 seconds at most")
+    session = CertificateSession(settings)
+    found = session.request(_http)
+    return _assume_roles(settings, found, roles) if roles else found
+
+
+def _assume_roles(
+    settings: RunSettings, credentials: "Credentials", roles: "Sequence[Operation[Credentials]]"
+) -> "Credentials":
+    """Returns the credentials of the last role; each role is assumed with the preceding credentials."""
+    from sigv4.client import StsClient  # noqa: PLC0415 - a session alone needs no STS
+    from sigv4.retry import read_retry_policy  # noqa: PLC0415 - likewise
+    from sigv4.signer import Signer, hmac_from_secret  # noqa: PLC0415 - likewise
+
+    aws = aws_of(settings)
+    http, retries = _http(settings.timeout, aws), read_retry_policy(aws.environ, aws.profile)
+    endpoint = endpoint_for(aws, roles[0])
+    found = credentials
+    for role in roles:
+        signer = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
+        found = StsClient(signer, endpoint, http, policy=retries, warn=warn).call(role)
+    return found
 
 
 def _complete(settings: RunSettings) -> RunSettings:
@@ -136,6 +173,10 @@ def access_key_id(settings: RunSettings) -> str:
 
     Raises UsageError if the id is missing, looks like a secret, or belongs to temporary credentials.
     """
+    if settings.roles_anywhere is not None:
+        raise UsageError(
+            "the profile uses Roles Anywhere and has no access key; give a profile with an access key"
+        )
     found = settings.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")
     if not found:
         raise UsageError(

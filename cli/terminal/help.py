@@ -23,6 +23,7 @@ __all__ = [
 ENVIRONMENT = {
     "TPMWIRE_TPM_PATH": "TPM to use; takes the same values as --tpm-path",
     "TPM2TOOLS_TCTI": "TPM to use if TPMWIRE_TPM_PATH is not set, as for tpm2-tools: device, swtpm or mssim",
+    "TPM_DEVICE": "TPM to use with `tpmwire roles-anywhere`, without --tpm-path",
     "TPM_KEY_AUTH": "password of the key, and of its parent if TPM_PARENT_AUTH is not set",
     "TPM_PARENT_AUTH": "password of the parent, or of its hierarchy",
     "TPM_OWNER_AUTH": "password of the owner hierarchy",
@@ -35,6 +36,7 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "region, if AWS_REGION is not set",
     "AWS_STS_REGIONAL_ENDPOINTS": "STS endpoint: global (legacy) or of the region (regional)",
     "AWS_ENDPOINT_URL_STS": "URL of the STS endpoint",
+    "AWS_ENDPOINT_URL_ROLESANYWHERE": "URL of the Roles Anywhere endpoint",
     "AWS_ENDPOINT_URL": "URL of AWS endpoints, if AWS_ENDPOINT_URL_STS is not set",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "if true, endpoint URLs of environment and AWS files are ignored",
     "AWS_USE_FIPS_ENDPOINT": "if true, FIPS endpoints are used",
@@ -82,6 +84,7 @@ _READ = {
     "tpmwire doctor": (*_AWS_FILES, *_NETWORK, *_CACHE),
     "tpmwire fetch": ("XDG_RUNTIME_DIR",),
     "tpmwire list": _AWS_FILES,
+    "no_tpm_key_password": ("TPM_DEVICE",),
     "tpmwire setup": (*_AWS_FILES, *_NETWORK),
 }
 """Variables that an option or a verb of this name reads, in addition to those that an option's help names."""

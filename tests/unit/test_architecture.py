@@ -263,6 +263,7 @@ def test_packages_have_few_parts() -> None:
 
 
 HOMONYMS = {
+    "CreateSession": "of Roles Anywhere, and of S3 Express",
     "Request": "HTTP: sent in sigv4, received in cli.serving",
     "Role": "of IAM in cli, of an authorization in tpmwire",
     "Settings": "of each verb",

@@ -17,8 +17,10 @@ __all__ = [
     "OBJECT_IDENTIFIER",
     "OCTET_STRING",
     "UTF8_STRING",
+    "AnyElement",
     "Explicit",
     "Later",
+    "Natural",
     "Sequence",
     "SequenceOf",
     "build_element",
@@ -235,6 +237,40 @@ class ObjectIdentifier(Element):
                 f"got {len(contents)}"
             )
         return bytes(contents)
+
+
+class Natural(Element):
+    """INTEGER of any size, not negative. The value is its bytes without a leading zero."""
+
+    def read(self, contents: bytes) -> bytes:
+        if not contents or contents[0] >= 0x80 or (contents[0] == 0 and len(contents) > 1 and contents[1] < 0x80):
+            raise DecodeError("the INTEGER is negative or not in its shortest form", 0, len(contents))
+        return contents.lstrip(b"\0")
+
+    def written(self, value: bytes) -> bytes:
+        number = value.lstrip(b"\0") or b"\0"
+        return b"\0" + number if number[0] >= 0x80 else number
+
+
+class AnyElement(Element):
+    """Any element, or any element with the given tag. The value is the element's bytes."""
+
+    def __init__(self, tag: int | None = None) -> None:
+        super().__init__(tag or 0)
+
+    def begins(self, data: bytes) -> bool:
+        """Returns whether the bytes begin with this element."""
+        return data[:1] != b"" and self.tag in (0, data[0])
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
+        start = stream.tell()
+        tag = stream.read(1)
+        if not tag or self.tag not in (0, tag[0]):
+            raise DecodeError(f"expected {tag_name(self.tag)}, got a different element", start, bytes_left(stream))
+        self._contents(stream, start)
+        end = stream.tell()
+        stream.seek(start)
+        return stream.read(end - start)
 
 
 BOOLEAN = Boolean(0x01)

@@ -22,7 +22,6 @@ from ..spec.structures import (
 from . import der
 from .ml_keys import verify_ml_signature
 from .public_key_formats import to_cryptography
-from .spki import Natural
 
 __all__ = [
     "signature_from_der",
@@ -32,7 +31,7 @@ __all__ = [
     "verify_signature",
 ]
 
-_NUMBERS = der.Sequence(("r", Natural(0x02)), ("s", Natural(0x02)))
+_NUMBERS = der.Sequence(("r", der.Natural(0x02)), ("s", der.Natural(0x02)))
 _SIZES = (24, 28, 32, 48, 64, 66)
 """Bytes of a number on the curves of TPM 2.0."""
 

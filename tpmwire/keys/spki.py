@@ -6,17 +6,14 @@ the public key in a certificate. Other fields of a certificate are ignored.
 
 import binascii
 import io
-from typing import IO, Any
 
 from ..errors import DecodeError, EncodeError, KeyFileError
 from ..spec.constants import TPM_ALG, TPM_ECC
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMT_PUBLIC
-from ..wires import bytes_left
 from . import der
 from .ml_keys import MlKey, area_of_ml_key, ml_key_of, ml_oid, parse_ml_key
 
 __all__ = [
-    "Natural",
     "PublicKey",
     "build_public_key_der",
     "certified_key",
@@ -64,43 +61,9 @@ class _Null(der.Element):
         return value
 
 
-class Natural(der.Element):
-    """INTEGER of any size, not negative. The value is its bytes without a leading zero."""
-
-    def read(self, contents: bytes) -> bytes:
-        if not contents or contents[0] >= 0x80 or (contents[0] == 0 and len(contents) > 1 and contents[1] < 0x80):
-            raise DecodeError("the INTEGER is negative or not in its shortest form", 0, len(contents))
-        return contents.lstrip(b"\0")
-
-    def written(self, value: bytes) -> bytes:
-        number = value.lstrip(b"\0") or b"\0"
-        return b"\0" + number if number[0] >= 0x80 else number
-
-
-class _Any(der.Element):
-    """Any element, or any element with the given tag. The value is the element's bytes."""
-
-    def __init__(self, tag: int | None = None) -> None:
-        super().__init__(tag or 0)
-
-    def begins(self, data: bytes) -> bool:
-        """Returns whether the bytes begin with this element."""
-        return data[:1] != b"" and self.tag in (0, data[0])
-
-    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
-        start = stream.tell()
-        tag = stream.read(1)
-        if not tag or self.tag not in (0, tag[0]):
-            raise DecodeError(
-                f"expected {der.tag_name(self.tag)}, got a different element", start, bytes_left(stream)
-            )
-        self._contents(stream, start)
-        end = stream.tell()
-        stream.seek(start)
-        return stream.read(end - start)
-
-
-_ALGORITHM = der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", _Any()), optional=("parameters",))
+_ALGORITHM = der.Sequence(
+    ("algorithm", der.OBJECT_IDENTIFIER), ("parameters", der.AnyElement()), optional=("parameters",)
+)
 _SPKI = der.Sequence(("algorithm", _ALGORITHM), ("subjectPublicKey", _BitString(0x03)))
 _RSA_SPKI = der.Sequence(
     ("algorithm", der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", _Null(0x05)))),
@@ -110,7 +73,7 @@ _EC_SPKI = der.Sequence(
     ("algorithm", der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", der.OBJECT_IDENTIFIER))),
     ("subjectPublicKey", _BitString(0x03)),
 )
-_RSA_KEY = der.Sequence(("modulus", Natural(0x02)), ("publicExponent", Natural(0x02)))
+_RSA_KEY = der.Sequence(("modulus", der.Natural(0x02)), ("publicExponent", der.Natural(0x02)))
 
 PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int] | MlKey
 """A curve and a point, a modulus and an exponent, or an ML-KEM or ML-DSA key."""
@@ -162,17 +125,17 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
     The certificate (RFC 5280, §4.1) is not verified. Raises DecodeError if the DER is damaged.
     """
     stream = io.BytesIO(data)
-    certificate = _Any(0x30)._parse(stream, {}, "")
+    certificate = der.AnyElement(0x30)._parse(stream, {}, "")
     if data[len(certificate) :].strip(b"\0") and data[len(certificate) :].strip(b"\xff"):
         raise DecodeError("trailing data after the certificate", len(certificate), len(data) - len(certificate))
     inside = io.BytesIO(certificate[der.header_size(certificate) :])
-    tbs = _Any(0x30)._parse(inside, {}, "")
+    tbs = der.AnyElement(0x30)._parse(inside, {}, "")
     fields = io.BytesIO(tbs[der.header_size(tbs) :])
     # Skips version (optional), serialNumber, signature, issuer, validity and subject.
     before = 6 if tbs[der.header_size(tbs) : der.header_size(tbs) + 1] == b"\xa0" else 5
     for _ in range(before):
-        _Any()._parse(fields, {}, "")
-    return parse_public_key_der(_Any(0x30)._parse(fields, {}, "")), certificate
+        der.AnyElement()._parse(fields, {}, "")
+    return parse_public_key_der(der.AnyElement(0x30)._parse(fields, {}, "")), certificate
 
 
 def build_public_key_der(key: PublicKey) -> bytes:

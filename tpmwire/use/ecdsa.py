@@ -6,9 +6,9 @@ response comes from the pinned TPM.
 
 from ..crypto.pure.curves import P256
 from ..errors import EncodeError, KeyFileError, SessionError, TpmError
-from ..sessions import Password, Use
+from ..sessions import plain_response
 from ..spec.commands.signing import Sign
-from ..spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST, TPMA_SESSION
+from ..spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST
 from ..spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
@@ -94,17 +94,7 @@ class _SignRun(Run):
             # The ticket is empty: an unrestricted key also signs digests that the TPM has not computed.
             TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b""),
         )
-        response = self.tpm.execute(command, *map(_plain_response, final(more=False)))
+        response = self.tpm.execute(command, *map(plain_response, final(more=False)))
         signature = response.signature.signature
         assert isinstance(signature, TPMS_SIGNATURE_ECC)  # the TPM uses the requested scheme, or returns an error
         return signature.signature_r.rjust(_SIZE, b"\0"), signature.signature_s.rjust(_SIZE, b"\0")
-
-
-def _plain_response(use: Password | Use) -> Password | Use:
-    """Returns `use` without the `encrypt` attribute, which is cleared in place.
-
-    The first parameter of TPM2_Sign's response is not a TPM2B, so it cannot be encrypted (Part 1, §21.1).
-    """
-    if isinstance(use, Use):
-        use.attributes = TPMA_SESSION(use.attributes & ~TPMA_SESSION.ENCRYPT)
-    return use

@@ -1,0 +1,150 @@
+"""Reads and checks the certificate of a Roles Anywhere session, before the TPM is used."""
+
+import time
+from typing import NamedTuple
+
+from sigv4.errors import RequestError
+from sigv4.roles_anywhere import ECDSA, MAX_CHAIN, RSA
+from sigv4.times import rfc3339
+from tpmwire.errors import DecodeError, UnusableCertificateError
+from tpmwire.keys.spki import PublicKey
+from tpmwire.keys.x509 import (
+    ANY_EXTENDED_USAGE,
+    CLIENT_AUTH,
+    X509Certificate,
+    name_text,
+    order_chain,
+    read_x509_certificates,
+)
+from tpmwire.spec.constants import TPM_ECC
+
+from ...terminal.files import read_small
+from ...terminal.messages import UsageError, warn
+
+__all__ = ["CertificatePair", "check_leaf", "read_certificate", "read_pair"]
+
+_CURVES = (TPM_ECC.NIST_P256, TPM_ECC.NIST_P384, TPM_ECC.NIST_P521)
+_DAY = 86400
+
+
+class CertificatePair(NamedTuple):
+    """A certificate and its intermediate CA certificates, beginning with its issuer."""
+
+    leaf: X509Certificate
+    chain: list[X509Certificate]
+    public_key: PublicKey
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the signature algorithm for the certificate's key."""
+        return RSA if self.leaf.is_rsa else ECDSA
+
+
+def read_pair(certificate: str, intermediates: str | None, now: float | None = None) -> CertificatePair:
+    """Returns the certificate in a file, with its chain from both files.
+
+    Raises UsageError for a certificate that Roles Anywhere would refuse, and for an incomplete chain. Warns of a
+    certificate that expires soon. `now` is in POSIX seconds.
+    """
+    leaf, *others = read_certificate(certificate)
+    moment = time.time() if now is None else now
+    key = check_leaf(leaf, certificate, moment)
+    further = [*others, *(read_certificate(intermediates) if intermediates else [])]
+    chain, unused = order_chain(leaf, further)
+    _check_chain(leaf, chain, unused, intermediates or certificate, moment)
+    return CertificatePair(leaf, chain, key)
+
+
+def read_certificate(path: str) -> list[X509Certificate]:
+    """Returns the certificates in a file. Raises UsageError if it has none, or a damaged one."""
+    if path.startswith("pkcs11:"):
+        raise UsageError(f"{path}: PKCS #11 tokens are not supported; give the certificate as a file")
+    data = read_small(path)
+    if data[:1] == b"\x30" and b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07" in data[:40]:
+        raise UsageError(
+            f"{path}: PKCS #12 and PKCS #7 files are not supported; extract the certificate as PEM, with `openssl "
+            "pkcs12 -nokeys`"
+        )
+    try:
+        return read_x509_certificates(data)
+    except UnusableCertificateError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def check_leaf(leaf: X509Certificate, path: str, now: float) -> PublicKey:
+    """Returns the certificate's public key. Raises UsageError for a certificate that Roles Anywhere would refuse.
+
+    Source: "Signature verification" and "Certificates" in the IAM Roles Anywhere User Guide.
+    """
+    try:
+        key = leaf.public_key
+    except DecodeError as error:
+        raise UsageError(f"{path}: unsupported key: {error}; use an RSA, P-256 or P-384 key") from None
+    if (isinstance(key[0], TPM_ECC) and key[0] not in _CURVES) or not isinstance(key[0], TPM_ECC | bytes):
+        raise UsageError(f"{path}: unsupported key {leaf.key_text}; use an RSA, P-256 or P-384 key")
+    faults = (
+        (leaf.version != 3, f"the certificate has version {leaf.version}; Roles Anywhere requires version 3"),
+        (leaf.is_ca, "the certificate is a CA certificate (CA:TRUE); give the one of the private key"),
+        (
+            "digitalSignature" not in (leaf.key_usage or ()),
+            "keyUsage lacks digitalSignature, which Roles Anywhere requires; have the certificate issued again",
+        ),
+        (
+            bool(leaf.weak_hash),
+            f"the certificate is signed with {leaf.weak_hash}; Roles Anywhere requires SHA-256",
+        ),
+        (len(leaf.subject) <= 2, "the certificate's subject is empty; Roles Anywhere requires a subject"),
+    )
+    if (found := next((text for wrong, text in faults if wrong), None)) is not None:
+        raise UsageError(f"{path}: {found}")
+    _check_validity(leaf, path, "the certificate", now)
+    if leaf.extended_key_usage is not None and not {CLIENT_AUTH, ANY_EXTENDED_USAGE} & {*leaf.extended_key_usage}:
+        warn(f"{path}: extendedKeyUsage lacks clientAuth; Roles Anywhere may refuse the certificate")
+    left, lifetime = leaf.not_after - now, leaf.not_after - leaf.not_before
+    if left < lifetime / 3:
+        remaining = f"{left / _DAY:.0f} days" if left >= 2 * _DAY else f"{left / 3600:.0f} hours"
+        warn(f"{path}: the certificate expires in {remaining}, at {_moment(leaf.not_after)}; renew it")
+    return key
+
+
+def _check_validity(certificate: X509Certificate, path: str, what: str, now: float) -> None:
+    if certificate.not_after < now:
+        raise UsageError(
+            f"{path}: {what} expired at {_moment(certificate.not_after)}; renew it, or check the clock"
+        )
+    if certificate.not_before > now:
+        raise UsageError(
+            f"{path}: {what} is not valid before {_moment(certificate.not_before)}; check the clock (timedatectl)"
+        )
+
+
+def _moment(seconds: float) -> str:
+    try:
+        return rfc3339(seconds)
+    except RequestError:
+        return "a time before 1970"
+
+
+def _check_chain(
+    leaf: X509Certificate, chain: list[X509Certificate], unused: list[X509Certificate], path: str, now: float
+) -> None:
+    """Raises UsageError for a chain that is too long, incomplete, not valid now, or not of CA certificates."""
+    if unused:
+        last = chain[-1] if chain else leaf
+        raise UsageError(
+            f"{path}: no certificate of the issuer {name_text(last.issuer)!r} of {name_text(last.subject)!r}; add "
+            "it, or remove the certificates of other CAs"
+            if not chain
+            else f"{path}: the certificate of {name_text(unused[0].subject)!r} is not in the chain of "
+            f"{name_text(leaf.subject)!r}: the issuer {name_text(last.issuer)!r} is missing; add it, or remove "
+            "the other certificate"
+        )
+    if len(chain) > MAX_CHAIN:
+        raise UsageError(f"{path}: {len(chain)} intermediate certificates; Roles Anywhere allows {MAX_CHAIN}")
+    for each in chain:
+        what = f"the CA certificate of {name_text(each.subject)!r}"
+        if not each.is_ca or (each.key_usage is not None and "keyCertSign" not in each.key_usage):
+            raise UsageError(f"{path}: {what} is not for a CA (CA:TRUE and keyCertSign); check the file")
+        if each.weak_hash:
+            raise UsageError(f"{path}: {what} is signed with {each.weak_hash}; Roles Anywhere requires SHA-256")
+        _check_validity(each, path, what, now)

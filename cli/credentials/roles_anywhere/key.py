@@ -1,0 +1,80 @@
+"""The private key of a certificate in the TPM, and signatures by it."""
+
+from tpmwire.errors import KeyFileError, SessionError
+from tpmwire.keys.spki import PublicKey, public_key_of
+from tpmwire.secret import EMPTY_AUTH
+from tpmwire.tpm import Tpm
+from tpmwire.use.asymmetric import AsymmetricKey, explain_unfit_key, signature_octets
+
+from ...terminal.files import read_small
+from ...terminal.messages import UsageError
+from ..key import key_from, opened_tpm
+from ..options import RunSettings
+
+__all__ = ["certificate_key", "sign_with"]
+
+_PLAINTEXT = (b"PRIVATE KEY-----", b"ENCRYPTED PRIVATE KEY-----", b"RSA PRIVATE KEY-----", b"EC PRIVATE KEY-----")
+
+
+def certificate_key(settings: RunSettings, expected: PublicKey, *, no_password: bool = False) -> AsymmetricKey:
+    """Returns the private key that the options describe, which belongs to the public key `expected`.
+
+    With `no_password`, neither options nor environment give a password. Raises UsageError for a key file with
+    another key, or with a key outside the TPM.
+    """
+    path = settings.credential_file
+    if path is not None:
+        _refuse_plaintext(path)
+    like = key_from(settings)
+    if like.file is not None:
+        if (unfit := explain_unfit_key(like.file.public)) is not None:
+            raise KeyFileError(f"{path}: {unfit}")
+        if public_key_of(like.file.public) != expected:
+            raise UsageError(
+                f"{path}: the key does not belong to the certificate: their public keys differ; give the "
+                "certificate that was issued for this key"
+            )
+    auth = EMPTY_AUTH if no_password else like.auth
+    return AsymmetricKey(
+        file=like.file,
+        handle=like.handle,
+        auth=auth,
+        parent_auth=like.parent_auth,
+        parent_auth_otherwise=like.parent_auth_otherwise,
+        pcrs=like.pcrs,
+        ek_parent=like.ek_parent,
+        # A digest and its signature are not secret: a session protects only the passwords of key and parent.
+        protected=like.protected and bool(auth or like.parent_auth or like.pin),
+        pin=like.pin,
+        name=like.name,
+    )
+
+
+def _refuse_plaintext(path: str) -> None:
+    data = read_small(path)
+    if b"-----BEGIN TSS2 PRIVATE KEY-----" not in data and any(label in data for label in _PLAINTEXT):
+        raise UsageError(
+            f"{path}: the private key is not in the TPM; create one there, and have a certificate issued for it "
+            "(docs/roles-anywhere.md)"
+        )
+
+
+def sign_with(settings: RunSettings, key: AsymmetricKey, expected: PublicKey, text: bytes) -> bytes:
+    """Opens the TPM, returns the signature of `text`, and closes the TPM: DER for ECDSA, else PKCS #1 v1.5.
+
+    Raises the errors of `AsymmetricKey.sign_message`.
+    """
+    with opened_tpm(settings) as tpm:
+        return sign_in(tpm, key, expected, text)
+
+
+def sign_in(tpm: Tpm, key: AsymmetricKey, expected: PublicKey, text: bytes) -> bytes:
+    """Returns the signature of `text` by a key in an open TPM. Raises the errors of `sign_message`."""
+    try:
+        return signature_octets(key.sign_message(tpm, text, expected))
+    except SessionError as error:
+        if key.file is None and "expected public key" in str(error):
+            error.add_note(
+                f"check that the key at 0x{key.handle or 0:08x} belongs to the certificate (tpmwire convert)"
+            )
+        raise

@@ -1,0 +1,250 @@
+"""The options of `tpmwire roles-anywhere`, which include those of AWS's credential helper (aws_signing_helper)."""
+
+import argparse
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from ...terminal.messages import UsageError, note
+from ...terminal.options import Parser, filled, flag, persistent_handle
+from ..options import OUTPUT_OPTIONS, RunSettings, run_parser
+from .settings import RolesAnywhere
+
+__all__ = [
+    "HELPER",
+    "HelperSettings",
+    "add_certificate_options",
+    "add_session_options",
+    "helper_arguments",
+    "parse_helper_line",
+    "parse_private_key",
+    "run_of",
+]
+
+HELPER = "aws_signing_helper"
+COMMANDS = ("credential-process", "serve", "update", "read-certificate-data", "sign-string")
+
+_SHARED = frozenset(
+    {
+        *(
+            "keyPass",
+            "keyPass_file",
+            "parentPass",
+            "parentPass_file",
+            "pcrs",
+            "useEKParent",
+            "tpm_path",
+            "timeout",
+        ),
+        *("tpm_session_encrypt_with_name", "tpm_session_encrypt_with_public", "key_name"),
+        *("no_session_encryption", "use_fips_endpoint", "use_dualstack_endpoint", "ca_bundle", "cache", "verbose"),
+    }
+)
+"""Options of `aws-tpm-process-credential` that have the same meaning here."""
+
+_SWITCH: dict[str, Any] = {"type": flag, "nargs": "?", "const": True, "default": False, "metavar": "BOOL"}
+
+_REFUSED = {
+    "no-verify-ssl": "TLS certificates are always verified; give the endpoint's CA with --ca-bundle",
+    "pkcs8-password": "the private key must be in the TPM, not in a PKCS #8 file; create one there "
+    "(docs/roles-anywhere.md)",
+    "pkcs11-lib": "PKCS #11 tokens are not supported; use a TPM key, by handle:0x81... or a TSS2 key file",
+    "reuse-pin": "PKCS #11 tokens are not supported; a TPM key's password is given with --keyPass-file",
+    "pkcs11-pin": "PKCS #11 tokens are not supported; a TPM key's password is given with --keyPass-file",
+    "cert-selector": "certificate stores of Windows and macOS are not supported; give the file with --certificate",
+    "system-store-name": "certificate stores of Windows are not supported; give the file with --certificate",
+    "use-latest-expiring-certificate": "certificate stores of Windows and macOS are not supported; give the file "
+    "with --certificate",
+}
+"""Options of AWS's helper that are not supported, with the alternative."""
+
+
+class HelperSettings(RunSettings):
+    """Values of the options that `add_session_options` adds."""
+
+    certificate: str | None
+    private_key: str | None
+    intermediates: str | None
+    role_arn: str | None
+    profile_arn: str | None
+    trust_anchor_arn: str | None
+    session_duration: str | None
+    role_session_name: str | None
+    region: str | None
+    endpoint: str | None
+    no_tpm_key_password: bool
+    with_proxy: bool
+    words: list[str]
+
+
+class _Refuse(argparse.Action):
+    """An option of AWS's helper that is refused with a sentence."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **_settings: object) -> None:
+        text = _REFUSED[option_strings[0].removeprefix("--")]
+        super().__init__(option_strings, argparse.SUPPRESS, nargs="?", help=f"refused: {text}")
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, _namespace: object, values: object, option_string: str | None = None
+    ) -> None:
+        """Raises UsageError with the alternative; ignores a switch that is off."""
+        if values not in ("false", "False", "0"):
+            raise UsageError(f"{option_string}: {_REFUSED[str(option_string).removeprefix('--')]}")
+
+
+def add_session_options(parser: argparse.ArgumentParser, *, output: bool = False) -> None:
+    """Adds the options of AWS's helper for sessions, and those of `aws-tpm-process-credential` that apply.
+
+    With `output`, the options for the format of the credentials are among the latter.
+    """
+    group = add_certificate_options(parser)
+    group.add_argument(
+        "--intermediates",
+        type=filled,
+        metavar="FILE",
+        help="file with intermediate CA certificates (PEM), in any order; certificates after the first one in "
+        "--certificate count too",
+    )
+    aws = parser.add_argument_group("AWS")
+    aws.add_argument("--role-arn", metavar="ARN", help="ARN of the role (required)")
+    aws.add_argument("--profile-arn", metavar="ARN", help="ARN of the Roles Anywhere profile (required)")
+    aws.add_argument("--trust-anchor-arn", metavar="ARN", help="ARN of the trust anchor (required)")
+    aws.add_argument(
+        "--session-duration",
+        metavar="SECONDS",
+        help="lifetime of the credentials, 900 to 43200 seconds; the profile may shorten it (default: 3600)",
+    )
+    aws.add_argument(
+        "--role-session-name",
+        metavar="NAME",
+        help="name of the role session, if the profile accepts one (default: the serial number in hex)",
+    )
+    aws.add_argument("--region", metavar="REGION", help="region to sign for (default: the trust anchor's)")
+    aws.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="URL of the Roles Anywhere endpoint (env: AWS_ENDPOINT_URL_ROLESANYWHERE)",
+    )
+    _add_shared_options(parser, _SHARED | OUTPUT_OPTIONS if output else _SHARED)
+    _add_helper_options(parser)
+    parser.usage = "%(prog)s [options]"
+
+
+def add_certificate_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds --certificate, --private-key and the helper's password options; returns their group."""
+    group = parser.add_argument_group("certificate and key")
+    group.add_argument("--certificate", type=filled, metavar="FILE", help="file with the certificate (PEM or DER)")
+    group.add_argument(
+        "--private-key",
+        type=filled,
+        metavar="KEY",
+        help="private key of the certificate: handle:0x81... for a persistent handle, or a TSS2 key file",
+    )
+    group.add_argument(
+        "--tpm-key-password",
+        dest="keyPass",
+        metavar="PASSWORD",
+        help="the key's password, visible to other users in the process list; prefer --keyPass-file",
+    )
+    group.add_argument(
+        "--no-tpm-key-password", **_SWITCH, help="the key has no password: ignore TPM_KEY_AUTH (default: false)"
+    )
+    return group
+
+
+def _add_shared_options(parser: argparse.ArgumentParser, names: frozenset[str]) -> None:
+    group = parser.add_argument_group("options of aws-tpm-process-credential")
+    base = run_parser()
+    for action in base._actions:
+        if action.dest in names:
+            group._add_action(action)
+        elif action.dest != "help" and action.default is not argparse.SUPPRESS:
+            parser.set_defaults(**{action.dest: action.default})
+    parser.set_defaults(**base._defaults)
+    # The helper ignores further arguments.
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+
+
+def _add_helper_options(parser: argparse.ArgumentParser) -> None:
+    """Adds options of AWS's helper that have no effect of their own, or are refused."""
+    group = parser.add_argument_group(f"further options of {HELPER}")
+    group.add_argument("--with-proxy", **_SWITCH, help="ignored: HTTPS_PROXY always applies")
+    group.add_argument("--debug", dest="verbose", **_SWITCH, help="explain each step on stderr, without secrets")
+    for option in _REFUSED:
+        group.add_argument(f"--{option}", action=_Refuse)
+
+
+def helper_arguments(text: str) -> list[str] | None:
+    """Returns the arguments in a credential_process after `credential-process`, or None for other programs.
+
+    The program is `tpmwire roles-anywhere`, or has the name of AWS's helper.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return None
+    for at, word in enumerate(words):
+        if os.path.basename(word) in (HELPER, f"{HELPER}.pyz", "roles-anywhere"):
+            return words[at + 2 :] if words[at + 1 : at + 2] == ["credential-process"] else None
+    return None
+
+
+def parse_helper_line(words: Sequence[str]) -> RunSettings:
+    """Parses the arguments of a profile's `roles-anywhere credential-process`. Raises UsageError."""
+    parser = Parser(prog="tpmwire roles-anywhere credential-process")
+    add_session_options(parser, output=True)
+    settings = HelperSettings()
+    parser.parse_go_style(words, settings)
+    return run_of(settings)
+
+
+def parse_private_key(text: str) -> int | None:
+    """Returns the persistent handle in --private-key; None for a file. Raises UsageError for an invalid handle."""
+    if text.startswith("pkcs11:"):
+        raise UsageError(f"--private-key: {_REFUSED['pkcs11-lib']}")
+    handle = text.removeprefix("handle:")
+    if handle == text and not re.fullmatch("0[xX][0-9a-fA-F]{8}", text):
+        return None
+    try:
+        # The helper reads a number without 0x as hex, too.
+        return persistent_handle(f"0x{handle.lower().removeprefix('0x')}")
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"--private-key: {error}") from None
+
+
+def run_of(args: HelperSettings) -> RunSettings:
+    """Returns the settings of a run, with those of Roles Anywhere.
+
+    Raises UsageError for a missing option or an unsupported private key.
+    """
+    required = ("certificate", "private_key", "role_arn", "profile_arn", "trust_anchor_arn")
+    missing = [f"--{name.replace('_', '-')}" for name in required if not getattr(args, name)]
+    if missing:
+        hint = "; AWS config files have no line continuation: remove the backslash" if "\\" in args.words else ""
+        raise UsageError(f"{', '.join(missing)}: required option is missing{hint}")
+    if args.words:
+        note(f"tpmwire: note: ignoring {len(args.words)} further arguments, as {HELPER} does")
+    found = RunSettings()
+    names = {name for each in RunSettings.__mro__ for name in getattr(each, "__annotations__", ())}
+    vars(found).update({name: value for name, value in vars(args).items() if name in names})
+    handle = parse_private_key(args.private_key or "")
+    if handle is None:
+        found.credential_file = args.private_key
+    else:
+        found.persistentHandle = handle
+    found.tpm_path = args.tpm_path or os.environ.get("TPM_DEVICE") or None
+    found.roles_anywhere = RolesAnywhere(
+        args.certificate or "",
+        args.intermediates,
+        args.role_arn or "",
+        args.profile_arn or "",
+        args.trust_anchor_arn or "",
+        args.session_duration or "3600",
+        args.role_session_name,
+        args.region,
+        args.endpoint,
+        args.no_tpm_key_password,
+    )
+    return found

@@ -1,0 +1,178 @@
+"""Signatures of messages by an RSA or ECDSA key in the TPM, with SHA-256 (Part 3, §20.2).
+
+For an unrestricted key, the host computes the digest. A restricted key signs only digests that the TPM has
+computed: TPM2_Hash returns the digest and a ticket. A key's own scheme must be RSASSA or ECDSA with SHA-256.
+"""
+
+from hashlib import sha256
+
+from ..crypto.pure.curves import P256, P384, P521, Curve
+from ..errors import KeyFileError, SessionError, TpmError
+from ..keys import der
+from ..keys.spki import PublicKey, public_key_of
+from ..primary import read_loaded
+from ..sessions import plain_response
+from ..spec.codes import TPM_RC_ATTRIBUTES, TPM_RC_KEY, TPM_RC_SCHEME, TPM_RC_TICKET
+from ..spec.commands.signing import Sign
+from ..spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST, TPMA_OBJECT
+from ..spec.structures import (
+    TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
+    TPMS_RSA_PARMS,
+    TPMS_SCHEME_HASH,
+    TPMS_SIGNATURE_ECC,
+    TPMS_SIGNATURE_RSA,
+    TPMT_PUBLIC,
+    TPMT_SIG_SCHEME,
+    TPMT_SIGNATURE,
+    TPMT_TK_HASHCHECK,
+)
+from ..tpm import Tpm
+from .key import Authorizer, Key, explain_missing_key, verify_refused_pin
+from .run import Run
+
+__all__ = ["AsymmetricKey", "explain_unfit_key", "signature_octets", "verify_numbers"]
+
+_CURVES = {TPM_ECC.NIST_P256: P256, TPM_ECC.NIST_P384: P384, TPM_ECC.NIST_P521: P521}
+_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
+"""DigestInfo of SHA-256 without the digest (RFC 8017, §9.2)."""
+
+_ECDSA_SIGNATURE = der.Sequence(("r", der.Natural(0x02)), ("s", der.Natural(0x02)))
+_NULL_TICKET = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
+_UNFIT = (TPM_RC_SCHEME, TPM_RC_KEY, TPM_RC_ATTRIBUTES)
+
+Numbers = tuple[bytes, ...]
+"""The number of an RSA signature, or r and s of an ECDSA signature: big-endian, as long as modulus or curve."""
+
+
+def explain_unfit_key(public: TPMT_PUBLIC) -> str | None:
+    """Returns why a key cannot sign by RSASSA or ECDSA with SHA-256; None if it can."""
+    parameters = public.parameters
+    if not isinstance(parameters, TPMS_RSA_PARMS | TPMS_ECC_PARMS):
+        return f"the key is of type {public.type.name}; expected RSA or ECC"
+    if not public.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
+        return "the key is for decryption only; create a key with the attribute sign"
+    if isinstance(parameters, TPMS_ECC_PARMS) and parameters.curve_id not in _CURVES:
+        return f"the key is on curve {parameters.curve_id.name}; expected NIST_P256 or NIST_P384"
+    scheme = parameters.scheme.scheme
+    wanted = TPM_ALG.RSASSA if isinstance(parameters, TPMS_RSA_PARMS) else TPM_ALG.ECDSA
+    if scheme not in (wanted, TPM_ALG.NULL):
+        return f"the key signs by {scheme.name} only; create a key with scheme {wanted.name} or without a scheme"
+    details = parameters.scheme.details
+    if isinstance(details, TPMS_SCHEME_HASH) and details.hash_alg != TPM_ALG.SHA256:
+        return f"the key signs with {details.hash_alg.name} only; create a key for SHA256 or without a scheme"
+    return None
+
+
+def verify_numbers(key: PublicKey, digest: bytes, numbers: Numbers) -> bool:
+    """Returns whether `numbers` are the signature of a SHA-256 digest by a public key.
+
+    RSA signatures are those of PKCS #1 v1.5.
+    """
+    kind, value = key[0], key[1]
+    if isinstance(value, TPMS_ECC_POINT):
+        curve: Curve | None = _CURVES.get(TPM_ECC(int(kind)))
+        point = int.from_bytes(value.x, "big"), int.from_bytes(value.y, "big")
+        r, s = (int.from_bytes(number, "big") for number in numbers)
+        return curve is not None and curve.holds(point) and curve.verifies(point, digest, r, s)
+    assert isinstance(kind, bytes)
+    assert isinstance(value, int)
+    size, modulus = len(kind), int.from_bytes(kind, "big")
+    padded = b"\0\1" + b"\xff" * (size - len(_PREFIX) - len(digest) - 3) + b"\0" + _PREFIX + digest
+    (number,) = numbers
+    recovered = pow(int.from_bytes(number, "big"), value, modulus)
+    return len(number) == size and recovered == int.from_bytes(padded, "big")
+
+
+def signature_octets(numbers: Numbers) -> bytes:
+    """Returns a signature as certificates and TLS have it: an RSA number unchanged, ECDSA numbers in DER."""
+    if len(numbers) == 1:
+        return numbers[0]
+    return der.build_element(_ECDSA_SIGNATURE, numbers)
+
+
+class AsymmetricKey(Key):
+    """An RSA or ECC signing key in the TPM. `Key` describes the constructor's arguments."""
+
+    def sign_message(self, tpm: Tpm, message: bytes, expected: PublicKey) -> Numbers:
+        """Returns the signature of `message` (at most 1024 bytes) with SHA-256, by the key `expected`.
+
+        Raises KeyFileError if the file's key is not `expected` or cannot sign so; SessionError if the signature is
+        not by `expected`; TpmError, TransportError, PolicyError. Flushes the objects and sessions that it opened;
+        after an error, `Tpm.close()` flushes them.
+        """
+        if self.file is not None:
+            if (unfit := explain_unfit_key(self.file.public)) is not None:
+                raise KeyFileError(unfit)
+            if public_key_of(self.file.public) != expected:
+                raise KeyFileError("the key file's public key is not the expected one")
+        with explain_missing_key(self), verify_refused_pin(self, tpm):
+            return _MessageRun(self, tpm).sign(message, expected)
+
+
+class _MessageRun(Run):
+    """One use of a signing key."""
+
+    def sign(self, message: bytes, expected: PublicKey) -> Numbers:
+        """Returns the signature of a message, verified with the public key `expected`."""
+        handle = self.reach()
+        ecc = isinstance(expected[1], TPMS_ECC_POINT)
+        scheme = TPMT_SIG_SCHEME(TPM_ALG.ECDSA if ecc else TPM_ALG.RSASSA, TPMS_SCHEME_HASH(TPM_ALG.SHA256))
+        restricted = self.public is not None and self.public.object_attributes & TPMA_OBJECT.RESTRICTED
+        digest, ticket = self._hash_in_tpm(message) if restricted else (sha256(message).digest(), _NULL_TICKET)
+        command = Sign(handle, digest, scheme, ticket)
+        try:
+            signature = self._execute(handle, command)
+        except TpmError as error:
+            if error.code == TPM_RC_TICKET and not restricted:
+                # The key at a handle is restricted, which its public area would have shown in one more command.
+                digest, ticket = self._hash_in_tpm(message)
+                signature = self._execute(handle, Sign(handle, digest, scheme, ticket))
+            else:
+                self._explain(handle, error)
+                raise
+        self.finish(handle)
+        numbers = _numbers(signature, expected)
+        if not verify_numbers(expected, digest, numbers):
+            raise SessionError(
+                "the TPM's signature is not valid for the expected public key: a different key, a modified "
+                "response, or a faulty TPM"
+            )
+        return numbers
+
+    def _hash_in_tpm(self, message: bytes) -> tuple[bytes, TPMT_TK_HASHCHECK]:
+        from ..spec.commands.symmetric import Hash  # late: few keys are restricted
+
+        response = self.tpm.execute(Hash(message, TPM_ALG.SHA256, TPM_RH.OWNER))
+        return response.out_hash, response.validation
+
+    def _execute(self, handle: int, command: Sign) -> TPMT_SIGNATURE:
+        """Executes TPM2_Sign, a second time if the first attempt shows what the key's policy needs."""
+        final = self.authorize_key(handle)
+        try:
+            return self._send(command, final)
+        except TpmError as error:
+            corrected = self.correct_authorization(final, handle, error)
+            if corrected is None:
+                raise
+            return self._send(command, corrected)
+
+    def _send(self, command: Sign, final: Authorizer) -> TPMT_SIGNATURE:
+        return self.tpm.execute(command, *map(plain_response, final(more=False))).signature
+
+    def _explain(self, handle: int, error: TpmError) -> None:
+        """Adds to an error why the key at `handle` cannot sign, which takes one more command for a handle."""
+        if error.code in _UNFIT:
+            public = self.public or read_loaded(self.tpm, handle).public
+            if (unfit := explain_unfit_key(public)) is not None:
+                error.add_note(unfit)
+
+
+def _numbers(signature: TPMT_SIGNATURE, expected: PublicKey) -> Numbers:
+    """Returns the numbers of a signature, padded to the size of the key."""
+    found = signature.signature
+    if isinstance(found, TPMS_SIGNATURE_RSA):
+        return (found.sig,)
+    assert isinstance(found, TPMS_SIGNATURE_ECC)  # the TPM uses the requested scheme, or returns an error
+    size = _CURVES[TPM_ECC(int(expected[0]))].size
+    return found.signature_r.rjust(size, b"\0"), found.signature_s.rjust(size, b"\0")
