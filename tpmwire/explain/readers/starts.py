@@ -39,6 +39,7 @@ TAIL = re.compile(r"""\s*["'`]*\s*(?:$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
 _RUN = re.compile(r"(?:(?<![0-9A-Za-z.])(?:0x|\\x)?-?[0-9A-Fa-f]{1,8}(?:u8)?[\s,]{1,4})+$")
 _LATER_ROW = re.compile(r"(?:^|\s)(?=0*[1-9A-Fa-f])[0-9A-Fa-f]{4,8}:?\s+$")
 _OFFSET = re.compile(r"\s*\S+\s+")
+_AFTER_OFFSET = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,8}:\s*$")
 _GAP = re.compile(r"\s{2,}|\t")
 _HEXLIKE = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}")
 _ALONE = re.compile(r"""(?:.*[\[({:=,])?[\s"'>-]*$""")
@@ -118,6 +119,7 @@ def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
     offset = _OFFSET.match(run[0])
     if (
         offset is not None
+        and _AFTER_OFFSET.search(before[:place]) is None
         and len(first) > 3
         and first.isalnum()
         and first[1] not in "xX"
