@@ -1,5 +1,6 @@
 """Recognizes the files of tpmwire: caches, manifests, states, policies, and JSON with keys in its fields."""
 
+import binascii
 import contextlib
 import json
 from collections.abc import Callable, Iterator
@@ -7,14 +8,17 @@ from typing import Annotated, Any
 
 from ...errors import DecodeError, KeyFileError, PolicyError
 from ...keys.public_keys import read_public_key
+from ...policy.pcr_selection import bank_name
 from ...policy.policy import Policy
 from ...policy.text import from_json
 from ...record import Record, declare
-from ...spec.structures import TPMT_PUBLIC, UINT64
+from ...spec.attestation import TPMS_ATTEST
+from ...spec.storage import TPMS_NV_PUBLIC
+from ...spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_ID_OBJECT, TPMT_PUBLIC, TPMT_SIGNATURE, UINT64
 from ...wires import Fixed, Rest, Sized
 from ..reading import Reading
 from ..tree import Node
-from .structures import object_kind, tree_of
+from .structures import HASH_SIZES, object_kind, tree_of
 
 __all__ = ["read_cache", "read_json"]
 
@@ -63,7 +67,26 @@ _FIELDS: tuple[tuple[set[str], str], ...] = (
     ({"Version", "AccessKeyId", "SecretAccessKey"}, "AWS credentials of a credential_process: keep them secret"),
     ({"objectType"}, "an object of the FAPI's key store (tss2_createkey)"),
     ({"certificate", "pubhash"}, "an endorsement certificate as Intel's server and tpm2_getekcertificate have it"),
+    ({"message", "signature", "pcrs"}, "a quote of `tpmwire quote`; `tpmwire checkquote` verifies it"),
+    ({"message", "signature"}, "a statement of `tpmwire certify`; `tpmwire checkcertify` verifies it"),
+    ({"Quotes", "PCRs"}, "PlatformParameters of go-attestation; `tpmwire checkquote` verifies the quotes"),
+    ({"AK", "Quote", "Log"}, "the output of go-attestation's attest-tool; `tpmwire checkquote` verifies it"),
+    ({"Credential", "Secret"}, "an EncryptedCredential of go-attestation, for `tpmwire activatecredential`"),
+    ({"pcrs", "logs"}, "the output of `tpmwire eventlog --json`"),
+    ({"map"}, "the state of a TPM in Python (soft:FILE), with its secrets"),
 )
+
+_STRUCTURES: tuple[tuple[str, Any, str], ...] = (
+    ("message", TPMS_ATTEST, "the signed statement of a TPM"),
+    ("Quote", TPMS_ATTEST, "the signed statement of a TPM"),
+    ("signature", TPMT_SIGNATURE, ""),
+    ("Signature", TPMT_SIGNATURE, ""),
+    ("item", TPMT_PUBLIC, "public area of the certified object"),
+    ("nv_public", TPMS_NV_PUBLIC, "public area of the certified NV index"),
+    ("Credential", TPM2B_ID_OBJECT, ""),
+    ("Secret", TPM2B_ENCRYPTED_SECRET, ""),
+)
+"""(JSON field, type of its bytes in hex or base64, meaning or "")."""
 
 
 def read_json(data: bytes) -> Iterator[Reading]:
@@ -97,12 +120,44 @@ def _read_lines(data: bytes) -> Iterator[Reading]:
 def _read_object(value: dict[str, Any]) -> Iterator[Reading]:
     kind = next((kind for fields, kind in _FIELDS if fields <= value.keys()), "")
     if kind:
-        yield Reading(kind, list(_keys(value)))
+        yield Reading(kind, [*_structures(value), *_keys(value)])
+    elif value and all(_is_bank(name, values) for name, values in value.items()):
+        yield Reading("PCR values of `tpmwire pcr --json`", [])
+
+
+def _is_bank(name: str, values: Any) -> bool:
+    """Returns whether a JSON field is a PCR bank: {PCR number: value in hex}."""
+    size = next((size for alg, size in HASH_SIZES.items() if bank_name(alg) == name), 0)
+    return (
+        size > 0
+        and isinstance(values, dict)
+        and all(number.isdecimal() and len(_decode_text(value)) == size for number, value in values.items())
+    )
+
+
+def _structures(value: dict[str, Any]) -> Iterator[Node]:
+    """Yields the trees of the TPM structures in a JSON object."""
+    quotes = [each for each in (value.get("Quotes") or [value.get("Quote")]) if isinstance(each, dict)]
+    for found in (value, *quotes):
+        for field, declared, text in _STRUCTURES:
+            with contextlib.suppress(DecodeError):
+                if data := _decode_text(found.get(field)):
+                    yield tree_of(field, declared, data, text)
+
+
+def _decode_text(text: Any) -> bytes:
+    """Returns the bytes of a text in hex or base64, or b"" for any other value."""
+    if not isinstance(text, str) or len(text) > LARGEST_KEY:
+        return b""
+    for decode in (bytes.fromhex, binascii.a2b_base64):
+        with contextlib.suppress(ValueError):
+            return decode(text)
+    return b""
 
 
 def _keys(value: dict[str, Any]) -> Iterator[Node]:
     """Yields the trees of the public areas in a JSON object."""
-    for field in ("public", "public_key", "certificate", "ekPub", "pubkey"):
+    for field in ("public", "Public", "public_key", "certificate", "ekPub", "pubkey"):
         text = value.get(field)
         if not isinstance(text, str) or len(text) > LARGEST_KEY:
             continue
