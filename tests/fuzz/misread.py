@@ -81,15 +81,18 @@ def mutate(chance: random.Random, data: bytes) -> bytes:
 
 def check(chance: random.Random, known: dict[str, list[bytes]]) -> int:
     """Prints, reads and checks one text; the number of messages that were explained."""
-    text, pieces, changed = "", [], False
+    text, pieces, changed, rows, row = "", [], False, b"", ("", "")
     for _ in range(chance.randint(1, 3)):
         kind = chance.choice(list(known))
         data = chance.choice(known[kind])[: chance.choice((40, 200, 3000))]
         if chance.random() < 0.7:
             data, changed = mutate(chance, data), True
-        pieces.append(data)
         name = chance.choice(list(NOTATIONS))
-        text += chance.choice(LABELS) + NOTATIONS[name](data) + "\n" + chance.choice(BETWEEN[2:])
+        label = chance.choice(LABELS)
+        # In a log, the next row with the same label continues a message that is cut off.
+        rows, row = (rows if label and row == (label, name) else b"") + data, (label, name)
+        pieces += [data, rows]
+        text += label + NOTATIONS[name](data) + "\n" + chance.choice(BETWEEN[2:])
         changed |= kind in ("command", "response")
     edited = chance.random() < 0.3
     for _ in range(chance.randint(1, 6) if edited else 0):

@@ -40,6 +40,7 @@ _RUN = re.compile(r"(?:(?<![0-9A-Za-z.])(?:0x|\\x)?-?[0-9A-Fa-f]{1,8}(?:u8)?[\s,
 _LATER_ROW = re.compile(r"(?:^|\s)(?=0*[1-9A-Fa-f])[0-9A-Fa-f]{4,8}:?\s+$")
 _OFFSET = re.compile(r"\s*\S+\s+")
 _AFTER_OFFSET = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,8}:\s*$")
+_COLON_OFFSET = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,8}:\s")
 _GAP = re.compile(r"\s{2,}|\t")
 _HEXLIKE = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}")
 _ALONE = re.compile(r"""(?:.*[\[({:=,])?[\s"'>-]*$""")
@@ -80,7 +81,8 @@ def find_start(text: str, place: int = 0, held: bool = False) -> Start | None:
             if len(header) < 2 or not may_begin(header[:6]):
                 continue
             row = text[max(place - ROW, 0) : place]
-            if not _is_known(header) and (_LATER_ROW.search(row) or find_row(form, row) is not None):
+            inside = _LATER_ROW.search(row) is not None or find_row(form, row) is not None
+            if inside and (not _is_known(header) or _are_swapped(form, row)):
                 continue
             decoded = decode_data(form, text, place)
             octets = decoded.octets
@@ -134,6 +136,11 @@ def _is_known(header: bytes) -> bool:
     """Returns whether a header inside other data is certain: its tag, size and code are all plausible."""
     code = int.from_bytes(header[6:HEADER], "big")
     return is_header(header) and (not is_command(header) or TPM_CC(code).known)
+
+
+def _are_swapped(form: Form, before: str) -> bool:
+    """Returns whether little-endian words are in a row of xxd, which prints bytes in their order."""
+    return form.name.startswith("little-endian") and _COLON_OFFSET.search(before) is not None
 
 
 def read_direction(text: str) -> bool | None:

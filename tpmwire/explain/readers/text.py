@@ -203,16 +203,17 @@ class TextReader:
         if self._form.decode is decode_base64 and not line.continues and not self._fits_base64(text):
             return False
         decoded: Decoded | None
+        start = 0
         if line.continues or self._left:
             decoded = self._join_left(text, line.continues)
         else:
-            _, decoded, offset = self._data_place(text)
+            start, decoded, offset = self._data_place(text)
         if decoded is None:
             return self._pass_over(text, offset)
         if offset is not None and self._offset is not None and not self._follows(offset):
             if not (self._repeated and self._fill(offset)):
                 return False
-        elif self._noise and not self._is_row(text, decoded.octets):
+        elif self._noise and not self._is_row(text, decoded.octets, decoded.end - start):
             return False  # something else, below a truncated message
         self._octets += decoded.octets
         self._left, self._place = decoded.left, decoded.end
@@ -229,12 +230,17 @@ class TextReader:
         missing = size - len(self._octets) - len(self._left) * 3 // 4
         return len(found[1]) == self._width or len(found[1]) * 3 // 4 >= missing
 
-    def _is_row(self, text: str, octets: bytes) -> bool:
-        """Returns whether a line is a row like the first one of the message: same labels, same number of bytes."""
+    def _is_row(self, text: str, octets: bytes, width: int) -> bool:
+        """Returns whether a line is a row like the first one of the message.
+
+        It has the same labels, bytes and data characters. `width` is the number of data characters.
+        """
         if not self._is_logged or self._shape is None or self._shape.match(text) is None:
             return False
         missing = int.from_bytes(self._octets[2:6], "big") - len(self._octets)
-        return self._offset is not None or len(octets) in (self._first, missing)
+        if self._offset is not None or len(octets) == missing:
+            return True
+        return (len(octets), width) == (self._first, self._width)
 
     def _join_left(self, text: str, part: bool) -> Decoded | None:
         """Decodes the undecoded letters of the previous line together with `text`.
