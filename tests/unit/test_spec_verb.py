@@ -43,7 +43,7 @@ def test_a_command(spec: Spec) -> None:
         "TPM2_HMAC  Returns the HMAC of buffer with the key at handle. hashAlg NULL means the key's hash."
         "  [Part 3 §15.5]\n"
         "  meaning\n"
-        "    Computes an HMAC with a key that never leaves the TPM. Same code as TPM2_MAC.\n"
+        "    Computes an HMAC with a key that never leaves the TPM. Same command code as TPM2_MAC.\n"
         "  command code\n"
         "    0x00000155  TPM_CC_HMAC\n"
         "  sessions\n"
@@ -55,7 +55,7 @@ def test_a_command(spec: Spec) -> None:
         "    buffer   TPM2B_MAX_BUFFER  UINT16 size and its bytes, a session can encrypt it\n"
         "        the data, at most TPM_PT_INPUT_BUFFER bytes; longer data needs a sequence.\n"
         "    hashAlg  TPMI_ALG_HASH     UINT16\n"
-        "        the hash; TPM_ALG_NULL: that of the key.\n"
+        "        the hash; TPM_ALG_NULL for the key's own.\n"
         "  response handles: none\n"
         "  response parameters\n"
         "    outHMAC  TPM2B  UINT16 size and its bytes, at most 64, secret, a session can encrypt it  the HMAC.\n"
@@ -63,7 +63,7 @@ def test_a_command(spec: Spec) -> None:
         "    TPM_RC_TYPE          the object is not a keyedhash key\n"
         "    TPM_RC_ATTRIBUTES    the key lacks sign, or is restricted\n"
         "    TPM_RC_VALUE         hashAlg is not the key's own\n"
-        "    TPM_RC_COMMAND_CODE  often missing: TPM2_HMAC_Start and TPM2_SequenceComplete do the same\n"
+        "    TPM_RC_COMMAND_CODE  many chips do not implement it; use TPM2_HMAC_Start and TPM2_SequenceComplete\n"
     )
     assert spec("hmac")[1] == spec("TPM_CC_HMAC")[1] == said
 

@@ -7,13 +7,13 @@ TPM2: Handles and parameters that several commands have.
  auth: the authValue (password) of the new object, index or sequence; empty for none. In other commands, the
    hierarchy whose authorization the command needs.
  authHandle: the hierarchy, or for NV commands the index itself, whose authorization the command needs.
- bits: bits to set.
+ bits: the bits to set.
  buffer: the data, at most TPM_PT_INPUT_BUFFER bytes; longer data needs a sequence.
  capability: the kind of list (TPM_CAP).
  certifyInfo: what was attested (TPMS_ATTEST); its bytes, without the size, are signed.
- cpHashA: if not empty, the policy holds only for the command with this cpHash.
- checkTicket: the ticket that the signature of the policy was verified.
- context: a context string of the signature scheme, mostly empty; both sides must use the same.
+ cpHashA: if not empty, the authorization is valid only for the command with this cpHash.
+ checkTicket: the ticket of TPM2_VerifySignature for the signature of the policy.
+ context: a context string of the signature scheme, usually empty; signer and verifier must use the same.
  counter: the number that identifies the ephemeral key for the second step.
  creationData: how the object was created: PCRs, parent, outsideInfo.
  creationHash: digest of creationData, with the object's nameAlg.
@@ -25,53 +25,53 @@ TPM2: Handles and parameters that several commands have.
  decrypt: YES to decrypt, NO to encrypt.
  digest: the digest to sign or verify, of the length of the scheme's hash.
  digests: digests, one for each bank.
- duplicate: the private part, encrypted for the new parent.
+ duplicate: the private area, encrypted for the new parent.
  encryptionKey: key of the inner wrapper; empty if there is none.
  expiration: seconds until the authorization ends; 0: never. If negative, the TPM also returns a ticket.
  fuData: a part of the firmware update.
- hashAlg: the hash; TPM_ALG_NULL: that of the key.
- hierarchy: the hierarchy whose proof makes the ticket; TPM_RH_NULL for no ticket.
+ hashAlg: the hash; TPM_ALG_NULL for the key's own.
+ hierarchy: the hierarchy whose secret proof value authenticates the ticket; TPM_RH_NULL for no ticket.
  inPoint: the other side's public point.
- inPrivate: the private part, encrypted by the parent.
- inPublic: the public part: type, attributes, policy and parameters (TPMT_PUBLIC), as a template or of an
+ inPrivate: the private area, encrypted by the parent.
+ inPublic: the public area: type, attributes, policy and parameters (TPMT_PUBLIC), as a template or of an
    existing key.
  inScheme: the scheme, if the key has none (TPM_ALG_NULL); else TPM_ALG_NULL or the key's own.
- inSensitive: authValue of the new object, and the secret itself if the caller gives it: data to seal, an HMAC
-   key.
+ inSensitive: the authValue of the new object, and the secret itself if the caller supplies it: data to seal, an
+   HMAC key.
  inSymSeed: the seed of the outer wrapper, encrypted to the new parent.
  ivIn: the initial value; empty for ECB. Use a new one for each message.
  ivOut: the initial value for the next part of the message.
  keyHandle: the loaded key.
  lockHandle: TPM_RH_LOCKOUT.
  mode: the mode of the cipher; TPM_ALG_NULL: the key's own.
- moreData: YES if the list continues; ask again from the next element on.
- name: the object's Name: nameAlg and the digest of its public part.
- newAuth: the new authValue; send it by a session with decrypt, so that it is not readable.
+ moreData: YES if the list continues; send the command again for the rest, from the next element on.
+ name: the object's Name: nameAlg and the digest of its public area.
+ newAuth: the new authValue; encrypt it with a session (attribute decrypt).
  nonceTPM: the session's nonceTPM, or empty for any session.
  nvIndex: the NV index.
- nvName: the index's Name, with its present attributes.
- nvPublic: the index's public part: attributes, size, policy.
+ nvName: the index's Name, with its current attributes.
+ nvPublic: the index's public area: attributes, size, policy.
  objectHandle: the loaded object; in a response, the handle of the new object, to be flushed after use.
  objectName: the Name of the object that the policy or credential is for.
- offset: the first byte.
+ offset: the position of the first byte.
  operandB: the value to compare with.
  operation: the comparison (TPM_EO).
  outData: the result.
- outPoint: the agreed point; derive a key from its x coordinate.
- outPrivate: the private part, encrypted by the parent: store it, TPM2_Load needs it.
- outPublic: the public part, as the TPM completed it: store it, TPM2_Load needs it.
+ outPoint: the shared point; derive a key from its x coordinate.
+ outPrivate: the private area, encrypted by the parent: store it, because TPM2_Load needs it.
+ outPublic: the public area, completed by the TPM: store it, because TPM2_Load needs it.
  outSymSeed: the seed of the outer wrapper, encrypted to the new parent.
  outsideInfo: any data of the caller, recorded in creationData.
  parentHandle: the storage key (restricted, decrypt) that protects the object.
  pcrHandle: the PCR.
- policyRef: a value that gives the policy a meaning of its own; often empty.
+ policyRef: data chosen by the signer or by the author of the policy, to tell authorizations apart; often empty.
  policySession: the policy or trial session whose digest the command extends.
  policyTicket: a ticket with which TPM2_PolicyTicket repeats the step, if expiration is negative; else empty.
  privacyAdminHandle: the endorsement hierarchy, whose authorization the command needs.
- property: where the list begins: a number in the kind of list.
+ property: the first element of the list: a number whose meaning depends on capability.
  publicInfo: the index's number, attributes, size, hash and policy.
- qualifyingData: any data, usually a nonce of the verifier, which the attestation repeats: proves that it is
-   new.
+ qualifyingData: any data, usually a nonce from the verifier. The attestation contains it, which proves that the
+   attestation is new.
  result: the digest or HMAC.
  secret: the seed of the credential, encrypted to the endorsement key.
  sequenceHandle: the sequence, which holds the state of a hash, HMAC or signature.
@@ -81,6 +81,6 @@ TPM2: Handles and parameters that several commands have.
  size: the number of bytes.
  symmetricAlg: the cipher of the inner wrapper; TPM_ALG_NULL for none.
  timeout: when the authorization ends, for the ticket.
- validation: a ticket that proves to this TPM what it checked before.
+ validation: a ticket that proves to this TPM that it checked the data or signature before.
  auditInfo: what was attested (TPMS_ATTEST).
 """

@@ -13,7 +13,7 @@ TPMI_DH_PCR: The handle of a PCR.
 TPMI_SH_AUTH_SESSION: The handle of a session, or TPM_RS_PW for a password.
 TPMI_SH_HMAC: The handle of an HMAC session.
 TPMI_SH_POLICY: The handle of a policy session.
-TPMI_DH_CONTEXT: The handle of what TPM2_ContextSave can save: an object or session.
+TPMI_DH_CONTEXT: The handle of an object or session that TPM2_ContextSave can save.
 TPMI_DH_SAVED: The kind of a saved context.
 TPMI_RH_HIERARCHY: The handle of a hierarchy.
 TPMI_RH_HIERARCHY_AUTH: The handle of a hierarchy with a password, or of lockout.
@@ -62,14 +62,14 @@ TPM2B_MAX_BUFFER: Data of one command or response, at most TPM_PT_INPUT_BUFFER b
 TPM2B_MAX_NV_BUFFER: Data of an NV index, at most TPM_PT_NV_BUFFER_MAX bytes.
 TPM2B_TIMEOUT: When an authorization ends, in a format of the TPM.
 TPM2B_IV: The initial value of a cipher, one block.
-TPM2B_NAME: A Name: nameAlg and the digest of a public part; the handle itself for PCRs, sessions and
-   hierarchies.
-TPM2B_SHARED_SECRET: A secret that both sides of a key encapsulation have.
-TPM2B_KEM_CIPHERTEXT: What the owner of a KEM key needs to get the secret.
+TPM2B_NAME: A Name: nameAlg and the digest of a public area; for PCRs, sessions and hierarchies, the handle
+   itself.
+TPM2B_SHARED_SECRET: The secret that both sides of a key encapsulation share.
+TPM2B_KEM_CIPHERTEXT: The ciphertext from which the owner of a KEM key computes the secret.
 TPM2B_SYM_KEY: A symmetric key.
 TPM2B_LABEL: A label that tells derived keys apart.
 TPM2B_DERIVE: Label and context of a derived object.
-TPM2B_SENSITIVE_DATA: The secret that the caller gives: data to seal, or a key.
+TPM2B_SENSITIVE_DATA: The secret that the caller supplies: data to seal, or a key.
 TPM2B_SENSITIVE_CREATE: The authValue and secret of a new object.
 TPM2B_PUBLIC_KEY_RSA: The modulus of an RSA key.
 TPM2B_PRIVATE_KEY_RSA: A prime of an RSA key.
@@ -81,20 +81,20 @@ TPM2B_PUBLIC_KEY_MLDSA: A public key of ML-DSA.
 TPM2B_PRIVATE_KEY_MLDSA: The seed of an ML-DSA key.
 TPM2B_SIGNATURE_EDDSA: A signature of EdDSA.
 TPM2B_SIGNATURE_MLDSA: A signature of ML-DSA.
-TPM2B_SIGNATURE_CTX: The context string of a signature, mostly empty.
+TPM2B_SIGNATURE_CTX: The context string of a signature, usually empty.
 TPM2B_SIGNATURE_HINT: The part of a signature that verification needs first.
 TPM2B_ENCRYPTED_SECRET: A seed or salt, encrypted to a key: RSA ciphertext, ephemeral ECC point or ML-KEM
    ciphertext.
-TPM2B_PUBLIC: The public part of an object, with its size.
-TPM2B_TEMPLATE: The public part of an object as a template.
-TPM2B_SENSITIVE: The private part of an object, in clear.
-TPM2B_PRIVATE: The private part of an object, encrypted and protected by its parent.
+TPM2B_PUBLIC: The public area of an object, with its size.
+TPM2B_TEMPLATE: The public area of an object as a template.
+TPM2B_SENSITIVE: The sensitive area of an object, not encrypted.
+TPM2B_PRIVATE: The private area of an object, encrypted and protected by its parent.
 TPM2B_ID_OBJECT: A credential, encrypted and protected by an endorsement key.
 TPM2B_ATTEST: What a TPM attested (TPMS_ATTEST): the bytes that are signed.
 TPM2B_CONTEXT_DATA: A saved object or session, encrypted by the TPM for itself.
-TPM2B_CREATION_DATA: How an object was created.
-TPM2B_NV_PUBLIC: The public part of an NV index.
-TPM2B_NV_PUBLIC_2: The public part of an NV index, also of one outside the TPM.
+TPM2B_CREATION_DATA: The circumstances of an object's creation: PCRs, parent, outsideInfo.
+TPM2B_NV_PUBLIC: The public area of an NV index.
+TPM2B_NV_PUBLIC_2: The public area of an NV index, also of one outside the TPM.
 TPM2B_SET_CAPABILITY_DATA: A setting for TPM2_SetCapability.
 TPML_CC: Command codes.
 TPML_CCA: Attributes of commands.
@@ -110,7 +110,7 @@ TPML_ECC_CURVE: Elliptic curves.
 TPML_TAGGED_POLICY: Policies of handles.
 TPML_ACT_DATA: Countdown timers and their state.
 TPML_SPDM_SESSION_INFO: Secure channels.
-TPML_VENDOR_PROPERTY: Values that the maker defined.
+TPML_VENDOR_PROPERTY: Values that the manufacturer defined.
 TPML_PUB_KEY: Public keys of the TPM itself.
 TPML_AC_CAPABILITIES: Capabilities of an attached component.
 TPMU_HA: A digest of one of the hash algorithms.
@@ -118,26 +118,26 @@ TPMU_TK_VERIFIED_META: Data of a ticket about a verified signature.
 TPMU_SYM_KEY_BITS: Key size of a symmetric algorithm.
 TPMU_SYM_MODE: Mode of a symmetric algorithm.
 TPMU_SCHEME_KEYEDHASH: Details of HMAC or XOR.
-TPMU_SIG_SCHEME: Details of a signature scheme: mostly its hash.
-TPMU_ASYM_SCHEME: Details of a scheme: mostly its hash.
+TPMU_SIG_SCHEME: Details of a signature scheme: usually its hash.
+TPMU_ASYM_SCHEME: Details of a scheme: usually its hash.
 TPMU_KDF_SCHEME: Details of a key derivation function: its hash.
 TPMU_SIGNATURE: A signature of one of the schemes.
 TPMU_PUBLIC_ID: The public key itself: modulus, point, or the digest that identifies a symmetric or sealed
    object.
 TPMU_PUBLIC_PARMS: Parameters of an object, by its type.
-TPMU_SENSITIVE_COMPOSITE: The secret itself: prime, private number, key or sealed data.
-TPMU_CAPABILITIES: A list, by its kind (TPM_CAP).
-TPMU_NV_PUBLIC_2: The public part of an index, by its kind of handle.
+TPMU_SENSITIVE_COMPOSITE: The secret itself: prime, private key, symmetric key or sealed data.
+TPMU_CAPABILITIES: A list of one kind (TPM_CAP).
+TPMU_NV_PUBLIC_2: The public area of an index, by its kind of handle.
 TPMU_ATTEST: What was attested, by its tag.
-TPMT_PUBLIC: The public part of an object: what it is and may do. Its digest, with nameAlg in front, is the
-   Name.
+TPMT_PUBLIC: The public area of an object: its type, attributes, policy, parameters and public key. nameAlg and
+   the digest of this area are the Name.
  type: the kind of object (RSA, ECC, KEYEDHASH for HMAC keys and sealed data, SYMCIPHER).
- nameAlg: the hash of the Name and of authPolicy; for a storage key, also of its children's protection. So a
-   primary key needs one too.
- objectAttributes: what the object may be used for (TPMA_OBJECT).
+ nameAlg: the hash of the Name and of authPolicy; for a storage key, also for the protection of its children, so
+   a primary key needs one too.
+ objectAttributes: the permitted uses of the object (TPMA_OBJECT).
  authPolicy: digest of the policy that authorizes uses; empty for none.
  parameters: key size, scheme and, for storage keys, the cipher for children.
- unique: the public key. In a template for TPM2_CreatePrimary, any bytes: other bytes give another key.
+ unique: the public key. In a template for TPM2_CreatePrimary, any bytes: different bytes give a different key.
 TPMS_RSA_PARMS:
  symmetric: the cipher for children of a storage key; else TPM_ALG_NULL.
  scheme: the scheme that the key is fixed to, or TPM_ALG_NULL.
@@ -161,11 +161,11 @@ TPMT_SENSITIVE:
 TPMS_NV_PUBLIC:
  nvIndex: the handle of the index.
  nameAlg: the hash of the index's Name and policy, and of an extend index.
- attributes: who may read and write, and the type (TPMA_NV).
+ attributes: the permissions to read and write, and the type (TPMA_NV).
  authPolicy: digest of the policy that authorizes uses; empty for none.
  dataSize: size of the data, in bytes.
 TPMS_ATTEST:
- magic: TPM_GENERATED_VALUE: a restricted key signs nothing else that begins so.
+ magic: TPM_GENERATED_VALUE: a restricted key signs no other data that begins with these bytes.
  type: what was attested (TPM_ST_ATTEST_...).
  qualifiedSigner: digest of the Names from the hierarchy down to the signing key.
  extraData: qualifyingData of the command, usually the verifier's nonce.
@@ -179,30 +179,30 @@ TPMS_CERTIFY_INFO:
  name: the Name of the object.
  qualifiedName: digest of the Names from the hierarchy down to the object.
 TPMS_CREATION_DATA:
- pcrSelect: PCRs that were recorded.
+ pcrSelect: the PCRs whose values were recorded.
  pcrDigest: digest of their values at creation.
  locality: the locality of the command.
  parentNameAlg: nameAlg of the parent.
  parentName: Name of the parent.
  parentQualifiedName: qualified Name of the parent.
- outsideInfo: data of the caller.
+ outsideInfo: the caller's data.
 TPMS_CONTEXT:
  sequence: a counter, so that a session cannot be loaded twice.
  savedHandle: the kind of object, or the session's handle.
  hierarchy: the hierarchy whose proof protects the context.
  contextBlob: the encrypted state.
 TPMS_CLOCK_INFO:
- clock: milliseconds since TPM2_Clear in which the TPM had power.
+ clock: milliseconds for which the TPM had power since TPM2_Clear.
  resetCount: resets (TPM2_Startup CLEAR) since TPM2_Clear.
  restartCount: restarts and resumes since the last reset.
  safe: NO after a power loss, until the clock passes its last written value.
 TPMS_AUTH_COMMAND:
  sessionHandle: the session, or TPM_RS_PW for a password.
- nonce: nonceCaller: new in each command, so that an HMAC cannot be repeated.
- sessionAttributes: use of the session in this command (TPMA_SESSION).
+ nonce: nonceCaller: new in each command, so that no HMAC can be replayed.
+ sessionAttributes: the use of the session in this command (TPMA_SESSION).
  hmac: the HMAC over command, nonces and attributes; for TPM_RS_PW, the password itself.
 TPMS_AUTH_RESPONSE:
  nonce: nonceTPM: new in each response.
- sessionAttributes: state of the session after the command.
- hmac: the HMAC over response, nonces and attributes: the response comes from the TPM.
+ sessionAttributes: the state of the session after the command.
+ hmac: the HMAC over response, nonces and attributes, which proves that the response comes from the TPM.
 """
