@@ -85,9 +85,9 @@ def test_the_page_in_a_browser(page: webdriver.Chrome, bench: Bench) -> None:
     }
 
     lives = [life.text for life in page.find_elements(By.CSS_SELECTOR, ".life")]
-    for words in ("TPM2_StartAuthSession", "TPM2_Create: authorizes 0x80000000", "HMACs hold"):
+    for words in ("TPM2_StartAuthSession", "TPM2_Create: authorizes 0x80000000", "HMACs valid"):
         assert words in lives[0]
-    assert "TPM2_FlushContext: closes it" in lives[1]
+    assert "TPM2_FlushContext: flushes the session" in lives[1]
     rows = page.find_elements(By.CSS_SELECTOR, ".policy tbody tr")
     assert [row.text.split()[1] for row in rows] == [
         "TPM2_PolicyCommandCode",

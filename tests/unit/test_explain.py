@@ -104,7 +104,7 @@ def test_what_was_read_before_the_fault_stays() -> None:
     assert (behind.offset, behind.octets, behind.text) == (
         61,
         CREATE_PRIMARY[61:],
-        "not read, because of the error before",
+        "not parsed, because of the preceding error",
     )
 
 
@@ -174,7 +174,7 @@ def test_a_quote_is_looked_into() -> None:
     tree = explain_response(answer, 0x158)
     assert not tree.error
     assert named(tree, "magic").text == "TPM_GENERATED_VALUE"
-    assert named(tree, "qualifiedSigner").text == "6 bytes, a Name by sha256"
+    assert named(tree, "qualifiedSigner").text == "6 bytes, a Name (sha256)"
     assert named(tree, "extraData").text == "3 bytes, 'abc'"
     assert named(tree, "[0]").text == "sha256:23"
     # What claims to be one and is not stays octets.

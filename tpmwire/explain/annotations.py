@@ -15,7 +15,7 @@ from .walk import Walk
 __all__ = ["UNKNOWN_KEY", "attach_digest", "attach_key", "attach_plain", "attach_verdict"]
 
 UNKNOWN_KEY = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); the salt is not known'
-"""Meaning of a session key that cannot be computed."""
+"""The text for a session key that cannot be computed: the key's formula."""
 
 
 def attach_plain(
@@ -83,9 +83,9 @@ def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verd
         if node is None:
             continue
         if verdict.command is False and verdict.response and tree is asked:
-            said = "does not fit, but the TPM accepted it: the recording is incomplete or was changed"
+            said = "not valid, but the TPM accepted it: the recording is incomplete or was changed"
         elif holds is not None:
-            said = f"{'holds' if holds else 'DOES NOT HOLD'} {verdict.reason}"
+            said = f"{'valid' if holds else 'NOT VALID'} {verdict.reason}"
         else:
             said = verdict.reason.partition("; ")[2] or verdict.reason
         node.text = f"{node.text}; {said}"
@@ -98,9 +98,9 @@ def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verd
 
 
 def attach_digest(tree: Node | None, digest: bytes | None, formula: str) -> None:
-    """Adds the session's policyDigest after a policy command to the tree of the response.
+    """Adds policyDigest, as a policy command leaves it, to the tree of the command's response.
 
-    `formula` says how the digest is computed.
+    `digest` is None if it is unknown. `formula` says how it is computed.
     """
     if tree is None or (digest is not None and not formula):
         return

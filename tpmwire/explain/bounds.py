@@ -5,13 +5,13 @@ from typing import TypeVar
 __all__ = ["SESSIONS", "STEPS", "Recent"]
 
 SESSIONS = 1000
-"""Sessions of a recording that get a history: the first ones."""
+"""Maximum number of sessions in a recording with a history; later sessions have none."""
 
 STEPS = 500
-"""Steps of a session's history: the first ones."""
+"""Maximum number of steps in a session's history; later steps are only counted."""
 
 ENTRIES = 1000
-"""Entries of a mapping; a TPM has at most a few dozen sessions and objects at a time."""
+"""Maximum number of entries in a mapping; a TPM has at most a few dozen sessions and objects at a time."""
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -14,7 +14,7 @@ from .bounds import Recent
 __all__ = ["Entities"]
 
 LIMIT = 1000
-"""Limit on the authValues that are tried for an HMAC, since a recording can have any number."""
+"""Maximum number of authValues that are tried for an HMAC, because a recording can have any number."""
 
 _NV_CHANGES = {
     TPM_CC.NV_Write: TPMA_NV.WRITTEN,

@@ -63,7 +63,7 @@ def _members() -> dict[str, tuple[str, str]]:
 def find_name(word: str) -> tuple[str, str | None] | None:
     """Returns (table, constant) for a name of the standard; None for an unknown name.
 
-    The constant is None if the name is that of a table. TPM_RC_AUTH_FAIL is a constant in the table TPM_RC. The
+    The constant is None if the name is a table's name. TPM_RC_AUTH_FAIL is a constant in the table TPM_RC. The
     prefixes of tpm2-tss (TPM2_RC_AUTH_FAIL) and of IBM's TSS (TPM_CC_GetRandom) are accepted.
     """
     asked = word.strip().lower()
@@ -98,7 +98,7 @@ def has_octets(name: str) -> bool:
 def parse_constant(name: str, text: str) -> int:
     """Parses a value of the type `name`: a number, the name of a constant, or attributes joined by `|`.
 
-    Raises DecodeError if the type has no such constant.
+    Raises DecodeError for a negative number, and for a name that is not a constant of the type.
     """
     try:
         value = int(text, 0)
@@ -116,6 +116,6 @@ def parse_constant(name: str, text: str) -> int:
     for word in text.split("|"):
         plain = word.strip().lower().removeprefix(f"{name}_".lower()).replace("_", "")
         if plain not in known:
-            raise DecodeError(f"{name} has no {word.strip()!r}", 0, 0)
+            raise DecodeError(f"{name} has no constant {word.strip()!r}", 0, 0)
         value |= known[plain]
     return value

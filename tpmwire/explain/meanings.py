@@ -151,7 +151,7 @@ def _name(octets: bytes) -> str:
     if len(octets) == 4:
         return f"the Name of {handle_words(int.from_bytes(octets, 'big'))}"
     hashed = TPM_ALG(int.from_bytes(octets[:2], "big"))
-    return f"a Name by {hashed.name.lower()}" if hashed.known else "not a Name"
+    return f"a Name ({hashed.name.lower()})" if hashed.known else "not a Name"
 
 
 def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], value: Any) -> str:

@@ -1,6 +1,6 @@
 """Builds network captures (pcap) of commands and responses, which Wireshark shows as TPM 2.0.
 
-The packets are those of a TCP connection to the reference simulator on port 2321, which Wireshark explains.
+The packets form a TCP connection to the reference simulator on port 2321, a protocol that Wireshark decodes.
 """
 
 import struct

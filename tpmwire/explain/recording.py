@@ -4,7 +4,7 @@ recording = explain_recording([(command, response), ...], salts=[Secret(salt)], 
 for tree in recording.trees:
     print(as_text(tree))
 
-`explain_stream` does the same for a recording of any length, and holds no more than its current message.
+`explain_stream` does the same for a recording of any length, one message at a time.
 """
 
 import contextlib
@@ -338,17 +338,19 @@ class _One:
                 self._f._sessions[handle] = session
                 attach_key(self._answered, session)
             self._f.history(handle, session).start = command
-            self._f.note(handle, Step(self._place, self._code, "opens it", ok=True))
+            self._f.note(handle, Step(self._place, self._code, "starts the session", ok=True))
         elif self._code == TPM_CC.FlushContext and command.flush_handle in self._f._histories:
             handle = command.flush_handle
-            self._f.note(handle, Step(self._place, self._code, "closes it", ok=True, ends=True))
+            self._f.note(handle, Step(self._place, self._code, "flushes the session", ok=True, ends=True))
             self._f._sessions.pop(handle, None)
             self._f._histories.pop(handle)
         elif self._code == TPM_CC.ContextSave and command.save_handle in self._f._histories:
-            step = Step(self._place, self._code, "takes it out of the TPM's memory", ok=True)
+            step = Step(self._place, self._code, "saves the session's context", ok=True)
             self._f.note(command.save_handle, step)
         elif self._code == TPM_CC.ContextLoad and answer.loaded_handle in self._f._histories:
-            self._f.note(answer.loaded_handle, Step(self._place, self._code, "brings it back", ok=True))
+            self._f.note(
+                answer.loaded_handle, Step(self._place, self._code, "loads the session's context", ok=True)
+            )
 
     def _policy(self, command: Any) -> None:
         """Computes policyDigest after a policy command, and adds it to the response and the session's history."""

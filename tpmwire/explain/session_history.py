@@ -57,10 +57,10 @@ class Step:
         both += [("audit", TPMA_SESSION.AUDIT, "audits")]
         words += [text for _, bit, text in both if attributes & bit]
         ok = None if answered is None else not any(answered.octets[6:10])
-        step = cls(place, code, ", ".join(words) or "accompanies", ok=ok)
+        step = cls(place, code, ", ".join(words) or "no use in this command", ok=ok)
         if verdict is not None:
             found = [held for held in (verdict.command, verdict.response) if held is not None]
-            step.verdict = "" if not found else "HMACs hold" if all(found) else "an HMAC does not hold"
+            step.verdict = "" if not found else "HMACs valid" if all(found) else "an HMAC is not valid"
         return step
 
     @classmethod

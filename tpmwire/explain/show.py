@@ -8,7 +8,7 @@ from .tree import Node
 __all__ = ["Line", "as_json", "as_text", "blank_secrets", "hide_secrets", "lines"]
 
 FIRST, NEXT = 8, 16
-"""Bytes on the first line of a field, and on each following line."""
+"""Numbers of bytes on the first line of a field, and on each following line."""
 
 COLUMN = 3 * FIRST + 8
 

@@ -39,7 +39,7 @@ _MODULES = (
 
 
 WIDTH = 110
-"""Characters of a line; longer explanations are wrapped."""
+"""Maximum number of characters in a line; longer explanations are wrapped."""
 
 
 class Table(NamedTuple):
@@ -244,7 +244,7 @@ def _type(name: str, annotation: Any) -> Table:
     if isinstance(inner, Struct):
         parts.append((f"fields of {type_name(inner)}", [_field(f) for f in inner.record.fields()]))
     if isinstance(inner, Number) and inner.kind is not int:
-        parts.append(("values", [(f"those of {inner.kind.__name__} (tpmwire spec {inner.kind.__name__})",)]))
+        parts.append(("values", [(f"the values of {inner.kind.__name__} (tpmwire spec {inner.kind.__name__})",)]))
     return Table(name, meaning(name), section(annotation), parts)
 
 
@@ -284,7 +284,7 @@ def size_of(kind: type[int]) -> int:
     records = [value for value in declarations().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
     sizes = [wire.size for wire in wires if isinstance(wire, Number) and wire.kind is kind]
-    # The type is not that of a field: TPM_HT and TPM_NT are one byte, all others UINT32.
+    # No field has this type: TPM_HT and TPM_NT are one byte, all others UINT32.
     return sizes[0] if sizes else 1 if kind in (TPM_HT, TPM_NT) else 4
 
 

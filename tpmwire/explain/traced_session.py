@@ -41,7 +41,8 @@ class Verdict(NamedTuple):
     """The result of the verification of an authorization's HMACs in command and response.
 
     `command` and `response` say whether each HMAC is valid (None: not verified). `key` and `auth` are the session
-    key and the authValue that were used; `with_auth` says whether the HMAC key includes the authValue.
+    key and the authValue that were used; `with_auth` says whether the HMAC key includes the authValue. `reason`
+    says what the HMAC key was, or why the HMACs were not verified.
     """
 
     command: bool | None = None
@@ -143,7 +144,7 @@ def judge_hmacs(
         return Verdict(reason="not checked: the session is salted, and its salt is not known")
     policy = session.start.session_type == TPM_SE.POLICY
     if policy and session.wants_password and this.entity is not None:
-        return Verdict(key=session.keys[0], auth=Secret(sent.hmac), reason="the password, in clear")
+        return Verdict(key=session.keys[0], auth=Secret(sent.hmac), reason="the password, in cleartext")
     if not sent.hmac and policy:
         return Verdict(key=session.keys[0], reason="not needed: the policy session has no key")
     names = [entities.name(handle) for handle in command.handles]

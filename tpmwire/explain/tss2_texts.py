@@ -1,7 +1,7 @@
 """Converts response codes to the error texts of tpm2-tools (tpm2_rc_decode, libtss2-rc), and texts to codes.
 
-The texts are those of tpm2-tss, most of them from TPM 2.0 Part 2, §6.6, so that pasted error messages are
-recognized.
+The texts are copied from tpm2-tss, which has most of them from TPM 2.0 Part 2, §6.6, so that pasted error
+messages are recognized.
 """
 
 import re
@@ -109,7 +109,7 @@ _WARNINGS = """\
 22 the TPM was not able to start the command
 23 the command may require writing of NV and NV is not current accessible
 """
-"""Texts of format zero with bit 11 set, by bits 6:0, without those for REFERENCE_H0 to S6."""
+"""Texts of format zero with bit 11 set, by bits 6:0, except REFERENCE_H0 to REFERENCE_S6."""
 
 _LAYER = """\
 01 Catch all for all errors not otherwise specified
@@ -173,7 +173,7 @@ _PREFIXES = {name: layer for layer, name in _LAYERS.items()} | {"esys": 7, "poli
 """Layers by their prefix, also those of other versions of tpm2-tss."""
 
 _SHORTEST = 6
-"""Characters of an abbreviated text that can be found again."""
+"""Minimum number of characters of a truncated text that is recognized."""
 
 
 @cache

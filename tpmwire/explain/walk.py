@@ -57,7 +57,7 @@ class Walk:
                 raise DecodeError(f"{self.left} bytes of trailing data", self.place, self.left)
         except DecodeError as error:
             if self.left:
-                text = "not read, because of the error before" if self._stuck else error.reason
+                text = "not parsed, because of the preceding error" if self._stuck else error.reason
                 self.leftover("?", text)
             self._stuck = True
             raise

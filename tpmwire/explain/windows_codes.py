@@ -1,6 +1,7 @@
 """Windows error codes about a TPM: HRESULTs of winerror.h with facilities 0x28 and 0x29, and a few others.
 
-Names are those of winerror.h without prefix. TPM 1.2 codes are those that a TPM 1.2 returns.
+The names are from winerror.h; the tables have them without prefix. The codes from a TPM 1.2 are its own return
+codes.
 """
 
 from functools import cache
@@ -70,7 +71,7 @@ _BLOCKS = (
     (0x80280800, "TPM_E_", "RETRY NEEDS_SELFTEST DOING_SELFTEST DEFEND_LOCK_RUNNING", "a TPM 1.2, as a warning"),
     (0x80284000, "TBS_E_", _TBS, "the TPM Base Services (TBS)"),
     (0x80290100, "TPMAPI_E_", _TPMAPI, "the TPM API of Windows"),
-    (0x80290200, "TBSIMP_E_", _TBSIMP, "the TPM Base Services, inside"),
+    (0x80290200, "TBSIMP_E_", _TBSIMP, "the TPM Base Services (TBS), internally"),
     (0x80290300, "TPM_E_PPI_", "ACPI_FAILURE USER_ABORT BIOS_FAILURE NOT_SUPPORTED BLOCKED_IN_BIOS",
      "the physical presence interface of the firmware"),
     (0x80290400, "TPM_E_", _PCP, "the Platform Crypto Provider, which has the keys in the TPM"),

@@ -13,13 +13,13 @@ SEND_COMMAND, HANDSHAKE, SESSION_END, STOP = 8, 15, 20, 21
 """Operations of the reference simulator's protocol (TpmTcpProtocol.h)."""
 
 OPEN = 128
-"""Connections that are followed at a time; the least recently used one is ended for a further one."""
+"""Maximum number of connections at a time. A new connection then ends the least recently used one."""
 
 EARLY, EARLY_BYTES = 64, 1 << 17
-"""Segments, and their bytes, that may arrive before an earlier one, until that one is regarded as lost."""
+"""Maximum numbers of segments, and of their bytes, after a missing segment, before it is regarded as lost."""
 
 UNANSWERED = 64
-"""Commands of a connection that may wait for their responses."""
+"""Maximum number of commands of a connection that wait for their responses."""
 
 _SYN, _ACK = 0x02, 0x10
 _NUMBERS = 1 << 32
@@ -31,7 +31,8 @@ def read_connections(
     """Yields (command, response) pairs from TCP segments, in the order of the responses.
 
     Calls `warn` with a message at the end if segments are missing. The memory needed does not grow with the
-    number of segments. If `segments` raises an error, yields the exchanges before the error, then raises it again.
+    number of segments. If `segments` raises InputError, yields the exchanges before the error, then raises it
+    again.
     """
     connections: dict[frozenset[End], Connection] = {}
     lost, failure = False, None
@@ -103,7 +104,7 @@ class Connection:
         """Skips the missing segments of a stream, and yields the exchanges that are then complete."""
         self.lost |= self._simulator is not None
         stream.skip()
-        # A program sends its next command after the response: the next response is that of the last command.
+        # A program sends its next command after the response: the next response belongs to the last command.
         while len(self._waiting) > (1 if sender == self._tpm else 0):
             yield self._waiting.popleft(), b""
         yield from self._parse(sender)
@@ -146,7 +147,7 @@ class Connection:
                 self._simulator, stream.resumed = found, False
             try:
                 framed = _frame(stream.octets, self._simulator, from_program)
-            except ValueError:  # not a TPM's; a later segment may be
+            except ValueError:  # not a TPM message; a later segment may begin with one
                 stream.drop()
                 return
             if framed is None:

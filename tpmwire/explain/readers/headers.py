@@ -20,7 +20,7 @@ HEADER = 10
 """Size of a message header in bytes."""
 
 LARGEST = 1 << 16
-"""Maximum size of a message in bytes, larger than that of any TPM."""
+"""Maximum size of a message in bytes, larger than the limit of any TPM."""
 
 TAGS = (b"\x80\x01", b"\x80\x02", b"\x00\xc4")
 

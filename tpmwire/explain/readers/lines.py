@@ -1,4 +1,4 @@
-"""Reads lines of text in UTF-8 or UTF-16 without line ends and colors. Splits JSON into one line per value."""
+"""Reads lines of text in UTF-8 or UTF-16, removes line ends and colors, and splits JSON into a line per value."""
 
 import codecs
 import json
@@ -44,7 +44,10 @@ def _utf16(start: bytes) -> str | None:
 
 
 def read_lines(file: BinaryIO, start: bytes = b"") -> Iterator[bytes]:
-    """Yields the lines of a file in UTF-8, at most `LINE` bytes each. `start` is data already read from it."""
+    """Yields the lines of a file; UTF-16 is converted to UTF-8. Long lines are yielded in parts.
+
+    `start` is the first bytes of the file, which show the encoding. They are not read from `file` yet.
+    """
     encoding = _utf16(start)
     if encoding is not None:
         yield from _read_encoded(file, encoding)
@@ -95,7 +98,7 @@ def split_json(lines: Iterator[TextLine]) -> Iterator[TextLine]:
     """Yields the lines, with each JSON object replaced by one line `key: value` for each of its values.
 
     An object can be on one line, or start with a line that is only a brace. For an object of `decode` or `trace`,
-    only the bytes of the complete message are yielded, not those of its fields.
+    only the bytes of the complete message are yielded, not the bytes of its fields.
     """
     held: list[TextLine] = []
     size = depth = 0

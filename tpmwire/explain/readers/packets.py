@@ -13,7 +13,7 @@ _PCAP = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
 
 LARGEST = 1 << 24
-"""Bytes of a packet or block; Wireshark accepts no larger ones either."""
+"""Maximum size of a packet or block in bytes, the same as in Wireshark."""
 
 
 End = tuple[bytes, int]

@@ -13,9 +13,9 @@ from ..tree import Node
 __all__ = ["read_serialized_pcrs"]
 
 SELECTIONS, ENTRY = 16, 8
-"""Entries of TPML_PCR_SELECTION, and bytes of an entry: hash, sizeofSelect, pcrSelect, one byte of padding."""
+"""Number of entries in TPML_PCR_SELECTION, and an entry's size: hash, sizeofSelect, pcrSelect, a padding byte."""
 DIGESTS, DIGEST = 8, 66
-"""Entries of TPML_DIGEST, and bytes of an entry: the size and the longest digest."""
+"""Number of entries in TPML_DIGEST, and an entry's size in bytes: the size field and the longest digest."""
 HEAD = 4 + SELECTIONS * ENTRY + 4
 LIST = 4 + DIGESTS * DIGEST
 

@@ -22,7 +22,7 @@ LIMIT = 1 << 20
 ACCEPTED = (
     "hex, dumps of xxd, hexdump and od, arrays and strings of C, Python, Go, Rust and JSON, base64, logs, captures"
 )
-"""The inputs, for error messages."""
+"""The accepted inputs, as text for error messages."""
 
 
 class UnknownInputError(InputError):

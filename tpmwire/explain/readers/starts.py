@@ -106,6 +106,7 @@ def may_begin(octets: bytes) -> bool:
 
 
 def is_header(octets: bytes) -> bool:
+    """Returns whether the bytes begin with a complete and plausible header of a TPM 2.0 or TPM 1.2 message."""
     return (begins_message(octets) and is_plausible(octets[:HEADER])) or is_tpm12(octets)
 
 

@@ -68,7 +68,7 @@ class Conversations:
     """Commands and responses of several streams, each response directly after its command.
 
     A stream is identified by any hashable key, such as a file descriptor, and has two directions. The first
-    message shows which direction is that of the commands.
+    message shows in which direction the commands go.
     """
 
     def __init__(self) -> None:

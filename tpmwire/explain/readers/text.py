@@ -57,9 +57,9 @@ _WORD = re.compile("[A-Za-z]{2}")
 class TextReader:
     """Finds TPM messages in lines of text.
 
-    `found` counts the messages, `lines` the lines that are not empty. `problems` is (line number, text) of the
-    first data that are not a TPM 2.0 message. `data` is the number of the first line with bytes in hex but no
-    message, or 0.
+    `found` counts the messages, `lines` the lines that are not empty. `problems` lists (line number, text) for
+    data that are not a TPM 2.0 message. `data` is the number of the first line with bytes in hex but no message,
+    or 0.
     """
 
     def __init__(self) -> None:

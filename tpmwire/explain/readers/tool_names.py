@@ -11,17 +11,17 @@ from .numbers import Interpretation
 __all__ = ["read_program", "read_template"]
 
 _PROGRAMS = """
-activatecredential: opens a credential, which proves that an attestation key and the EK are in one TPM:
+activatecredential: decrypts a credential: proves that an attestation key and the EK are in the same TPM:
    PolicySecret ActivateCredential
 changeauth: sets the password of a hierarchy, object or NV index: HierarchyChangeAuth ObjectChangeAuth
    NV_ChangeAuth
 changeeps: replaces the endorsement seed: ChangeEPS
 changepps: replaces the platform seed: ChangePPS
 checkquote: verifies a quote on the host, without a TPM; so does `tpmwire checkquote`:
-createak: makes an attestation key (restricted, sign) under the EK: PolicySecret Create Load
-createek: makes the endorsement key: CreatePrimary in the endorsement hierarchy with the template that the
-   maker certified (TCG EK Credential Profile), so that the key is that of the EK certificate. createprimary
-   has a template of its own, in the owner hierarchy unless -C says otherwise, and so makes another key:
+createak: creates an attestation key (restricted, sign) under the EK: PolicySecret Create Load
+createek: creates the endorsement key: CreatePrimary in the endorsement hierarchy with the template that the
+   manufacturer certified (TCG EK Credential Profile), so that the EK certificate fits. createprimary uses
+   a different template, in the owner hierarchy unless -C is given, and so creates another key:
    CreatePrimary
 createpolicy: computes the digest of a PolicyPCR in a trial session: StartAuthSession PolicyPCR
    PolicyGetDigest
@@ -32,19 +32,19 @@ encryptdecrypt: encrypts or decrypts with a symmetric key: EncryptDecrypt2 Encry
 eventlog: prints an event log of firmware; sends nothing. `tpmwire explain FILE` reads it too:
 evictcontrol: makes an object persistent, or removes it: EvictControl
 flushcontext: removes loaded objects and sessions: FlushContext
-getcap: lists what the TPM has; so does `tpmwire info`: GetCapability
+getcap: lists the TPM's capabilities and properties; so does `tpmwire info`: GetCapability
 getekcertificate: reads EK certificates from NV or from the maker's server: NV_Read
 nvdefine: reserves an NV index: NV_DefineSpace
 nvundefine: removes an NV index: NV_UndefineSpace NV_UndefineSpaceSpecial
 print: prints a file of tpm2-tools; sends nothing. `tpmwire explain FILE` reads it too:
-rc_decode: prints a response code; sends nothing. `tpmwire explain 0x98e` says more:
+rc_decode: explains a response code; sends nothing. `tpmwire explain 0x98e` says more:
 readpublic: prints a public key and its Name: ReadPublic
-send: sends bytes as they are:
-startauthsession: opens a session, which other tools use by its file: StartAuthSession
-takeownership: of tpm2-tools 3: sets the hierarchies' passwords; now tpm2_changeauth: HierarchyChangeAuth
+send: sends the bytes of a command unchanged:
+startauthsession: starts a session and stores it in a file for other tools: StartAuthSession
+takeownership: sets the hierarchies' passwords (tpm2-tools 3); now tpm2_changeauth: HierarchyChangeAuth
 unseal: prints sealed data: Unseal
 """
-"""Program: its purpose and the commands that it sends. Programs named like a command are omitted."""
+"""Each program with its purpose and the commands that it sends. Programs named like a command are omitted."""
 
 
 def read_program(word: str) -> Iterator[Interpretation]:

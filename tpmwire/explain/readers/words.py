@@ -236,7 +236,7 @@ _PCR_USES = {
     3: "settings of these drivers and option ROMs",
     4: "the boot loader, and other UEFI programs before the system",
     5: "the partition table, and settings of the boot loader",
-    6: "for the platform's maker; wake-up events on old machines",
+    6: "for the platform's manufacturer; wake-up events on old machines",
     7: "Secure Boot: whether it is on, its keys, and the certificate that approved the boot loader",
     8: "GRUB: its commands and the kernel's command line; Windows: the boot sector",
     9: "files that the boot loader or the kernel's EFI stub loads, such as kernel and initrd",

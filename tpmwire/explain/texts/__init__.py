@@ -27,8 +27,8 @@ def meaning(name: str, member: str = "") -> str:
     """Returns the meaning of a name in the standard, or "" if the name is not in the tables.
 
     `name` is a type or command, such as TPMA_OBJECT. `member` is an attribute, constant or field of the type,
-    written as in the standard, such as fixedTPM, SHA256 or nameAlg. Without `member`, the meaning is that of the
-    type.
+    written as in the standard, such as fixedTPM, SHA256 or nameAlg. Without `member`, the meaning of the type
+    itself is returned.
     """
     for pattern, family in _FAMILIES.items():
         member = re.sub(pattern, family, member)
