@@ -1337,7 +1337,7 @@ _shtab_tpmwire_soft_options=(
   "--socket=[Unix socket for commands, instead of a port]:PATH:_files"
   "--state=[file for the state of the TPM]:FILE:_files"
   "--seed=[seed that makes keys and nonces repeatable]:WORD:"
-  "--explain[print each internal step on standard error]"
+  "--explain=[print each internal step on standard error]:explain:(steps secrets)"
 )
 
 # guard to ensure default positional specs are added only once per session

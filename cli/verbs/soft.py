@@ -14,7 +14,8 @@ tpmwire itself needs no server: --tpm-path soft: is a new TPM in the same proces
 state in FILE, and soft:seed=WORD is a TPM with repeatable random values.
 
 With --state, the TPM stores its state in a file. With --seed, its keys and nonces are repeatable. With --explain,
-it prints each internal step: derived keys, digests, and the reason of each error response.
+it prints each internal step: which key is derived from which seed, the inputs of cpHash and HMAC, policyDigest and
+nonces before and after, what is loaded and flushed, and the reason of each error response.
 
 A soft TPM is not secure: its secrets are in the memory of this process and in the state file. Do not store
 production keys in it.
@@ -43,7 +44,7 @@ class Settings:
     socket: str | None
     state: str | None
     seed: str | None
-    explain: bool
+    explain: str | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +61,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--state", action=Once, metavar="FILE", help="file for the state of the TPM")
     parser.add_argument("--seed", action=Once, metavar="WORD", help="seed that makes keys and nonces repeatable")
-    parser.add_argument("--explain", action="store_true", help="print each internal step on standard error")
+    parser.add_argument(
+        "--explain",
+        nargs="?",
+        const="steps",
+        choices=("steps", "secrets"),
+        help="print each internal step on standard error; with `secrets`, also keys and passwords in hex",
+    )
 
 
 def run(args: Settings) -> int:
@@ -77,7 +84,7 @@ def run(args: Settings) -> int:
         raise UsageError("the single-file tpmwire has no soft TPM; install tpmwire with pip") from None
     seed = None if args.seed is None else args.seed.encode()
     observe = (lambda step, detail: note(f"{step}: {detail}")) if args.explain else None
-    tpm = SoftTransport(seed, args.state, observe)
+    tpm = SoftTransport(seed, args.state, observe, show_secrets=args.explain == "secrets")
     if not postquantum.TYPES:
         note(postquantum.MISSING)
     try:

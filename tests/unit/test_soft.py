@@ -101,16 +101,6 @@ def test_sealed_data_need_their_password() -> None:
         assert refused.value.rc == 0x98E
 
 
-def test_internal_steps_are_observed() -> None:
-    steps: list[tuple[str, str]] = []
-    with Tpm(SoftTransport(observe=lambda step, detail: steps.append((step, detail)))) as tpm:
-        calls.create_primary(tpm)
-        with pytest.raises(TpmError):
-            tpm.execute(commands.ReadPublic(0x81000001))
-    assert ("command", "TPM2_CreatePrimary") in steps
-    assert ("refused", "0x18b") in steps
-
-
 def test_a_file_keeps_the_state(tmp_path: Path) -> None:
     path = f"soft:{tmp_path / 'state'}"
     with Tpm.open(path) as tpm:

@@ -11,6 +11,16 @@ from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_SESSI
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from .entities import Entity, KeyedObject, NvIndex
+from .observer import (
+    has_secrets,
+    hidden,
+    is_observed,
+    joined,
+    note,
+    plain_or_hidden,
+    show_code,
+    show_handle,
+)
 from .policy_check import check_policy
 from .refusal import Refusal
 from .session import Authorization, SoftSession, binding_of
@@ -133,9 +143,7 @@ class Authorizations:
         elif not entity.takes_policy(one.role, writes):
             raise Refusal(TPM_RC.AUTH_UNAVAILABLE)
         if one.session is None:
-            if not equal(trimmed(one.sent.hmac), trimmed(entity.auth)):
-                raise self._failed(one, entity)
-            self._tpm.note("password", "the authValue is correct")
+            self._check_password(one, entity)
             self._count_use(entity)
             return
         if policy:
@@ -143,6 +151,14 @@ class Authorizations:
         self._check_hmac(one, parameters)
         if not policy or (one.session is not None and one.session.policy.auth_value):
             self._count_use(entity)
+
+    def _check_password(self, one: Authorization, entity: Entity) -> None:
+        """Raises Refusal unless the password in the command is the entity's authValue."""
+        right = equal(trimmed(one.sent.hmac), trimmed(entity.auth))
+        of = f"authValue of {show_handle(entity.handle)} {hidden(trimmed(entity.auth))}"
+        note("password", f"{hidden(trimmed(one.sent.hmac))} {'equals' if right else 'differs from'} the {of}")
+        if not right:
+            raise self._failed(one, entity)
 
     def _count_use(self, entity: Entity) -> None:
         if isinstance(entity, NvIndex):
@@ -167,6 +183,7 @@ class Authorizations:
             entity.count_use(right=False)
         bound = one.session is not None and one.session.protected_bind
         if not ((entity is not None and entity.protected) or bound):
+            note("dictionary attack", "the entity has noDA: the failure does not count")
             return one.refused(TPM_RC.BAD_AUTH)
         if entity is not None and entity.handle == TPM_RH.LOCKOUT:
             self._tpm.lockout.enabled = False
@@ -187,29 +204,51 @@ class Authorizations:
         session = one.session
         assert session is not None
         if one.entity is None:
-            return session.key
+            return self._report_key(session.key, b"", "the session authorizes no entity")
         if session.kind == TPM_SE.HMAC:
-            bound = session.bound and session.bound == binding_of(one.entity)
-            return session.key if bound else session.key + trimmed(auth)
-        return session.key + trimmed(auth) if session.policy.auth_value else session.key
+            if session.bound and session.bound == binding_of(one.entity):
+                return self._report_key(session.key, b"", "the session is bound to the entity")
+        elif not session.policy.auth_value:
+            return self._report_key(session.key, b"", "the policy needs no authValue")
+        return self._report_key(session.key, trimmed(auth), f"authValue of {show_handle(one.entity.handle)}")
+
+    def _report_key(self, key: bytes, auth: bytes, reason: str) -> bytes:
+        """Returns the HMAC key, and reports its parts. `reason` says which authValue it has, or why none."""
+        note("HMAC key", f"sessionKey {hidden(key)} || authValue {hidden(auth)} ({reason})")
+        return key + auth
 
     def _check_hmac(self, one: Authorization, parameters: bytes) -> None:
         session = one.session
         assert session is not None
         if session.policy.password and one.entity is not None:
-            if not equal(trimmed(one.sent.hmac), trimmed(one.entity.auth)):
-                raise self._failed(one, one.entity)
+            self._check_password(one, one.entity)
             return
         key = self._hmac_key(one, one.entity.auth if one.entity is not None else b"")
         # A policy session without a key needs no HMAC, and a caller may leave it out (Part 1, §19.6.6).
         if session.kind != TPM_SE.HMAC and not key and not one.sent.hmac:
+            note("HMAC", "not needed: the policy session has no key")
             return
         nonces = (one.sent.nonce, session.nonce_tpm, *self._extra_nonces(one))
         hashed = self.cp_hash(session, parameters)
         ours = authorization_hmac(session.auth_hash, key, hashed, nonces, one.attributes)
-        self._tpm.note("cpHash", hashed.hex())
-        if not equal(ours, one.sent.hmac):
+        self._report_cp_hash(one, parameters, hashed)
+        right = equal(ours, one.sent.hmac)
+        verdict = "equals that of the command" if right else "differs from that of the command"
+        shown = f"cpHash || nonceCaller {nonces[0].hex() or 'empty'} || nonceTPM {joined(nonces[1:])} || "
+        shown += f"sessionAttributes {one.attributes:02x}"
+        value = plain_or_hidden(ours, secret=not right)
+        note("HMAC", f"HMAC-{TPM_ALG(session.auth_hash).name}(key, {shown}) = {value}: {verdict}")
+        if not right:
             raise self._failed(one, one.entity)
+
+    def _report_cp_hash(self, one: Authorization, parameters: bytes, hashed: bytes) -> None:
+        if not is_observed() or one.session is None:
+            return
+        secret = has_secrets(self._kind) and self.find(TPMA_SESSION.DECRYPT) is None
+        shown = plain_or_hidden(parameters, secret=secret)
+        names = f"Names {joined(self.names)}" if self.names else "no Names"
+        inputs = f"commandCode {show_code(self._kind.code)} || {names} || parameters {shown}"
+        note("cpHash", f"{TPM_ALG(one.session.auth_hash).name}({inputs}) = {hashed.hex()}")
 
     def _extra_nonces(self, one: Authorization) -> list[bytes]:
         """Returns the nonceTPM values of the decrypt and encrypt sessions, for the HMAC of the first session.
@@ -235,8 +274,19 @@ class Authorizations:
         size = int.from_bytes(parameters[:2], "big")
         if size > len(parameters) - 2:
             raise Refusal(TPM_RC.SIZE)
+        note("decryption", f"first parameter ({size} bytes) by {self._describe_cipher(one)}")
         plain = self._cipher(one, parameters[2 : 2 + size], (one.sent.nonce, one.session.nonce_tpm), False)
         return parameters[:2] + plain + parameters[2 + size :]
+
+    def _describe_cipher(self, one: Authorization) -> str:
+        session = one.session
+        assert session is not None
+        auth = f" || authValue {hidden(trimmed(one.entity.auth))}" if one.entity is not None else ""
+        cipher = session.symmetric
+        xor = cipher.algorithm == TPM_ALG.XOR
+        name = "XOR" if xor else f"{cipher.algorithm.name}-{cipher.key_bits}-CFB"
+        key = f"sessionKey {hidden(session.key)}{auth}"
+        return f"session 0x{session.handle:08x}, {name}, key from {key} and both nonces"
 
     def _cipher(self, one: Authorization, data: bytes, nonces: tuple[bytes, bytes], encrypting: bool) -> bytes:
         session = one.session
@@ -256,11 +306,15 @@ class Authorizations:
         """
         for one in self.all:
             if one.session is not None:
-                one.session.nonce_tpm = self._tpm.generator.bytes(len(one.session.nonce_tpm))
+                before = one.session.nonce_tpm
+                one.session.nonce_tpm = self._tpm.generator.bytes(len(before))
+                shown = f"session 0x{one.session.handle:08x}: {before.hex()} -> {one.session.nonce_tpm.hex()}"
+                note("nonceTPM", shown)
         encrypting = self.find(TPMA_SESSION.ENCRYPT)
         if encrypting is not None and encrypting.session is not None:
             size = int.from_bytes(parameters[:2], "big")
             nonces = (encrypting.session.nonce_tpm, encrypting.sent.nonce)
+            note("encryption", f"first parameter ({size} bytes) by {self._describe_cipher(encrypting)}")
             sealed = self._cipher(encrypting, parameters[2 : 2 + size], nonces, True)
             parameters = parameters[:2] + sealed + parameters[2 + size :]
         return parameters, [self._answer_one(one, parameters) for one in self.all]
@@ -281,11 +335,34 @@ class Authorizations:
             hashed = rp_hash(session.auth_hash, self._kind.code, parameters)
             nonces = (session.nonce_tpm, one.sent.nonce)
             hmac = authorization_hmac(session.auth_hash, key, hashed, nonces, attributes)
+            self._report_response(session, parameters, hashed, nonces, attributes, hmac)
         if not attributes & TPMA_SESSION.CONTINUE_SESSION:
+            note("session", f"0x{session.handle:08x} ends, because continueSession is clear")
             del self._tpm.sessions[session.handle]
         elif one.entity is not None and session.kind == TPM_SE.POLICY:
+            note("policyDigest", f"{session.policy.digest.hex()} -> zero, because the session has been used")
             session.restart_policy()
         return TPMS_AUTH_RESPONSE(session.nonce_tpm, attributes, hmac)
+
+    def _report_response(
+        self,
+        session: SoftSession,
+        parameters: bytes,
+        hashed: bytes,
+        nonces: tuple[bytes, bytes],
+        attributes: TPMA_SESSION,
+        hmac: bytes,
+    ) -> None:
+        if not is_observed():
+            return
+        alg = TPM_ALG(session.auth_hash).name
+        secret = has_secrets(self._kind.Response) and self.find(TPMA_SESSION.ENCRYPT) is None
+        shown = plain_or_hidden(parameters, secret=secret)
+        code = show_code(self._kind.code)
+        note("rpHash", f"{alg}(responseCode 00000000 || {code} || parameters {shown}) = {hashed.hex()}")
+        inputs = f"rpHash || nonceTPM {nonces[0].hex()} || nonceCaller {nonces[1].hex() or 'empty'} || "
+        inputs += f"sessionAttributes {attributes:02x}"
+        note("response HMAC", f"HMAC-{alg}(key, {inputs}) = {hmac.hex()}")
 
     def _audit(self, one: Authorization, parameters: bytes) -> TPMA_SESSION:
         session = one.session
@@ -293,12 +370,10 @@ class Authorizations:
         if not session.audit_digest or one.attributes & TPMA_SESSION.AUDIT_RESET:
             session.audit_digest = bytes(len(session.policy.digest))
             self._tpm.exclusive_session = session.handle
-        session.audit_digest = digest(
-            session.auth_hash,
-            session.audit_digest,
-            self.audited,
-            rp_hash(session.auth_hash, self._kind.code, parameters),
-        )
+        parts = session.audit_digest, self.audited, rp_hash(session.auth_hash, self._kind.code, parameters)
+        session.audit_digest = digest(session.auth_hash, *parts)
+        formula = f"{TPM_ALG(session.auth_hash).name}(audit digest || cpHash || rpHash)"
+        note("audit digest", f"{session.audit_digest.hex()} = {formula} = H({joined(parts)})")
         exclusive = self._tpm.exclusive_session == session.handle
         return one.attributes | TPMA_SESSION.AUDIT_EXCLUSIVE if exclusive else one.attributes
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..crypto.formulas import digest_size, equal, hmac_digest, kdfa
+from ..crypto.formulas import digest_size, equal, hmac_digest
 from ..crypto.pure.aes import cfb
 from ..spec.constants import TPM_RH
 from ..spec.response_codes import TPM_RC
@@ -11,6 +11,7 @@ from ..spec.structures import TPMS_CONTEXT, TPMT_PUBLIC, TPMT_SENSITIVE, TPMT_SY
 from .entities import Hierarchy, KeyedObject, NvIndex
 from .freeze import Freezer
 from .objects import split_buffer
+from .observer import derive, show_handle
 from .refusal import Refusal, require
 from .sequence import SoftSequence
 from .session import PolicyState, SoftSession
@@ -38,7 +39,8 @@ def _keys(tpm: TpmState, hierarchy: int, sequence: int, handle: int) -> tuple[by
     """Returns (encryption key || IV, HMAC key) for a saved context."""
     proof = tpm.proof(hierarchy)
     numbers = sequence.to_bytes(8, "big"), handle.to_bytes(4, "big")
-    return kdfa(PROOF_ALG, proof, b"CONTEXT", *numbers, 256 + 128), proof
+    source = f"proof of {show_handle(hierarchy)}"
+    return derive("context key", source, PROOF_ALG, proof, b"CONTEXT", *numbers, 256 + 128), proof
 
 
 def seal_context(tpm: TpmState, value: Any, sequence: int, handle: int, hierarchy: int) -> TPMS_CONTEXT:

@@ -1,6 +1,6 @@
 """Object creation for TPM2_Create, TPM2_CreatePrimary and TPM2_CreateLoaded (Part 3, §12.1, §12.9, §24.1)."""
 
-from ..crypto.formulas import digest, kdfa, name_of
+from ..crypto.formulas import digest, name_of
 from ..spec.constants import TPM_ALG, TPM_RH, TPMA_LOCALITY, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_CREATION_DATA,
@@ -12,6 +12,7 @@ from ..spec.structures import (
 )
 from . import objects
 from .entities import KeyedObject
+from .observer import derive, note, show_handle
 from .random import Generator
 from .refusal import Refusal
 from .templates_check import check_creation
@@ -47,8 +48,10 @@ def create_primary(
         check_creation(public, given.data, None)
     seed = tpm.hierarchy(hierarchy).seed
     template = digest(public.name_alg, public.build())
-    derived = kdfa(public.name_alg, seed, b"Primary Object Creation", template, given.data, 512)
-    tpm.note("primary", f"secrets derive from the seed of {hierarchy:#x} and H(template) = {template.hex()}")
+    note("template", f"{TPM_ALG(public.name_alg).name}(inPublic) = {template.hex()}")
+    source = f"primary seed of {show_handle(hierarchy)}"
+    label = b"Primary Object Creation"
+    derived = derive("primary key", source, public.name_alg, seed, label, template, given.data, 512)
     objects.check_key_size(public, given.data)
     with at_field("in_sensitive"):
         made, sensitive = objects.create(public, given, Generator(derived).bytes)
@@ -74,6 +77,7 @@ def create_child(
     with at_field("in_public"):
         check_creation(public, given.data, parent)
     objects.check_key_size(public, given.data)
+    note("key", "the secrets of the new object are random bytes, not derived from a seed")
     with at_field("in_sensitive"):
         return objects.create(public, given, tpm.generator.bytes)
 

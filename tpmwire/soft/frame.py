@@ -8,9 +8,12 @@ from ..record import Record
 from ..spec.command import Command, command_class
 from ..spec.constants import TPM_CC, TPM_HT, TPM_RH, TPM_ST, TPMA_SESSION
 from ..spec.response_codes import TPM_RC
+from ..spec.response_texts import explain
 from ..spec.structures import TPMS_AUTH_COMMAND
 from ..wire import HEADER_SIZE, first_parameter, split
 from .authorization import Authorizations
+from .changes import report_changes, take_snapshot
+from .observer import joined, note, observed_by, show_handle
 from .refusal import Refusal
 from .registry import HANDLERS
 from .tpm_state import TpmState
@@ -23,6 +26,18 @@ SMALLEST_AUTHORIZATION = 9
 
 def execute(tpm: TpmState, data: bytes) -> bytes:
     """Returns the response to the marshaled command `data`. An invalid command gets an error response."""
+    if tpm.observe is None:
+        return _execute(tpm, data)
+    with observed_by(tpm.observe, tpm.show_secrets):
+        before = take_snapshot(tpm)
+        response = _execute(tpm, data)
+        report_changes(before, take_snapshot(tpm))
+        rc = int.from_bytes(response[6:10], "big")
+        note("response", f"{len(response)} bytes, {explain(rc).name}")
+        return response
+
+
+def _execute(tpm: TpmState, data: bytes) -> bytes:
     kind: type[Command] | None = None
     tag = TPM_ST.NO_SESSIONS
     try:
@@ -30,9 +45,18 @@ def execute(tpm: TpmState, data: bytes) -> bytes:
         return _run(tpm, tag, kind, stream)
     except Refusal as refusal:
         rc = refusal.rc(kind)
-        tpm.note("refused", f"0x{rc:03x}: {refusal.reason}" if refusal.reason else f"0x{rc:03x}")
+        note("refused", _describe(rc, refusal))
         tag = TPM_ST.RSP_COMMAND if rc == TPM_RC.BAD_TAG else TPM_ST.NO_SESSIONS
         return _header(tag, b"", rc)
+
+
+def _describe(rc: int, refusal: Refusal) -> str:
+    """Returns a response code with its meaning, and the handle, parameter or session that it blames."""
+    meaning = explain(rc)
+    blamed = [("handle", meaning.handle), ("parameter", meaning.parameter), ("session", meaning.session)]
+    where = "".join(f", {name} {number}" for name, number in blamed if number)
+    named = f" ({refusal.field})" if refusal.field else ""
+    return f"0x{rc:03x} {meaning.name}{where}{named}: {refusal.reason or meaning.description}"
 
 
 def _header(tag: int, body: bytes, code: int) -> bytes:
@@ -56,7 +80,7 @@ def _read_header(tpm: TpmState, data: bytes) -> tuple[TPM_ST, type[Command], io.
         raise Refusal(TPM_RC.INITIALIZE)
     if tpm.started and code == TPM_CC.Startup:
         raise Refusal(TPM_RC.INITIALIZE)
-    tpm.note("command", f"TPM2_{kind.__name__}")
+    note("command", f"TPM2_{kind.__name__}")
     return tag, kind, io.BytesIO(data[HEADER_SIZE:])
 
 
@@ -66,6 +90,8 @@ def _run(tpm: TpmState, tag: TPM_ST, kind: type[Command], stream: io.BytesIO) ->
         _check_loaded(tpm, number, handle)
     sent = _read_authorizations(tag, kind, stream)
     auths = Authorizations(tpm, kind, handles, sent)
+    for handle, name in zip(handles, auths.names, strict=True):
+        note("handle", f"{show_handle(handle)}: Name {name.hex() or 'empty'}")
     parameters = stream.read()
     _check_encrypting(auths, kind)
     auths.check(parameters)
@@ -161,7 +187,9 @@ def _audit(tpm: TpmState, kind: type[Command], names: list[bytes], sent: bytes, 
         tpm.audit_counter += 1
         tpm.audit_digest = bytes(digest_size(tpm.audit_alg))
     hashed = cp_hash(tpm.audit_alg, kind.code, names, sent), rp_hash(tpm.audit_alg, kind.code, returned)
-    tpm.audit_digest = digest(tpm.audit_alg, tpm.audit_digest, *hashed)
+    parts = [tpm.audit_digest, *hashed]
+    tpm.audit_digest = digest(tpm.audit_alg, *parts)
+    note("command audit", f"H(digest || cpHash || rpHash) = H({joined(parts)}) = {tpm.audit_digest.hex()}")
 
 
 def _respond(

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from ..crypto.formulas import digest, digest_size, equal, hash_name, hmac_digest, kdfa, name_of, trimmed
+from ..crypto.formulas import digest, digest_size, equal, hash_name, hmac_digest, name_of, trimmed
 from ..crypto.pure.aes import cfb
 from ..errors import DecodeError
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
@@ -25,6 +25,7 @@ from ..spec.structures import (
 from ..wires import wire_of
 from . import ecc, postquantum, rsa
 from .entities import KeyedObject
+from .observer import derive, note, show_handle
 from .refusal import Refusal, require
 
 __all__ = [
@@ -193,14 +194,14 @@ def storage_algorithm(public: TPMT_PUBLIC) -> TPMT_SYM_DEF_OBJECT:
     return parameters.symmetric
 
 
-def _keys(alg: int, bits: int, seed: bytes, name: bytes) -> tuple[bytes, bytes]:
+def _keys(source: str, alg: int, bits: int, seed: bytes, name: bytes) -> tuple[bytes, bytes]:
     """Returns (encryption key, HMAC key), derived from the seed of a storage key (Part 1, §24.4 and §24.5).
 
     `alg` is the hash algorithm and `bits` the size of the encryption key. `name` is the protected object's Name.
+    `source` says for the observer where the seed comes from.
     """
-    return kdfa(alg, seed, b"STORAGE", name, b"", bits), kdfa(
-        alg, seed, b"INTEGRITY", b"", b"", 8 * digest_size(alg)
-    )
+    key = derive("encryption key", source, alg, seed, b"STORAGE", name, b"", bits)
+    return key, derive("integrity key", source, alg, seed, b"INTEGRITY", b"", b"", 8 * digest_size(alg))
 
 
 def protect(parent: KeyedObject, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, random: Random) -> bytes:
@@ -208,7 +209,8 @@ def protect(parent: KeyedObject, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE,
     assert parent.sensitive is not None
     alg, name = parent.public.name_alg, name_of(public)
     bits = storage_algorithm(parent.public).key_bits or 0
-    key, integrity = _keys(alg, bits, parent.sensitive.seed_value, name)
+    source = f"seedValue of the parent {show_handle(parent.handle)}"
+    key, integrity = _keys(source, alg, bits, parent.sensitive.seed_value, name)
     iv = random(IV)
     body = IV.to_bytes(2, "big") + iv + cfb(key, iv, to_buffer(sensitive), True)
     mac = hmac_digest(alg, integrity, body, name)
@@ -220,12 +222,20 @@ def unprotect(parent: KeyedObject, public: TPMT_PUBLIC, private: bytes) -> TPMT_
     assert parent.sensitive is not None
     alg, name = parent.public.name_alg, name_of(public)
     bits = storage_algorithm(parent.public).key_bits or 0
-    key, integrity = _keys(alg, bits, parent.sensitive.seed_value, name)
+    source = f"seedValue of the parent {show_handle(parent.handle)}"
+    key, integrity = _keys(source, alg, bits, parent.sensitive.seed_value, name)
     mac, body = split_buffer(private)
-    require(equal(mac, hmac_digest(alg, integrity, body, name)), TPM_RC.INTEGRITY)
+    _check_integrity(mac, hmac_digest(alg, integrity, body, name))
     iv, encrypted = split_buffer(body)
     require(len(iv) == IV, TPM_RC.SIZE)
     return parse_sensitive(cfb(key, iv, encrypted, False))
+
+
+def _check_integrity(mac: bytes, ours: bytes) -> None:
+    """Raises Refusal unless the HMAC over encrypted data and the object's Name is correct."""
+    right = equal(mac, ours)
+    note("integrity", f"HMAC over the encrypted data and the Name: {'correct' if right else 'wrong'}")
+    require(right, TPM_RC.INTEGRITY)
 
 
 def split_buffer(data: bytes) -> tuple[bytes, bytes]:
@@ -243,7 +253,7 @@ def wrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, data: bytes) -> bytes:
     belong to: a duplicate (Part 1, §23.3.2.3) or the object of a credential (Part 1, §24).
     """
     alg = parent.name_alg
-    key, integrity = _keys(alg, storage_algorithm(parent).key_bits or 0, seed, name)
+    key, integrity = _keys("seed", alg, storage_algorithm(parent).key_bits or 0, seed, name)
     encrypted = cfb(key, bytes(IV), data, True)
     mac = hmac_digest(alg, integrity, encrypted, name)
     return len(mac).to_bytes(2, "big") + mac + encrypted
@@ -252,7 +262,7 @@ def wrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, data: bytes) -> bytes:
 def unwrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, duplicate: bytes) -> bytes:
     """Returns the data that `wrap` encrypted. Raises Refusal if the integrity check fails."""
     alg = parent.name_alg
-    key, integrity = _keys(alg, storage_algorithm(parent).key_bits or 0, seed, name)
+    key, integrity = _keys("seed", alg, storage_algorithm(parent).key_bits or 0, seed, name)
     mac, encrypted = split_buffer(duplicate)
-    require(equal(mac, hmac_digest(alg, integrity, encrypted, name)), TPM_RC.INTEGRITY)
+    _check_integrity(mac, hmac_digest(alg, integrity, encrypted, name))
     return cfb(key, bytes(IV), encrypted, False)

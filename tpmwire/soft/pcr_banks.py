@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ..crypto.formulas import digest, digest_size
 from ..spec.constants import TPM_ALG
 from ..spec.structures import TPMS_PCR_SELECTION
+from .observer import joined, note
 
 __all__ = ["AUTHORIZED", "BANKS", "COUNT", "PcrBanks", "selected"]
 
@@ -60,7 +61,9 @@ class PcrBanks:
     def extend(self, number: int, alg: int, value: bytes) -> None:
         """Extends PCR `number` of the bank of hash algorithm `alg`: PCR := H(PCR || value)."""
         if self.has(alg, number):
-            self.values[alg][number] = digest(alg, self.values[alg][number], value)
+            before = self.values[alg][number]
+            self.values[alg][number] = digest(alg, before, value)
+            note("extend", f"PCR {number} = {TPM_ALG(alg).name}({joined([before, value])})")
             self.count_change(number)
 
     def reset(self, number: int) -> None:

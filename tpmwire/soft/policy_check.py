@@ -5,6 +5,7 @@ from ..spec.command import Command, Role
 from ..spec.constants import TPM_CC, TPMA_NV
 from ..spec.response_codes import TPM_RC
 from .entities import Entity, NvIndex
+from .observer import note, show_code, show_handle
 from .session import Authorization
 from .tpm_state import TpmState
 
@@ -25,32 +26,39 @@ def check_policy(
     """
     assert one.session is not None
     session, policy = one.session, one.session.policy
-    if session.auth_hash != entity.policy_alg or not equal(policy.digest, entity.policy):
-        raise one.refused(TPM_RC.POLICY_FAIL)
-    if policy.timeout and tpm.time > policy.timeout:
-        raise one.refused(TPM_RC.EXPIRED)
-    if policy.command_code and policy.command_code != kind.code:
-        raise one.refused(TPM_RC.POLICY_CC)
-    if not policy.command_code and one.role in (Role.ADMIN, Role.DUP):
-        raise one.refused(TPM_RC.POLICY_FAIL)
-    if policy.cp_hash and not equal(policy.cp_hash, cp_hash):
-        raise one.refused(TPM_RC.POLICY_FAIL)
+
+    def demand(holds: object, code: TPM_RC, requirement: str) -> None:
+        note("policy", f"{requirement}: {'yes' if holds else 'no'}")
+        if not holds:
+            raise one.refused(code)
+
+    same = session.auth_hash == entity.policy_alg and equal(policy.digest, entity.policy)
+    shown = f"policyDigest {policy.digest.hex()} = authPolicy {entity.policy.hex() or 'empty'}"
+    demand(same, TPM_RC.POLICY_FAIL, f"{shown} of {show_handle(entity.handle)}")
+    if policy.timeout:
+        demand(tpm.time <= policy.timeout, TPM_RC.EXPIRED, f"time {tpm.time} ms, at most {policy.timeout} ms")
+    if policy.command_code:
+        demand(policy.command_code == kind.code, TPM_RC.POLICY_CC, f"command {show_code(policy.command_code)}")
+    elif one.role in (Role.ADMIN, Role.DUP):
+        demand(False, TPM_RC.POLICY_FAIL, f"TPM2_PolicyCommandCode, which the role {one.role.name} needs")
+    if policy.cp_hash:
+        demand(equal(policy.cp_hash, cp_hash), TPM_RC.POLICY_FAIL, f"cpHash {policy.cp_hash.hex()}")
     if policy.name_hash:
         names = [tpm.entity(handle).name for handle in handles]
-        if not equal(policy.name_hash, digest(session.auth_hash, *names)):
-            raise one.refused(TPM_RC.POLICY_FAIL)
+        ours = digest(session.auth_hash, *names)
+        demand(equal(policy.name_hash, ours), TPM_RC.POLICY_FAIL, f"nameHash {policy.name_hash.hex()}")
     if policy.locality:
-        wanted = int(policy.locality)
-        here = tpm.locality
-        if not (wanted >> here & 1 if wanted < 32 else wanted == here):
-            raise one.refused(TPM_RC.LOCALITY)
+        wanted, here = int(policy.locality), tpm.locality
+        allowed = wanted >> here & 1 if wanted < 32 else wanted == here
+        demand(allowed, TPM_RC.LOCALITY, f"locality {here} is in 0x{wanted:02x}")
     if policy.presence:
-        raise one.refused(TPM_RC.PP)
-    if policy.checks_pcr and policy.pcr_counter != tpm.pcrs.counter:
-        raise one.refused(TPM_RC.PCR_CHANGED)
+        demand(False, TPM_RC.PP, "physical presence")
+    if policy.checks_pcr:
+        now = policy.pcr_counter == tpm.pcrs.counter
+        demand(now, TPM_RC.PCR_CHANGED, f"pcrUpdateCounter {tpm.pcrs.counter} is still {policy.pcr_counter}")
     written = entity.has(TPMA_NV.WRITTEN) if isinstance(entity, NvIndex) else policy.written
-    if policy.written is not None and written != policy.written:
-        raise one.refused(TPM_RC.POLICY_FAIL)
-    if policy.template_hash and kind.code not in (TPM_CC.Create, TPM_CC.CreatePrimary, TPM_CC.CreateLoaded):
-        raise one.refused(TPM_RC.POLICY_FAIL)
-    tpm.note("policyDigest", f"{policy.digest.hex()} is the authPolicy")
+    if policy.written is not None:
+        demand(written == policy.written, TPM_RC.POLICY_FAIL, f"NV index written: {policy.written}")
+    if policy.template_hash:
+        creates = kind.code in (TPM_CC.Create, TPM_CC.CreatePrimary, TPM_CC.CreateLoaded)
+        demand(creates, TPM_RC.POLICY_FAIL, "a command that creates an object from a template")

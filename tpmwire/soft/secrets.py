@@ -23,6 +23,7 @@ from ..spec.structures import (
 from . import ecc, postquantum, rsa
 from .entities import KeyedObject
 from .objects import rsa_key
+from .observer import hidden, note, show_handle
 from .refusal import Refusal, require
 
 __all__ = ["decrypt_secret", "encapsulate", "encrypt_secret"]
@@ -48,6 +49,9 @@ def decrypt_secret(key: KeyedObject, secret: bytes, label: bytes) -> bytes:
         except ValueError:
             raise Refusal(TPM_RC.VALUE) from None
         require(len(found) <= digest_size(key.public.name_alg), TPM_RC.VALUE)
+        note(
+            "secret", f"RSA-OAEP decryption by {show_handle(key.handle)}, label {label.decode()}: {hidden(found)}"
+        )
         return found
     if isinstance(parameters, TPMS_ECC_PARMS) and key.sensitive is not None:
         curve = ecc.CURVES[parameters.curve_id]
@@ -63,6 +67,7 @@ def decrypt_secret(key: KeyedObject, secret: bytes, label: bytes) -> bytes:
     if isinstance(parameters, TPMS_MLKEM_PARMS) and key.sensitive is not None:
         require(len(secret) == postquantum.ciphertext_size(parameters), TPM_RC.SIZE)
         shared = postquantum.decapsulate(parameters, key.sensitive.sensitive, secret)
+        note("secret", f"ML-KEM decapsulation by {show_handle(key.handle)}: {hidden(shared)}")
         return secret_of_kem(key.public, label, Secret(shared), secret).reveal()
     raise Refusal(TPM_RC.KEY)
 
@@ -109,4 +114,9 @@ def _derive(key: KeyedObject, z: int, ephemeral: int, label: bytes) -> bytes:
     size = ecc.CURVES[key.public.parameters.curve_id].size
     alg = key.public.name_alg
     static = int.from_bytes(key.public.unique.x, "big").to_bytes(size, "big")
-    return kdfe(alg, z.to_bytes(size, "big"), label, ephemeral.to_bytes(size, "big"), static, 8 * digest_size(alg))
+    shared, own = z.to_bytes(size, "big"), ephemeral.to_bytes(size, "big")
+    secret = kdfe(alg, shared, label, own, static, 8 * digest_size(alg))
+    point = f"x of the ECDH point of {show_handle(key.handle)} {hidden(shared)}"
+    inputs = f"{point}, {label.decode()!r}, ephemeral x {own.hex()}, static x {static.hex()}"
+    note("secret", f"KDFe({TPM_ALG(alg).name}, {inputs}) = {hidden(secret)}")
+    return secret

@@ -23,6 +23,7 @@ from ..spec.structures import (
 from . import ecc, postquantum, rsa
 from .entities import KeyedObject
 from .objects import rsa_key
+from .observer import note, show_handle
 from .refusal import Refusal, require
 from .tpm_state import TpmState
 
@@ -83,6 +84,7 @@ def sign_digest(
     """
     assert key.sensitive is not None
     alg, parameters = TPM_ALG(scheme), key.public.parameters
+    note("signature", f"{alg.name} by {show_handle(key.handle)} of the digest {digest.hex()}")
     if isinstance(parameters, TPMS_MLDSA_PARMS):
         return TPMT_SIGNATURE(alg, postquantum.sign_mu(parameters, key.sensitive.sensitive, digest))
     if isinstance(parameters, TPMS_HASH_MLDSA_PARMS):

@@ -3,6 +3,7 @@
 from ..crypto.formulas import hmac_digest
 from ..spec.constants import TPM_ALG, TPM_RH, TPM_ST
 from ..spec.structures import TPMT_TK_CREATION, TPMT_TK_HASHCHECK
+from .observer import hidden, joined, note, show_handle
 from .tpm_state import TpmState
 
 __all__ = ["PROOF_ALG", "creation_ticket", "hash_ticket", "ticket_digest"]
@@ -13,7 +14,11 @@ PROOF_ALG = TPM_ALG.SHA512
 
 def ticket_digest(tpm: TpmState, hierarchy: int, tag: TPM_ST, *parts: bytes) -> bytes:
     """Returns the digest of a ticket: HMAC(proof of the hierarchy, tag || parts)."""
-    return hmac_digest(PROOF_ALG, tpm.proof(hierarchy), tag.to_bytes(2, "big"), *parts)
+    proof = tpm.proof(hierarchy)
+    digest = hmac_digest(PROOF_ALG, proof, tag.to_bytes(2, "big"), *parts)
+    shown = f"proof of {show_handle(hierarchy)} {hidden(proof)}, {tag.name} || {joined(parts)}"
+    note("ticket", f"HMAC-SHA512({shown}) = {digest.hex()}")
+    return digest
 
 
 def creation_ticket(tpm: TpmState, hierarchy: int, name: bytes, creation_hash: bytes) -> TPMT_TK_CREATION:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPMA_NV
 from ..spec.response_codes import TPM_RC
 from .entities import Entity, Hierarchy, KeyedObject, NvIndex, Pcr
+from .observer import Report
 from .pcr_banks import AUTHORIZED, COUNT, PcrBanks
 from .random import Generator
 from .refusal import Refusal
@@ -62,11 +63,13 @@ class Lockout:
 class TpmState:
     """The complete state of a soft TPM. With `seed`, all random values are repeatable.
 
-    `observe(step, detail)` is called at each internal step. `now` is a function that returns the time in seconds.
+    `observe(step, detail)` is called at each internal step; its details contain secrets if `show_secrets` is true.
+    `now` is a function that returns the time in seconds.
     """
 
     seed: bytes | None = None
-    observe: Callable[[str, str], None] | None = None
+    observe: Report | None = None
+    show_secrets: bool = False
     now: Callable[[], float] = time.monotonic
     locality: int = 0
     started: bool = False
@@ -111,11 +114,6 @@ class TpmState:
         """Replaces the seed and the proof of the hierarchy with this handle."""
         self.hierarchies[handle].seed = self.generator.bytes(SEED_SIZE)
         self.hierarchies[handle].proof = self.generator.bytes(SEED_SIZE)
-
-    def note(self, step: str, detail: str) -> None:
-        """Reports an internal step to the observer function."""
-        if self.observe is not None:
-            self.observe(step, detail)
 
     @property
     def time(self) -> int:

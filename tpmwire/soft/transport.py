@@ -28,7 +28,8 @@ class SoftTransport(Transport):
     """A transport to a new soft TPM in this process, already started.
 
     With `seed`, all random values of the TPM are repeatable. With `file`, the TPM stores its state in that file,
-    which only one process at a time can open. `observe(step, detail)` is called at each internal step.
+    which only one process at a time can open. `observe(step, detail)` is called at each internal step. Its details
+    have the sizes of secrets, or the secrets themselves if `show_secrets` is true.
 
     Raises TransportError if the state file cannot be opened or is not valid.
     """
@@ -40,9 +41,11 @@ class SoftTransport(Transport):
         seed: bytes | None = None,
         file: str | None = None,
         observe: Callable[[str, str], None] | None = None,
+        *,
+        show_secrets: bool = False,
     ) -> None:
         load_handlers()
-        self.machine = TpmState(seed, observe)
+        self.machine = TpmState(seed, observe, show_secrets)
         self._file = StateFile(file) if file is not None else None
         self._open = True
         if self._file is None or not self._file.read(self.machine):
@@ -79,6 +82,7 @@ def open_soft(rest: str) -> SoftTransport:
     """
     address = parse_address(rest)
     observe = print_step if "explain" in address.options else None
-    transport = SoftTransport(address.seed, address.file, observe)
+    show_secrets = address.options.get("explain") == "secrets"
+    transport = SoftTransport(address.seed, address.file, observe, show_secrets=show_secrets)
     transport.path = f"soft:{rest}"
     return transport

@@ -23,10 +23,11 @@ from ...spec.commands.policies import (
     PolicyTemplate,
     PolicyTicket,
 )
-from ...spec.constants import TPM_CC, TPM_RH, TPM_ST
+from ...spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_ST
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import TPMT_TK_AUTH
 from ..comparison import holds
+from ..observer import joined, note
 from ..refusal import Refusal, require
 from ..registry import HANDLERS, handles
 from ..session import SoftSession
@@ -42,9 +43,15 @@ MILLISECONDS = 1000
 
 def _extend(tpm: TpmState, session: SoftSession, code: TPM_CC, *parts: bytes) -> None:
     """Extends policyDigest: H(policyDigest || command code || parts)."""
-    before = session.policy.digest
-    session.policy.digest = digest(session.auth_hash, before, code.to_bytes(4, "big"), *parts)
-    tpm.note("policyDigest", f"{before.hex()} -> {session.policy.digest.hex()}")
+    _hash_digest(session, code.to_bytes(4, "big"), *parts)
+
+
+def _hash_digest(session: SoftSession, *parts: bytes) -> None:
+    """Sets policyDigest to H(policyDigest || parts)."""
+    before, alg = session.policy.digest, session.auth_hash
+    session.policy.digest = digest(alg, before, *parts)
+    formula = f"{TPM_ALG(alg).name}({joined([before, *parts])})"
+    note("policyDigest", f"{before.hex()} -> {session.policy.digest.hex()} = {formula}")
 
 
 def _session(tpm: TpmState, command: object) -> SoftSession:
@@ -242,7 +249,7 @@ def _update(
 ) -> None:
     """Extends policyDigest with the entity's Name and then with policyRef, and stores cpHash and timeout."""
     _extend(tpm, session, code, name)
-    session.policy.digest = digest(session.auth_hash, session.policy.digest, policy_ref)
+    _hash_digest(session, policy_ref)
     if cp_hash:
         # Only in a trial session can another hash be set; the reference implementation stores all in one place.
         session.policy.cp_hash, session.policy.name_hash, session.policy.template_hash = cp_hash, b"", b""
@@ -351,7 +358,7 @@ def policy_authorize(tpm: TpmState, command: PolicyAuthorize) -> None:
         require(equal(ours, ticket.hmac), TPM_RC.VALUE, "check_ticket")
     session.policy.digest = bytes(digest_size(session.auth_hash))
     _extend(tpm, session, TPM_CC.PolicyAuthorize, command.key_sign)
-    session.policy.digest = digest(session.auth_hash, session.policy.digest, command.policy_ref)
+    _hash_digest(session, command.policy_ref)
 
 
 @handles(PolicyCounterTimer)

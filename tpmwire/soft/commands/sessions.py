@@ -1,10 +1,11 @@
 """Part 3, §11: sessions."""
 
-from ...crypto.formulas import digest_size, kdfa, trimmed
+from ...crypto.formulas import digest_size, trimmed
 from ...spec.commands.sessions import PolicyRestart, StartAuthSession
 from ...spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from ...spec.response_codes import TPM_RC
 from ..creation import at_field
+from ..observer import derive, note, show_handle
 from ..refusal import Refusal, require
 from ..registry import handles
 from ..secrets import decrypt_secret
@@ -56,8 +57,11 @@ def _open(tpm: TpmState, command: StartAuthSession, salt: bytes) -> SoftSession:
     key = b""
     if bound is not None or command.tpm_key != TPM_RH.NULL:
         bits = 8 * digest_size(command.auth_hash)
-        key = kdfa(command.auth_hash, secret, b"ATH", nonce, command.nonce_caller, bits)
-        tpm.note("session key", f"KDFa(authValue || salt, ATH, nonceTPM, nonceCaller): {len(key)} bytes")
+        parts = [f"authValue of {show_handle(bound.handle)}"] if bound is not None else []
+        source = " || ".join([*parts, "salt"] if salt else parts)
+        key = derive("sessionKey", source, command.auth_hash, secret, b"ATH", nonce, command.nonce_caller, bits)
+    else:
+        note("sessionKey", "empty: the session has neither a salt nor a bound entity")
     return SoftSession(
         handle,
         command.session_type,
