@@ -196,7 +196,15 @@ def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer
         return
     if code is None:
         exchanges = _refuse_lone(exchanges)
-    yield from explain_stream(exchanges, keys.salts, keys.auths, writer.histories, writer.count, code)
+    yield from explain_stream(
+        exchanges,
+        keys.salts,
+        keys.auths,
+        writer.histories,
+        writer.count,
+        code,
+        knowledge=writer.histories is not None,
+    )
 
 
 def _refuse_lone(exchanges: Iterator[Exchange]) -> Iterator[Exchange]:

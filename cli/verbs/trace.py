@@ -189,7 +189,7 @@ def _html_page(path: str, title: str, *, secrets: bool) -> Iterator[Callable[[by
             yield store
         finally:  # also after Ctrl-C
             with writer:
-                for tree in explain_stream(exchanges(), (), (), writer.histories):
+                for tree in explain_stream(exchanges(), (), (), writer.histories, knowledge=True):
                     writer.add(tree)
 
 

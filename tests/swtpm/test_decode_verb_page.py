@@ -118,6 +118,41 @@ def test_the_page_in_a_browser(page: webdriver.Chrome, bench: Bench) -> None:
     assert [entry["message"] for entry in page.get_log("browser")] == []
 
 
+def test_stepping_through_a_session(page: webdriver.Chrome, bench: Bench) -> None:
+    def shown() -> list[str]:
+        found = page.find_elements(By.CSS_SELECTOR, ".m")
+        return [str(message.get_attribute("id")) for message in found if message.is_displayed()]
+
+    keys = ActionChains(page)
+    codes = [command[6:10] for command, _ in bench.recorded]
+    start, create = codes.index(bytes.fromhex("00000176")), codes.index(bytes.fromhex("00000153"))
+    page.find_element(By.CSS_SELECTOR, ".life .go").click()
+    assert shown() == [f"m{2 * start}"]
+    assert page.find_element(By.ID, "step").text == "message 1 of 4"
+    keys.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT).perform()
+    assert shown() == [f"m{2 * create}"]
+    known = page.find_element(By.CSS_SELECTOR, ".now .w").text
+    for words in (
+        "only the program and the TPM know",
+        "HMAC key",
+        "AES-128-CFB key",
+        "anyone on the bus can know",
+    ):
+        assert words in known
+    assert page.find_element(By.CSS_SELECTOR, ".now .w .no, .now .w .new b").text == "HMAC key"
+    keys.send_keys(Keys.ARROW_LEFT).perform()
+    assert shown() == [f"m{2 * start + 1}"]
+    page.find_element(By.CSS_SELECTOR, ".rail a").click()
+    assert shown() == ["m0"]
+    assert "no session protects it" in page.find_element(By.ID, "step").text
+    assert page.current_url.endswith("#step0")
+    page.refresh()
+    assert shown() == ["m0"]
+    keys.send_keys(Keys.ESCAPE).perform()
+    assert len(shown()) == 2 * len(bench.recorded)
+    assert [entry["message"] for entry in page.get_log("browser")] == []
+
+
 def test_nothing_is_wider_than_the_page(page: webdriver.Chrome) -> None:
     script = """return [...document.querySelectorAll('body *')].filter(e => e.clientWidth && (
       e.getBoundingClientRect().right > innerWidth + 1 || e.scrollWidth > e.clientWidth + 1))

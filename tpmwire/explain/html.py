@@ -4,7 +4,7 @@ A page has a story, the rail (all messages as a sequence diagram), the sessions,
 its response. Fields highlight their bytes, and bytes their field.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from .page.cards import Card, card_html
@@ -88,16 +88,16 @@ class PageBuilder:
         title: str,
         story: str,
         histories: Sequence[SessionHistory] = (),
-        link: Callable[[int], str] = lambda place: f"#m{place}",
         above: str = "",
     ) -> str:
         """Returns the page, and forgets its cards.
 
-        `link` returns the URL of the message with an index in the recording. `above` is HTML for the header.
+        `above` is HTML for the header.
         """
         self.close_card()
         alone = len(self._rows) < 2
-        body = [sessions_html(histories, link), *self._cards]
+        sessions = sessions_html(histories, lambda place: f"#m{place}", steps=True)
+        body = ["" if alone else _STEPS, sessions, *self._cards]
         page = html_page(
             title,
             story,
@@ -109,11 +109,17 @@ class PageBuilder:
         return page
 
 
+_STEPS = (
+    '<div class="bar" hidden><button id="back">← previous</button> <button id="next">next →</button> '
+    '<button id="all">show all</button> <span id="step" role="status"></span></div>'
+)
+
+
 def _tools(*, refused: bool) -> str:
     only = '<label><input type="checkbox" id="refused"> refused only</label>' if refused else ""
     return (
         '<div class="tools"><label>Filter: <input type="search" id="find" placeholder="name, handle, hex"></label>'
-        f'{only} <span id="told" role="status"></span></div>'
+        f'{only} <button class="go">Step through</button> <span id="told" role="status"></span></div>'
     )
 
 
@@ -148,7 +154,8 @@ def html_page(title: str, story: str, body: Iterable[str], rail: str = "", above
 {content}
 </main>
 </div>
-<footer><p>Point at a field to see its bytes, or at bytes to see their field. Keys: Tab, arrows, / (filter).
+<footer><p>Point at a field to see its bytes, or at bytes to see their field. Keys: Tab, arrows, / (filter),
+Escape (end of stepping).
 Sections are those of the TPM 2.0 Library Specification of the Trusted Computing Group.</p></footer>
 <script>{SCRIPT}</script>
 </body>

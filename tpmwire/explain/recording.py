@@ -24,6 +24,8 @@ from .annotations import attach_digest, attach_key, attach_plain, attach_verdict
 from .areas import MessageAreas, authorized_places, first_content, join_values, replace_first, split_message
 from .bounds import SESSIONS, Recent
 from .entities import Entities
+from .facts import Fact, Knowledge
+from .knowledge import Cipher, SessionUse, start_facts, use_facts
 from .message import explain_command, explain_response
 from .policies import policy_digest
 from .session_history import SessionHistory, Step
@@ -61,6 +63,8 @@ def explain_stream(
     histories: list[SessionHistory] | None = None,
     place: int = 0,
     code: int | None = None,
+    *,
+    knowledge: bool = False,
 ) -> Iterator[Node]:
     """Yields the trees of commands and responses while it reads `exchanges`.
 
@@ -70,9 +74,11 @@ def explain_stream(
     The histories of the first 1,000 sessions are appended to `histories`. Histories refer to trees by index;
     `place` is the index of the first tree.
 
+    With `knowledge`, the trees of messages that use sessions have what each side of the session knows.
+
     Only the histories use memory that grows with the recording.
     """
-    follower = _Follower(histories, salts, Entities(tuple(auths)))
+    follower = _Follower(histories, salts, Entities(tuple(auths)), knowledge=knowledge)
     for command, response in exchanges:
         trees = follower.explain(command, response, place) if command else [explain_response(response, code)]
         place += len(trees)
@@ -81,9 +87,15 @@ def explain_stream(
 
 class _Follower:
     def __init__(
-        self, histories: list[SessionHistory] | None, salts: Sequence[Secret], entities: Entities
+        self,
+        histories: list[SessionHistory] | None,
+        salts: Sequence[Secret],
+        entities: Entities,
+        *,
+        knowledge: bool = False,
     ) -> None:
         self._recorded, self._salts, self._entities = histories, salts, entities
+        self.notes_knowledge = knowledge
         self._sessions: Recent[int, TracedSession] = Recent()
         self._histories: Recent[int, SessionHistory] = Recent()
 
@@ -137,6 +149,7 @@ class _One:
         self._command, self._response = command, response
         self._asked, self._answered, self._place = asked, answered, place
         self._code = TPM_CC(int.from_bytes(command[6:10], "big"))
+        self._ciphers: dict[TPMA_SESSION, tuple[int, Cipher]] = {}
 
     def run(self) -> None:
         kind = command_class(self._code)
@@ -154,6 +167,8 @@ class _One:
             plain_response = self._decrypt_parameters(
                 kind.Response, got, TPMA_SESSION.ENCRYPT, verdicts, self._answered, sent, newer=got
             )
+        if self._f.notes_knowledge:
+            self._note_knowledge(kind, sent, got, verdicts)
         self._note_uses(kind, sent, got, verdicts)
         values = join_values(kind, sent.handles, plain_command)
         if values is None:
@@ -281,6 +296,7 @@ class _One:
         parsing = [parameters for parameters in found if join_values(kind, (0,) * 8, parameters) is not None]
         parameters = (parsing or found)[0]
         size = 2 + len(first_content(parameters))
+        self._ciphers[attribute] = index, Cipher(auths[found.index(parameters)], size - 2)
         attach_plain(tree, kind, message.offset, parameters[:size], session, 0 if certain else len(parsing))
         return parameters
 
@@ -300,6 +316,31 @@ class _One:
         entity = self._entity(kind, sent, index)
         certain = self._entities.knows(entity)
         return self._entities.auths(entity)[: 1 if certain else None], certain
+
+    def _note_knowledge(
+        self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None, verdicts: list[Verdict | None]
+    ) -> None:
+        """Adds what each side knows about the command's sessions to the trees of command and response."""
+        wanted = len(authorized_places(kind))
+        names = [(handle, self._entities.name(handle)) for handle in sent.handles]
+        before, after = [], []
+        for index, (auth, verdict) in enumerate(zip(sent.authorizations, verdicts, strict=True)):
+            session = self._f._sessions.get(auth.session_handle)
+            if session is None or verdict is None:
+                continue
+            entity = self._entity(kind, sent, index) if index < wanted else None
+            answer = got.authorizations[index] if got is not None and index < len(got.authorizations) else None
+            extra = self._extra_nonces(sent, index, wanted)
+            use = SessionUse(session, self._code, entity, auth, answer, session.nonce_tpm, verdict, extra, names)
+            title = self._f.history(auth.session_handle, session).title
+            place, cipher = self._ciphers.get(TPMA_SESSION.DECRYPT, (-1, None))
+            before.append(Knowledge(title, use_facts(use, sent, None, cipher if place == index else None)))
+            if got is not None:
+                place, cipher = self._ciphers.get(TPMA_SESSION.ENCRYPT, (-1, None))
+                after.append(Knowledge(title, use_facts(use, sent, got, cipher if place == index else None)))
+        self._asked.knowledge = before
+        if self._answered is not None:
+            self._answered.knowledge = after
 
     def _note_uses(
         self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None, verdicts: list[Verdict | None]
@@ -339,6 +380,10 @@ class _One:
                 attach_key(self._answered, session)
             self._f.history(handle, session).start = command
             self._f.note(handle, Step(self._place, self._code, "starts the session", ok=True))
+            if self._f.notes_knowledge and self._answered is not None:
+                title = self._f.history(handle, session).title
+                self._asked.knowledge = [Knowledge(title, start_facts(command, session, None))]
+                self._answered.knowledge = [Knowledge(title, start_facts(command, session, answer.nonce_tpm))]
         elif self._code == TPM_CC.FlushContext and command.flush_handle in self._f._histories:
             handle = command.flush_handle
             self._f.note(handle, Step(self._place, self._code, "flushes the session", ok=True, ends=True))
@@ -361,6 +406,7 @@ class _One:
         if isinstance(command, StartAuthSession):
             return
         formula = source = ""
+        before = session.policy_digest
         if self._code == TPM_CC.PolicyGetDigest:
             if self._response and self._response[:2] == TPM_ST.NO_SESSIONS.to_bytes(2, "big"):
                 told = parse_response(self._response, self._command).response
@@ -380,6 +426,13 @@ class _One:
             elif self._code == TPM_CC.PolicyPassword:
                 session.wants_auth_value = False
         attach_digest(self._answered, session.policy_digest, formula)
+        if self._f.notes_knowledge and self._answered is not None:
+            title = self._f.history(handle, session).title
+            text = formula or source or "not in this recording"
+            old = Fact("policyDigest", before, "before the command", new=False)
+            new = Fact("policyDigest", session.policy_digest, text)
+            self._asked.knowledge = [*self._asked.knowledge, Knowledge(title, [old])]
+            self._answered.knowledge = [*self._answered.knowledge, Knowledge(title, [new])]
         self._f.history(handle, session)
         self._f.note(
             handle, Step.policy(self._place, self._code, self._asked, session.policy_digest, formula or source)

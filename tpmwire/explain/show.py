@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .facts import Knowledge
 from .tree import Node
 
 __all__ = ["Line", "as_json", "as_text", "blank_secrets", "hide_secrets", "lines"]
@@ -107,6 +108,10 @@ def hide_secrets(node: Node, hidden: str) -> Node:
     shown.area, shown.spec, shown.secret, shown.error = node.area, node.spec, node.secret, node.error
     shown.children = [] if node.secret else [hide_secrets(child, hidden) for child in node.children]
     shown.beside = [] if node.secret else [hide_secrets(value, hidden) for value in node.beside]
+    shown.knowledge = [
+        Knowledge(known.title, [f._replace(value=None, text=hidden) if f.secret else f for f in known.facts])
+        for known in node.knowledge
+    ]
     if node.secret:
         shown.octets = b""
         shown.text = f"{node.size} bytes, {hidden}" if node.size else node.text

@@ -21,12 +21,13 @@ __all__ = ["SessionAuth", "SessionKey", "TracedSession", "Verdict", "encrypting"
 
 
 class SessionKey(NamedTuple):
-    """A candidate for the session key, with the salt and the authValue that it is derived from."""
+    """A candidate for the session key, with the authValue and the salt that it is derived from."""
 
     session_key: Secret
     salted: bool = False
     bound: bool = False
     auth: Secret = EMPTY_AUTH
+    salt: Secret = EMPTY_AUTH
 
     @property
     def formula(self) -> str:
@@ -93,7 +94,7 @@ class TracedSession:
             for auth in entities.auths(start.bind if self.bound else None):
                 secret = trimmed(auth.reveal()) + salt.reveal()
                 key = kdfa(start.auth_hash, secret, b"ATH", self.nonce_tpm, start.nonce_caller, bits)
-                yield SessionKey(Secret(key), self.salted, self.bound, auth)
+                yield SessionKey(Secret(key), self.salted, self.bound, auth, salt)
 
     def cipher(self, key: Secret, auth: Secret, nonces: tuple[bytes, bytes], data: bytes) -> bytes | None:
         """Returns the plain bytes of an encrypted parameter (Part 1, §21); None for an unknown cipher.

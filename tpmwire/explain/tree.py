@@ -1,5 +1,9 @@
 """The tree of an explanation: nodes with offset, bytes, name, type and meaning."""
 
+from collections.abc import Sequence
+
+from .facts import Knowledge
+
 __all__ = ["Node"]
 
 
@@ -13,21 +17,27 @@ class Node:
     `area` is the area of a message that a child of the message's root is in: "header", "handles", "authorization"
     or "parameters". It is empty for other nodes and for bytes that were not parsed.
 
+    `knowledge` has, for the root of a message that uses sessions, what each side knows about each session. It is
+    empty unless `explain_stream` is asked for it.
+
     `beside` has values that are derived from the message and the user's keys: the plain value of an encrypted
     parameter, a session key, policyDigest after a policy command.
     """
 
     __slots__ = (
-        "area",
-        "beside",
-        "children",
-        "error",
-        "name",
-        "octets",
-        "offset",
-        "secret",
-        "spec",
-        "text",
+        *(
+            "area",
+            "beside",
+            "children",
+            "error",
+            "knowledge",
+            "name",
+            "octets",
+            "offset",
+            "secret",
+            "spec",
+            "text",
+        ),
         "type",
     )
 
@@ -41,6 +51,7 @@ class Node:
         self.spec = ""
         self.secret = False
         self.error = ""
+        self.knowledge: Sequence[Knowledge] = ()
         self.beside: list[Node] = []
         self.children: list[Node] = []
 

@@ -7,6 +7,7 @@ from ...spec.response_texts import explain
 from ..tree import Node
 from .dump import dump
 from .fields import field_list
+from .sides import sides_html
 
 __all__ = ["Card", "card_html", "result_of"]
 
@@ -124,6 +125,7 @@ def _message(tree: Node, place: int) -> Iterator[str]:
     title = tree.type if tree.type in ("command", "response") else "structure"
     yield f'<section class="m" id="m{place}"><h3>{title.capitalize()} <small>{tree.size} bytes</small></h3>'
     yield f'<div class="c">{dump(tree)}{field_list(tree)}</div>'
+    yield sides_html(tree.knowledge)
     if tree.error:
         yield f'<p class="error">{escape(tree.error)}</p>'
     yield "</section>"

@@ -73,6 +73,11 @@ document.addEventListener('keydown', e => {
   const at = document.activeElement, li = at.closest('.t li'), link = at.closest('.rail a');
   if (e.ctrlKey || e.metaKey || e.altKey) return;
   if (e.key === '/' && !at.matches('input')) { e.preventDefault(); one('#find')?.focus(); return; }
+  if (stepping() && e.key === 'Escape') return leave();
+  if (stepping() && !li && !link && !at.matches('input')) {
+    const n = { ArrowRight: now + 1, ArrowLeft: now - 1 }[e.key];
+    if (n !== undefined) { e.preventDefault(); show(n); }
+  }
   if (!li && !link) return;
   const stops = li ? all('.t li', li.closest('.m')) : links;
   const seen = stops.filter(s => s.offsetParent), n = seen.indexOf(at);
@@ -108,11 +113,70 @@ const filter = () => {
   });
   told.textContent = words.length || refused?.checked ? count + ' of ' + cards.length + ' shown' : '';
 };
-find?.addEventListener('input', filter);
+['input', 'change'].forEach(kind => find?.addEventListener(kind, filter));
 refused?.addEventListener('change', filter);
+
+// The rail shows which card is on the screen.
+const mark = x => {
+  links.forEach(a => a.removeAttribute('aria-current'));
+  const a = links[cards.indexOf(x)];
+  if (!a) return;
+  a.setAttribute('aria-current', 'true');
+  const box = one('nav details'), r = a.getBoundingClientRect(), v = box.getBoundingClientRect();
+  if (r.top < v.top || r.bottom > v.bottom) box.scrollTop += r.top - v.top - 60;
+};
+
+// One message at a time: #step8 is the message 8.
+const body = document.body, messages = all('.m');
+let steps = [], now = 0;
+const show = n => {
+  now = Math.max(0, Math.min(steps.length - 1, n));
+  all('.now').forEach(e => e.classList.remove('now'));
+  const m = steps[now], w = one('.w', m), x = m.closest('.x');
+  m.classList.add('now');
+  x.classList.add('now');
+  if (w) w.open = true;
+  one('#step').textContent = 'message ' + (now + 1) + ' of ' + steps.length +
+    (w ? '' : ': no session protects it; anyone on the bus can read and change it');
+  one('#back').disabled = !now;
+  one('#next').disabled = now === steps.length - 1;
+  try { history.replaceState(null, '', '#step' + m.id.slice(1)); } catch {}
+  mark(x);
+  scrollTo(0, one('main').getBoundingClientRect().top + scrollY - 8);
+};
+const step = (list, n) => {
+  steps = list;
+  body.classList.add('stepping');
+  one('.bar').hidden = false;
+  show(n);
+  one('#next').focus({ preventScroll: true });
+};
+const leave = () => {
+  const m = steps[now];
+  body.classList.remove('stepping');
+  one('.bar').hidden = true;
+  all('.now').forEach(e => e.classList.remove('now'));
+  m.scrollIntoView();
+};
+all('.go').forEach(b => b.addEventListener('click', () => {
+  const places = b.dataset.p?.split(' ').map(p => document.getElementById('m' + p)?.closest('.x'));
+  step(places ? messages.filter(m => places.includes(m.closest('.x'))) : messages, 0);
+}));
+if (one('.bar')) {
+  one('#back').onclick = () => show(now - 1);
+  one('#next').onclick = () => show(now + 1);
+  one('#all').onclick = leave;
+}
+const stepping = () => body.classList.contains('stepping');
 
 // A permalink #m3:1c leads to the field of message 3 at the offset 0x1c.
 const follow = () => {
+  const at = location.hash.match(/^#step(\d+)$/), to = document.getElementById(location.hash.slice(1));
+  if (at && document.getElementById('m' + at[1])) step(messages, messages.findIndex(m => m.id === 'm' + at[1]));
+  else if (stepping() && to) {
+    const n = steps.findIndex(m => to.contains(m) || to === m);
+    if (n < 0) step(messages, messages.findIndex(m => to.contains(m))); else show(n);
+  }
   const [, id, offset] = location.hash.match(/^#(m\d+):([0-9a-f]+)$/) || [];
   const m = id && document.getElementById(id);
   const f = m && narrow(m, parseInt(offset, 16));
@@ -124,15 +188,8 @@ addEventListener('hashchange', follow);
 follow();
 
 if (innerWidth < 896 && links.length > 12) one('nav details').open = false;
-const eye = new IntersectionObserver(seen => seen.forEach(s => {
-  if (!s.isIntersecting) return;
-  links.forEach(a => a.removeAttribute('aria-current'));
-  const a = links[cards.indexOf(s.target)];
-  if (!a) return;
-  a.setAttribute('aria-current', 'true');
-  const box = one('nav details'), r = a.getBoundingClientRect(), v = box.getBoundingClientRect();
-  if (r.top < v.top || r.bottom > v.bottom) box.scrollTop += r.top - v.top - 60;
-}), { rootMargin: '-10% 0px -70% 0px' });
+const eye = new IntersectionObserver(seen => seen.forEach(s => s.isIntersecting && !stepping() && mark(s.target)),
+  { rootMargin: '-10% 0px -70% 0px' });
 cards.forEach(x => eye.observe(x));
 addEventListener('beforeprint', () => all('details').forEach(d => d.open = true));
 })();

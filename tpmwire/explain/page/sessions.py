@@ -12,18 +12,21 @@ OPEN = 4
 """Sessions whose commands are shown at first; if there are more, all sessions are folded."""
 
 
-def sessions_html(histories: Sequence[SessionHistory], link: Callable[[int], str]) -> str:
-    """Returns the HTML of the sessions. `link` returns the URL of the message with an index in the recording."""
+def sessions_html(histories: Sequence[SessionHistory], link: Callable[[int], str], *, steps: bool = False) -> str:
+    """Returns the HTML of the sessions. `link` returns the URL of the message with an index in the recording.
+
+    `steps` adds buttons that step through the messages of a session, which must be on the same page.
+    """
     if not histories:
         return ""
     shown = len(histories) <= OPEN
-    sections = ["".join(_session(history, link, shown=shown)) for history in histories]
+    sections = ["".join(_session(history, link, shown=shown, steps=steps)) for history in histories]
     if len(histories) == SESSIONS:
         sections.append(f"<p>Further sessions are not shown: the recording has {SESSIONS} or more.</p>")
     return f'<section class="sessions"><h2>Sessions</h2>{"".join(sections)}</section>'
 
 
-def _session(history: SessionHistory, link: Callable[[int], str], *, shown: bool) -> Iterator[str]:
+def _session(history: SessionHistory, link: Callable[[int], str], *, shown: bool, steps: bool) -> Iterator[str]:
     title, *facts = history.title.split(", ")
     chips = "".join(f" <em>{escape(fact)}</em>" for fact in facts)
     yield f'<details class="life"{" open" * shown}><summary><b>{escape(title)}</b>{chips}</summary><ol>'
@@ -33,6 +36,9 @@ def _session(history: SessionHistory, link: Callable[[int], str], *, shown: bool
     if not history.ended:
         yield '<li class="dim">still open at the end of the recording</li>'
     yield "</ol>"
+    if steps:
+        places = " ".join(str(step.place) for step in history.steps)
+        yield f'<p><button class="go" data-p="{places}">Step through this session</button></p>'
     if history.policy:
         yield '<table class="policy"><thead><tr><th>step</th><th>policy command</th>'
         yield "<th>policyDigest after the command</th></tr></thead>"

@@ -79,6 +79,23 @@ li:focus{outline:0}li:focus-visible>.f{outline:2px solid var(--link)}
 .life ol{margin:.4rem 0}.policy{border-collapse:collapse;font-size:.9rem}
 .policy td,.policy th{padding:.15rem .8rem .15rem 0;vertical-align:top;text-align:left}
 .policy :is(td,th):first-child{white-space:nowrap}
+.w{margin-top:.5rem;font-size:.9rem}.w summary{cursor:pointer;color:var(--link)}
+.w ul{list-style:none;margin:0;padding:0}.w p{margin:.5rem 0 .1rem}
+.w li{border-left:3px solid var(--line);padding:.1rem 0 .1rem .5rem;margin:.2rem 0}
+.w .new{border-color:var(--link)}.w .new b::after{content:" new";
+font-weight:400;font-size:.75rem;color:var(--link)}
+.w code{font:12px ui-monospace,monospace}
+.w i{display:block;font-style:normal;font-size:.82rem;color:var(--dim)}
+.bar{position:sticky;top:0;z-index:2;background:var(--bg);padding:.5rem 0;display:flex;flex-wrap:wrap;
+gap:.4rem .7rem;align-items:center}
+.stepping :is(.sessions,.x:not(.now),.m:not(.now)){display:none}
+.m.now{border:0;padding:0;margin:0!important;display:flex;flex-direction:column}
+.now .w{order:1;margin:.2rem 0 .6rem}
+.now .c,.now .error{order:2}
+@media (min-width:56.01rem){.m.now:has(.w){display:grid;gap:0 1.5rem;
+grid-template-columns:minmax(0,24rem) minmax(0,1fr)}.now h3{grid-column:1/3}.now .w{grid-area:2/1}
+.now:has(.w) .c{grid-area:2/2;grid-template-columns:minmax(0,1fr)}
+.now:has(.w) .d{position:static;max-height:none;margin-bottom:.6rem}}
 [hidden]{display:none!important}
 @media (max-width:75rem){.c{grid-template-columns:minmax(0,1fr)}
 .d{position:static;margin-bottom:.6rem;max-height:none}}
