@@ -59,7 +59,7 @@ def test_the_page_in_a_browser(page: webdriver.Chrome, bench: Bench) -> None:
     story = page.find_element(By.CSS_SELECTOR, ".story").text
     assert f"{2 * len(cards)} messages, {len(cards)} commands." in story
     assert "2 sessions: 1 salted HMAC, 1 trial." in story
-    assert "A session encrypts inSensitive of TPM2_Create." in story
+    assert "A session encrypts inSensitive of TPM2_Create. 2 HMACs verified." in story
     place, (command, _) = next((n, p) for n, p in enumerate(bench.recorded) if p[0][6:10] == b"\0\0\1\x53")
     section = page.find_element(By.ID, f"m{2 * place}")
     mouse = ActionChains(page, duration=0)

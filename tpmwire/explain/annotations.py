@@ -12,7 +12,18 @@ from .traced_session import TracedSession, Verdict
 from .tree import Node
 from .walk import Walk
 
-__all__ = ["UNKNOWN_KEY", "attach_digest", "attach_key", "attach_plain", "attach_verdict"]
+__all__ = [
+    "INVALID_HMAC",
+    "UNKNOWN_KEY",
+    "VALID_HMAC",
+    "attach_digest",
+    "attach_key",
+    "attach_plain",
+    "attach_verdict",
+]
+
+VALID_HMAC, INVALID_HMAC = "valid", "NOT VALID"
+"""The results of the verification of an HMAC, in the meaning of its node."""
 
 UNKNOWN_KEY = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); the salt is not known'
 """The text for a session key that cannot be computed: the key's formula."""
@@ -85,7 +96,7 @@ def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verd
         if verdict.command is False and verdict.response and tree is asked:
             said = "not valid, but the TPM accepted it: the recording is incomplete or was changed"
         elif holds is not None:
-            said = f"{'valid' if holds else 'NOT VALID'} {verdict.reason}"
+            said = f"{VALID_HMAC if holds else INVALID_HMAC} {verdict.reason}"
         else:
             said = verdict.reason.partition("; ")[2] or verdict.reason
         node.text = f"{node.text}; {said}"

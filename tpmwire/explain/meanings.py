@@ -33,6 +33,7 @@ from ..wires import Empty, Number, YesNo
 from .names import constant_name
 
 __all__ = [
+    "CLEARTEXT",
     "command_name",
     "element_words",
     "field_words",
@@ -41,6 +42,9 @@ __all__ = [
     "summary",
     "value_words",
 ]
+
+CLEARTEXT = "in cleartext"
+"""Part of the meaning of a password that crosses the bus without encryption."""
 
 _TEXTS = {
     TPM_PT.FAMILY_INDICATOR,
@@ -216,7 +220,7 @@ def _describe_selection(_values: dict[str, Any], value: bytes) -> str:
 def _authorization(values: dict[str, Any], value: bytes) -> str:
     if values["session_handle"] != TPM_RH.PW:
         return ""
-    return f"a password of {len(value)} bytes, in cleartext" if value else "empty: the empty password"
+    return f"a password of {len(value)} bytes, {CLEARTEXT}" if value else "empty: the empty password"
 
 
 def _magic(_values: dict[str, Any], value: int) -> str:

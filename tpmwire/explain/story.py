@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..spec.constants import TPM_RH, TPM_SE
 from ..spec.response_texts import explain
+from .annotations import INVALID_HMAC, VALID_HMAC
+from .meanings import CLEARTEXT
 from .session_history import SessionHistory
 from .tree import Node
 
@@ -37,9 +39,9 @@ class Story:
             if any(child.name == "encrypted" for child in node.children):
                 self._note(self._encrypted, f"{node.name} of {self._command}")
             for text in (child.text for child in node.children if child.name == "hmac"):
-                self._counts["passwords"] += ", in cleartext" in text
-                self._counts["valid HMACs"] += "; holds" in text
-                self._counts["invalid HMACs"] += "DOES NOT HOLD" in text
+                self._counts["passwords"] += CLEARTEXT in text
+                self._counts["valid HMACs"] += f"; {VALID_HMAC}" in text
+                self._counts["invalid HMACs"] += INVALID_HMAC in text
 
     def _note(self, names: Counter[str], name: str) -> None:
         """Counts a name. Names after the first hundred are counted as one, because memory is limited."""

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from html import escape
 
 from ...spec.response_texts import explain
+from ..annotations import INVALID_HMAC
+from ..meanings import CLEARTEXT
 from ..tree import Node
 from .dump import dump
 from .fields import field_list
@@ -75,8 +77,8 @@ class Card:
                     opened = any("(plain" in value.text for value in node.beside)
                     marks.append(f"{name} encrypted{', decrypted here' if opened else ''}")
                 texts = [child.text for child in node.children if child.name == "hmac"]
-                marks += ["password in cleartext"] * any(", in cleartext" in text for text in texts)
-                marks += [f"invalid HMAC in the {name}"] * any("DOES NOT HOLD" in text for text in texts)
+                marks += ["password in cleartext"] * any(CLEARTEXT in text for text in texts)
+                marks += [f"invalid HMAC in the {name}"] * any(INVALID_HMAC in text for text in texts)
         return marks
 
 
