@@ -31,9 +31,7 @@ def add_sigv4a(session: boto3.Session, sign_digest: Callable[[bytes], bytes]) ->
     core = session._session
     credentials = core._credentials
     if not isinstance(credentials, _SignerCredentials):
-        raise RequestError(
-            "this session has a secret key of its own; create the session with sigv4.boto.session()"
-        )
+        raise RequestError("this session has its own secret key; create the session with sigv4.boto.session()")
     for version, auth in _PLAIN_AUTHS.items():
         botocore.auth.AUTH_TYPE_MAPS.setdefault(version, auth)
     credentials.asymmetric = True

@@ -1,9 +1,9 @@
 """Protected sessions: salted to a key that only this TPM has (TPM 2.0 Part 1, §19.6.13).
 
 A listener on the bus sees neither passwords nor results, and cannot guess a password from a recording. All
-passwords, also those of hierarchies, are used in salted sessions only. Changes on the bus are detected if the salt
-key is the TPM's own, which a `Pin` identifies. Without a pin, the salt key is unverified. The session then
-protects against a listener, but not against an attacker who impersonates the TPM.
+passwords, including the hierarchies' passwords, are used in salted sessions only. Changes on the bus are detected
+if the salt key is the TPM's own, which a `Pin` identifies. Without a pin, the salt key is unverified. The session
+then protects against a listener, but not against an attacker who impersonates the TPM.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

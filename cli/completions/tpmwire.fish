@@ -369,7 +369,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l certificate -xka "(_
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l ca -xka "(_tpmwire_files '')" -d 'trusted CA certificates that verify the certificate'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l name -x -d 'expected Name of the attestation key in hex, to verify its public area'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l nonce -x -d 'expected nonce'
-complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l accept-sha1 -d 'accept SHA-1 signatures, such as those of keys created by Windows'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l accept-sha1 -d 'accept SHA-1 signatures, which keys created by Windows produce'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l pcrs -x -d 'expected PCRs, such as sha256:0,7, or with expected values, such as sha256:0=HEX,7'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l message -xka "(_tpmwire_files '')" -d 'TPMS_ATTEST, as `tpm2_quote -m` writes it'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l signature -xka "(_tpmwire_files '')" -d 'TPMT_SIGNATURE, as `tpm2_quote -s` writes it'
@@ -399,7 +399,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l certificate -xka "
 complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l ca -xka "(_tpmwire_files '')" -d 'trusted CA certificates that verify the certificate'
 complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l name -x -d 'expected Name of the attestation key in hex, to verify its public area'
 complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l nonce -x -d 'expected nonce'
-complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l accept-sha1 -d 'accept SHA-1 signatures, such as those of keys created by Windows'
+complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l accept-sha1 -d 'accept SHA-1 signatures, which keys created by Windows produce'
 complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l item -x -d object
 complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l contents -x -d 'expected contents of the NV index'
 complete -c tpmwire -n '_shtab_tpmwire_using checkcertify' -l offset -x -d 'offset of the contents'

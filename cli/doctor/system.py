@@ -96,7 +96,7 @@ def _authorities(authorities: Authorities) -> Finding:
         return Finding.failure(str(error), "correct AWS_CA_BUNDLE, ca_bundle or --ca-bundle")
     if authorities.missing:
         return Finding.error("this system has no CA certificates", "install ca-certificates, or set AWS_CA_BUNDLE")
-    return Finding.ok(f"CA certificates: {path or 'those of the system'}")
+    return Finding.ok(f"CA certificates: {path or 'from the system'}")
 
 
 @register

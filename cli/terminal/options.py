@@ -82,7 +82,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}{hint} (see {self.prog} --help)")
 
     def _all_options(self) -> list[str]:
-        """Returns all long options, including those of subcommands."""
+        """Returns all long options, including the subcommands' options."""
         found = [name for name in self._option_string_actions if name.startswith("--")]
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):

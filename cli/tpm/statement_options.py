@@ -58,7 +58,7 @@ def add_verifier_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept-sha1",
         action="store_true",
-        help="accept SHA-1 signatures, such as those of keys created by Windows; SHA-1 collisions are possible",
+        help="accept SHA-1 signatures, which keys created by Windows produce; SHA-1 collisions are possible",
     )
 
 

@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace existing files")
     add_auth_options(parser, "key", "the new key's password (default: none)")
     add_auth_options(parser, "parent", "the password of the parent, or of the owner")
-    add_auth_options(parser, "owner", "the owner's password; same as --parent-auth without --parent")
+    add_auth_options(parser, "owner", "the owner's password (without --parent, same as --parent-auth)")
     add_tpm_options(parser, "60s")
 
 

@@ -172,7 +172,9 @@ def _web_identity(args: Settings) -> "GetWebIdentityToken":
 def _read_trade_in_token(args: Settings) -> "GetDelegatedAccessToken":
     token = read_small(args.trade_in_token_file).strip()
     if not token.isascii():
-        raise UsageError(f"{args.trade_in_token_file} does not contain a trade-in token: expected ASCII text")
+        raise UsageError(
+            f"{args.trade_in_token_file} does not contain a trade-in token: expected ASCII text; give another file"
+        )
     return GetDelegatedAccessToken(token.decode())
 
 

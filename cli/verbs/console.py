@@ -7,7 +7,7 @@
 
 On a terminal, this verb opens the browser (xdg-open); otherwise, or with --print, it prints the URL. The URL is a
 secret: anyone who has it can sign in within 15 minutes. The console accepts the credentials of a role
-(--assumeRole=true, or a profile with role_arn) or of a federated user (--federation-name), not those of
+(--assumeRole=true, or a profile with role_arn) or of a federated user (--federation-name), but no credentials from
 GetSessionToken. The session lasts as long as the credentials (--duration) or, for a single role,
 --session-duration. If the browser is already signed in, sign out first.
 """

@@ -139,7 +139,9 @@ def _expected(args: Settings, logs: list[EventLog]) -> PcrValues:
     except PolicyError as error:
         raise UsageError(f"--expect {text}: {error}") from error
     if not values:
-        raise UsageError(f"--expect {text}: no such file, and not values such as sha256:7=HEX")
+        raise UsageError(
+            f"--expect {text}: not an existing file; give a file, `tpm`, or values such as sha256:7=HEX"
+        )
     return values
 
 

@@ -100,7 +100,7 @@ def _octets(name: str, words: str, args: Settings) -> int:
     try:
         octets = bytes.fromhex(words)
     except ValueError:
-        raise UsageError(f"{name}: expected bytes in hex") from None
+        raise UsageError(f"{name}: expected bytes in hex, such as 000b") from None
     tree = explain_octets(name, octets)
     if args.json:
         print(json.dumps(as_json(tree), indent=2))

@@ -165,7 +165,7 @@ def test_tables_and_values(spec: Spec, words: str, says: str) -> None:
         ("TPMT_PUBLC", "did you mean TPMT_PUBLIC"),
         ("TPM_RC_AUTH_FIAL", "did you mean TPM_RC_AUTH_FAIL"),
         ("zzzzzzzzzz", "'zzzzzzzzzz' (`tpmwire spec` lists all names)"),
-        ("TPMT_PUBLIC 3", "TPMT_PUBLIC: expected bytes in hex"),
+        ("TPMT_PUBLIC 3", "TPMT_PUBLIC: expected bytes in hex, such as 000b"),
         ("TPMU_HA 3", "TPMU_HA is not a numeric type"),
         ("TPM2_HMAC 3", "TPM2_HMAC is not a numeric type"),
         ("TPMI_ALG_HASH 0x12345", "is too large for the 2 bytes"),

@@ -38,7 +38,10 @@ EVENT_TYPES = {
     0x40F: ("EVTYPE_OSSINITDATA_CAP_HASH", "capabilities of the operating system (Intel TXT)"),
     0x410: ("EVTYPE_SINIT_PUBKEY_HASH", "the public key of the SINIT module (Intel TXT)"),
     0x411: ("EVTYPE_LCP_HASH", "the launch control policy (Intel TXT)"),
-    0x80000001: ("EV_EFI_VARIABLE_DRIVER_CONFIG", "a UEFI variable with settings, such as those of Secure Boot"),
+    0x80000001: (
+        "EV_EFI_VARIABLE_DRIVER_CONFIG",
+        "a UEFI variable with settings, such as the state of Secure Boot",
+    ),
     0x80000002: ("EV_EFI_VARIABLE_BOOT", "a UEFI boot variable"),
     0x80000003: ("EV_EFI_BOOT_SERVICES_APPLICATION", "a loaded UEFI application, such as a boot loader"),
     0x80000004: ("EV_EFI_BOOT_SERVICES_DRIVER", "a loaded UEFI driver"),

@@ -110,7 +110,7 @@ def verify_message(tpm: Tpm, key: Item | TPMT_PUBLIC, message: bytes, signature:
 def scheme_for(tpm: Tpm, key: Item, digest: bytes, scheme: Scheme) -> TPMT_SIG_SCHEME:
     """Returns the scheme for a signature of a digest. TPM_ALG_NULL selects the key's own scheme.
 
-    Raises EncodeError for an unknown scheme, and for a digest whose size is not that of a hash.
+    Raises EncodeError for an unknown scheme, and for a digest whose size fits no hash.
     """
     if isinstance(scheme, TPMT_SIG_SCHEME):
         return scheme

@@ -239,7 +239,7 @@ def _shape(wire: Any) -> str:
 
 def _type(name: str, annotation: Any) -> Table:
     wire = wire_of(annotation)
-    parts: list[tuple[str, Sequence[Sequence[str]]]] = [("on the wire", [(_shape(wire) or "one byte",)])]
+    parts: list[tuple[str, Sequence[Sequence[str]]]] = [("encoding", [(_shape(wire) or "one byte",)])]
     inner = wire.inner if isinstance(wire, SizedRecord) else wire.element if isinstance(wire, Counted) else wire
     if isinstance(inner, Struct):
         parts.append((f"fields of {type_name(inner)}", [_field(f) for f in inner.record.fields()]))

@@ -170,7 +170,7 @@ _LAYER = """\
 
 _LAYERS = {0: "tpm", 6: "fapi", 7: "esapi", 8: "sys", 9: "mu", 10: "tcti", 11: "rmt", 12: "rm", 13: "drvr"}
 _PREFIXES = {name: layer for layer, name in _LAYERS.items()} | {"esys": 7, "policy": 13}
-"""Layers by their prefix, also those of other versions of tpm2-tss."""
+"""Numbers of layers by their prefix, including the prefixes of other versions of tpm2-tss."""
 
 _SHORTEST = 6
 """Minimum number of characters of a truncated text that is recognized."""

@@ -15,8 +15,8 @@ _KEYS = ("property", "alg", "tag", "handle")
 def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
     """Returns the whole list of a capability, from the element `start` on (Part 3, §30.2; Part 2, §6.12).
 
-    The elements are those of `TPMS_CAPABILITY_DATA.data`: handles, `TPMA_CC` words, `TPMS_TAGGED_PROPERTY` and so
-    on.
+    The elements have the types of `TPMS_CAPABILITY_DATA.data`: handles, `TPMA_CC` words, `TPMS_TAGGED_PROPERTY`
+    and so on.
     """
     found: list[Any] = []
     while True:

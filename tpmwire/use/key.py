@@ -53,8 +53,7 @@ class Key:
       the key that an importable file's seed is encrypted to. For an older loadable file, the parent is the ECC
       endorsement key if `rsaParent` is false, else the RSA endorsement key. A file with a reserved handle does not
       need `ek_parent`.
-    - `ek_place`: the endorsement key's template, if this TPM's template differs from that of the EK Credential
-      Profile.
+    - `ek_place`: the endorsement key's template, if it differs from the template in the EK Credential Profile.
     - `inner_key`: the key of an importable file's inner wrapper.
     - `described`: a key file with the policy of the key at `handle`.
     - `protected`: use a salted session with parameter encryption; `pin` is the key to which it must be salted.

@@ -22,7 +22,7 @@ TPM2_GetTestResult: Returns the result of the self-tests; works in failure mode.
 TPM2_StartAuthSession: Starts a session: HMAC, policy or trial. Flush it after use.
  tpmKey: the key to which the salt is encrypted. With a salt, a recording of the session does not help to guess
    passwords. TPM_RH_NULL: no salt.
- bind: an entity whose authValue goes into the session key; TPM_RH_NULL for none.
+ bind: an entity whose authValue is included in the derivation of the session key; TPM_RH_NULL for none.
  nonceCaller: at least 16 random bytes.
  encryptedSalt: the salt, encrypted to tpmKey; empty without a salt.
  sessionType: HMAC, POLICY or TRIAL (TPM_SE).
