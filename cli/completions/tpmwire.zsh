@@ -1334,6 +1334,8 @@ _shtab_tpmwire_sign_defaults_added=0
 _shtab_tpmwire_soft_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--port=[TCP port for commands on 127.0.0.1]:PORT:"
+  "--listen=[IP address and TCP port for commands, such as 0.0.0.0\:2321 for other machines and containers]:HOST:PORT:"
+  "--mssim[speak the protocol of the reference simulator]"
   "--socket=[Unix socket for commands, instead of a port]:PATH:_files"
   "--state=[file for the state of the TPM]:FILE:_files"
   "--seed=[seed that makes keys and nonces repeatable]:WORD:"

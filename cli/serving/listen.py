@@ -7,7 +7,7 @@ import socket
 import stat
 import sys
 
-from ..terminal.messages import UsageError
+from ..terminal.messages import UsageError, warn
 
 __all__ = [
     "admits_others",
@@ -15,6 +15,7 @@ __all__ = [
     "identity",
     "peer_user",
     "tcp_listener",
+    "tpm_listener",
     "unix_listener",
     "unlink_socket",
 ]
@@ -43,6 +44,24 @@ def tcp_listener(address: str, port: int) -> socket.socket:
         raise UsageError(
             f"{address}, port {port}: {os.strerror(error.errno or 0)}; give another --port"
         ) from error
+
+
+def tpm_listener(address: str, port: int) -> socket.socket:
+    """Returns a listener for clients of a soft TPM, on any IP address of this machine.
+
+    Warns if the address is reachable from other machines. Raises UsageError if the port is not available.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        raise UsageError(f"--listen {address!r} is not an IP address; use e.g. 127.0.0.1:2321") from None
+    if not _is_loopback(parsed):
+        warn(f"every machine that can reach {address}, port {port} can use this TPM")
+    family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
+    try:
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise UsageError(f"{address}, port {port}: {os.strerror(error.errno or 0)}; use another port") from error
 
 
 def unix_listener(path: str, mode: int) -> socket.socket:

@@ -7,8 +7,12 @@
   tpmwire soft --socket /tmp/soft.sock
   TPM2TOOLS_TCTI=swtpm:path=/tmp/soft.sock tpm2_pcrread
 
-The soft TPM speaks the protocol of swtpm. TPM commands use a TCP port or a Unix socket. Control commands use the
-next port, or SOCKET.ctrl. Only one client at a time is served. Ctrl-C stops the server.
+The soft TPM speaks the protocol of swtpm, or of the reference simulator (--mssim). TPM commands use a TCP port or
+a Unix socket. Control commands use the next port, or SOCKET.ctrl. Only one client at a time is served. Ctrl-C
+stops the server.
+
+  tpmwire soft --mssim --listen 127.0.0.1:2331
+  TPM2TOOLS_TCTI=mssim:host=127.0.0.1,port=2331 tpm2_getrandom --hex 8
 
 tpmwire itself needs no server: --tpm-path soft: is a new TPM in the same process, soft:FILE is a TPM with its
 state in FILE, and soft:seed=WORD is a TPM with repeatable random values.
@@ -24,7 +28,7 @@ production keys in it.
 import argparse
 from typing import TYPE_CHECKING
 
-from ..serving.listen import identity, tcp_listener, unix_listener, unlink_socket
+from ..serving.listen import identity, tpm_listener, unix_listener, unlink_socket
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once
 
@@ -41,6 +45,8 @@ class Settings:
     """The verb's options."""
 
     port: int | None
+    listen: str | None
+    mssim: bool
     socket: str | None
     state: str | None
     seed: str | None
@@ -55,6 +61,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="PORT",
         help=f"TCP port for commands on 127.0.0.1; control uses the next port (default: {PORT})",
+    )
+    parser.add_argument(
+        "--listen",
+        action=Once,
+        metavar="HOST:PORT",
+        help="IP address and TCP port for commands, such as 0.0.0.0:2321 for other machines and containers",
+    )
+    parser.add_argument(
+        "--mssim",
+        action="store_true",
+        help="speak the protocol of the reference simulator (mssim:host=127.0.0.1,port=2321) instead of swtpm's",
     )
     parser.add_argument(
         "--socket", action=Once, metavar="PATH", help="Unix socket for commands, instead of a port"
@@ -72,8 +89,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Serves the soft TPM until a signal or a client stops the server."""
-    if args.port is not None and args.socket is not None:
-        raise UsageError("--port and --socket cannot be combined; give one of them")
+    if [args.port, args.listen, args.socket].count(None) < 2:
+        raise UsageError("--port, --listen and --socket cannot be combined; give one of them")
     if args.state is not None and args.seed is not None:
         raise UsageError("--seed and --state exclude each other: the state file has its own seed; remove one")
     try:
@@ -98,19 +115,34 @@ def _serve(tpm: "SoftTransport", args: Settings) -> None:
     from tpmwire.soft.server import serve  # noqa: PLC0415 - the single file does not have it
 
     if args.socket is None:
-        port = PORT if args.port is None else args.port
-        if not 0 < port < 65535:
-            raise UsageError(f"--port {port} is not valid; use 1 to 65534 (control uses the next port)")
-        with tcp_listener("127.0.0.1", port) as commands, tcp_listener("127.0.0.1", port + 1) as control:
-            note(f"serving a soft TPM (not secure) at 127.0.0.1:{port}")
-            serve(tpm, commands, control)
+        host, port = _address(args)
+        with tpm_listener(host, port) as commands, tpm_listener(host, port + 1) as control:
+            note(f"serving a soft TPM (not secure) at {_joined(host, port)}")
+            serve(tpm, commands, control, mssim=args.mssim)
         return
     control_path = f"{args.socket}.ctrl"
     with unix_listener(args.socket, OWNER_ONLY) as commands, unix_listener(control_path, OWNER_ONLY) as control:
         bound = {path: identity(path) for path in (args.socket, control_path)}
         try:
             note(f"serving a soft TPM (not secure) at {args.socket}")
-            serve(tpm, commands, control)
+            serve(tpm, commands, control, mssim=args.mssim)
         finally:
             for path, file in bound.items():
                 unlink_socket(path, file)
+
+
+def _address(args: Settings) -> tuple[str, int]:
+    """Returns the IP address and the port for commands. Raises UsageError for an invalid --listen or --port."""
+    if args.listen is None:
+        host, port = "127.0.0.1", PORT if args.port is None else args.port
+    else:
+        host, _, number = args.listen.rpartition(":")
+        host, port = host.strip("[]"), int(number) if number.isdecimal() else 0
+    if not 0 < port < 65535:
+        option = f"--port {port}" if args.listen is None else f"--listen {args.listen}"
+        raise UsageError(f"{option} is not valid; use a port of 1 to 65534 (control uses the next port)")
+    return host, port
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,6 +1,7 @@
-"""tpm2-tools against the soft TPM, over swtpm's protocol."""
+"""tpm2-tools against the soft TPM, over the protocols of swtpm and of the reference simulator."""
 
 import contextlib
+import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.swtpm import tpm2
+from tpmwire import calls, commands
+from tpmwire.errors import TpmError
 from tpmwire.soft import SoftTransport
-from tpmwire.soft.server import serve
+from tpmwire.soft.server import POWER_OFF, POWER_ON, RESET, STOP, serve
+from tpmwire.spec.constants import TPM_ALG, TPM_SU
+from tpmwire.tpm import Tpm
 
 SHUTDOWN = (3).to_bytes(4, "big")
 
@@ -116,3 +121,59 @@ def test_the_tools_of_a_course(soft: Served, tmp_path: Path) -> None:
         tpm2(soft, "flushcontext", "-t")  # type: ignore[arg-type]
     for name in ("plain", "aes.plain", "unsealed"):
         assert (tmp_path / name).read_bytes() == b"message"
+
+
+@pytest.fixture
+def simulator() -> Iterator[int]:
+    """The port of a soft TPM that speaks the reference simulator's protocol; the platform port is the next one."""
+    with contextlib.ExitStack() as stack:
+        while True:  # until two ports in a row are free
+            port = random.randrange(10_000, 32_000, 2)
+            with contextlib.suppress(OSError):
+                listeners = [stack.enter_context(socket.create_server(("127.0.0.1", port + n))) for n in (0, 1)]
+                break
+        server = threading.Thread(target=serve, args=(SoftTransport(), *listeners), kwargs={"mssim": True})
+        server.start()
+        try:
+            yield port
+        finally:
+            signal_platform(port, STOP)
+            server.join()
+
+
+def signal_platform(port: int, code: int) -> None:
+    with socket.create_connection(("127.0.0.1", port + 1)) as platform:
+        platform.sendall(code.to_bytes(4, "big"))
+        assert platform.recv(4) == (b"" if code == STOP else bytes(4))
+
+
+def test_tools_of_the_reference_simulator(simulator: int, tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    served.tcti = f"mssim:host=127.0.0.1,port={simulator}"
+    (tmp_path / "message").write_bytes(b"message")
+    tpm2(served, "startup", "-c")  # type: ignore[arg-type]
+    for line in [*TASKS.strip().splitlines()[:22], "pcrextend 16:sha1=" + "01" * 20, "shutdown -c"]:
+        tpm2(served, *line.split(), cwd=tmp_path)  # type: ignore[arg-type]
+        tpm2(served, "flushcontext", "-t")  # type: ignore[arg-type]
+    path = f"mssim:host=127.0.0.1,port={simulator}"
+    with Tpm.open(path) as tpm:
+        assert calls.pcr_read(tpm, "sha1:16") != {(TPM_ALG.SHA1, 16): bytes(20)}
+        name = calls.create_primary(tpm).name
+    for code in (RESET, POWER_OFF):
+        signal_platform(simulator, code)
+        signal_platform(simulator, POWER_ON)
+        with Tpm.open(path) as tpm:
+            with pytest.raises(TpmError, match="INITIALIZE"):
+                calls.random(tpm, 8)
+            tpm.execute(commands.Startup(TPM_SU.CLEAR))
+            assert calls.pcr_read(tpm, "sha1:16") == {(TPM_ALG.SHA1, 16): bytes(20)}
+            assert calls.create_primary(tpm).name == name
+
+
+def test_a_client_that_sends_no_command_is_disconnected(simulator: int) -> None:
+    for data in (bytes.fromhex("00000007"), bytes.fromhex("0000000800ffffffff")):
+        with socket.create_connection(("127.0.0.1", simulator)) as client:
+            client.sendall(data)
+            assert client.recv(1) == b""
+    with Tpm.open(f"mssim:host=127.0.0.1,port={simulator}") as tpm:
+        assert len(calls.random(tpm, 8)) == 8

@@ -150,8 +150,16 @@ def test_an_impossible_port_is_refused(tool: Tool) -> None:
     refused = tool("soft", "--port", "65535")
     assert refused.code == 2
     assert "65534" in refused.err
-    both = tool("soft", "--seed", "word", "--state", "file")
-    assert both.code == 2
+    for words in (
+        ["--seed", "word", "--state", "file"],
+        ["--port", "2321", "--listen", "127.0.0.1:2321"],
+        ["--listen", "2321"],
+        ["--listen", "localhost:2321"],
+        ["--listen", "127.0.0.1:65535"],
+        ["--listen", "192.0.2.1:2321"],
+    ):
+        wrong = tool("soft", *words)
+        assert (wrong.code, wrong.err.splitlines()[-1].startswith("tpmwire: ")) == (2, True)
 
 
 def test_two_threads_have_two_tpms() -> None:

@@ -110,6 +110,18 @@ class TpmState:
             self.hierarchies[handle] = Hierarchy(handle)
             self.renew(handle)
 
+    def power_off(self) -> None:
+        """Switches the TPM off and on: its volatile state is lost, and it needs TPM2_Startup (_TPM_Init)."""
+        elapsed = self.time
+        self.started = False
+        self.transient.clear()
+        self.sessions.clear()
+        self.clock_offset += elapsed
+        self.began = self.now()
+        # Times of the lockout are relative to the TPM's time, which starts again.
+        self.lockout.since -= elapsed // 1000
+        self.lockout.disabled_at -= elapsed // 1000
+
     def renew(self, handle: int) -> None:
         """Replaces the seed and the proof of the hierarchy with this handle."""
         self.hierarchies[handle].seed = self.generator.bytes(SEED_SIZE)

@@ -23,6 +23,7 @@ def startup(tpm: TpmState, command: Startup) -> None:
     else:
         tpm.reset_count += 1
         tpm.restart_count = 0
+        tpm.saved_sessions.clear()
         tpm.renew(TPM_RH.NULL)
         kept = None
         for handle in (TPM_RH.OWNER, TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM):
