@@ -76,6 +76,7 @@ GROUPS = {
         "flush": "remove leftover transient objects and sessions",
     },
     "Learn TPM 2.0": {
+        "learn": "learn TPM 2.0 in short lessons with tasks, on a TPM in Python",
         "explain": "explain anything: a code, a handle, attributes, a name, bytes, a file, a log",
         "decode": "explain the bytes of TPM commands and responses",
         "trace": "run a program and explain its TPM commands live",

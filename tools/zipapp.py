@@ -43,7 +43,13 @@ ZIP_EPOCH = 315532800  # 1980-01-01, the earliest time in a zip archive
 # Modules, and the files that they read: not backups, copies and notes beside them.
 MODULE = re.compile(r"(\w+/)+[A-Za-z_]\w*\.py", re.ASCII)
 # To learn with, which takes pip. The file must stay small.
-LEFT_OUT = ("tpmwire/soft/", "cli/serving/sts_stand_in.py", "cli/inspect/script.py", "cli/inspect/shell/")
+LEFT_OUT = (
+    "tpmwire/soft/",
+    "cli/serving/sts_stand_in.py",
+    "cli/inspect/script.py",
+    "cli/inspect/shell/",
+    "cli/lessons/",
+)
 DATA = re.compile(r"cli/completions/[a-z-]+\.(bash|fish|zsh)|\w+/py\.typed", re.ASCII)
 
 

@@ -37,6 +37,7 @@ _shtab_tpmwire_commands() {
     import:'import an AWS secret access key into the TPM'
     import-key:'import a key that was wrapped for this TPM'
     info:'show manufacturer, firmware, algorithms and lockout state'
+    learn:'learn TPM 2.0 in short lessons with tasks, on a TPM in Python'
     list:'list keys, sessions, NV indices and hierarchies'
     makecredential:'encrypt a secret for one TPM and one key in it, without a TPM'
     name:'print the Name of a key'
@@ -939,6 +940,19 @@ _shtab_tpmwire_info_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_info_defaults_added=0
 
+_shtab_tpmwire_learn_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--list[print a line for each lesson]"
+  "--reset[forget that LESSON is solved]"
+  {-f+,--file=}"[read the lines from FILE, or from standard input if FILE is -, and check them]:FILE:_files"
+  "--tpm-path=[TPM to use instead of a new soft TPM, in any form of \`tpmwire send --tpm-path\`]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM, such as 2s or 1m]:TIME:"
+  ":number of a lesson, or its name in --list:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_learn_defaults_added=0
+
 _shtab_tpmwire_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
@@ -1711,6 +1725,7 @@ _shtab_tpmwire() {
         import) _arguments -C -s $_shtab_tpmwire_import_options ;;
         import-key) _arguments -C -s $_shtab_tpmwire_import_key_options ;;
         info) _arguments -C -s $_shtab_tpmwire_info_options ;;
+        learn) _arguments -C -s $_shtab_tpmwire_learn_options ;;
         list) _arguments -C -s $_shtab_tpmwire_list_options ;;
         makecredential) _arguments -C -s $_shtab_tpmwire_makecredential_options ;;
         name) _arguments -C -s $_shtab_tpmwire_name_options ;;
