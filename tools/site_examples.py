@@ -1,19 +1,16 @@
 """Examples of every command for the site: bytes built by tpmwire, and responses of a soft TPM."""
 
-import shlex
 from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 from functools import cache
 from typing import Any, NamedTuple
 
-from cli.inspect.command_auth import CommandAuthorizer
-from cli.inspect.command_fields import command_from
-from cli.inspect.command_plans import plans_from_words
+from cli.inspect.script import Script
 from tpmwire.explain import as_text, explain_command, explain_response
 from tpmwire.explain.names import type_name
 from tpmwire.record import Record, Struct
 from tpmwire.soft import SoftTransport
-from tpmwire.spec.command import Command, command_class, role_of
+from tpmwire.spec.command import Command, command_class
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_HT, TPM_RH, TPM_ST
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND
 from tpmwire.spec.versioned import Versioned
@@ -23,59 +20,115 @@ from tpmwire.wires import Counted, Empty, Fixed, Number, Select, SizedRecord, Ye
 
 __all__ = ["Example", "examples"]
 
-_PRIMARY = "CreatePrimary primaryHandle=owner inPublic=template:srk-ecc"
-_INDEX = "publicInfo.nameAlg=SHA256 publicInfo.dataSize=8 publicInfo.attributes='OWNERREAD|OWNERWRITE'"
-_DEFINE = f"NV_DefineSpace authHandle=owner publicInfo.nvIndex=0x01000001 {_INDEX}"
-_WRITE = "NV_Write authHandle=owner nvIndex=0x01000001 data=text:12345678 offset=0"
-_SESSION = "StartAuthSession tpmKey=null bind=null nonceCaller=000102030405060708090a0b0c0d0e0f"
-_TRIAL = f"{_SESSION} sessionType=TRIAL symmetric.algorithm=NULL authHash=SHA256"
-
 _LINES = f"""
-GetRandom bytesRequested=8
-StirRandom inData=text:entropy
-Hash data=text:hello hashAlg=SHA256 hierarchy=owner
-SelfTest fullTest=1
+GetRandom 8
+StirRandom text:entropy
+Hash text:hello
+SelfTest YES
+IncrementalSelfTest
 GetTestResult
-GetCapability capability=TPM_PROPERTIES property=0x100 propertyCount=8
-PCR_Read pcrSelectionIn=sha256:0,23
-PCR_Event pcrHandle=23 eventData=text:boot
-PCR_Reset pcrHandle=23
+GetCapability TPM_PROPERTIES property=0x100 propertyCount=8
+TestParms parameters.type=RSA
 ReadClock
-{_PRIMARY}
-{_PRIMARY} + ReadPublic objectHandle=$1
-{_PRIMARY} + ContextSave saveHandle=$1
-{_PRIMARY} + FlushContext flushHandle=$1
-{_PRIMARY} + EvictControl auth=owner objectHandle=$1 persistentHandle=0x81000010
-{_DEFINE}
-{_DEFINE} + NV_ReadPublic nvIndex=0x01000001
-{_DEFINE} + {_WRITE}
-{_DEFINE} + {_WRITE} + NV_Read authHandle=owner nvIndex=0x01000001 size=8 offset=0
-{_DEFINE} + NV_UndefineSpace authHandle=owner nvIndex=0x01000001
-{_TRIAL}
-{_TRIAL} + PolicyPCR policySession=$1 pcrs=sha256:7
-{_TRIAL} + PolicyCommandCode policySession=$1 code=Unseal
-{_TRIAL} + PolicyAuthValue policySession=$1
-{_TRIAL} + PolicyPassword policySession=$1
-{_TRIAL} + PolicyAuthValue policySession=$1 + PolicyGetDigest policySession=$1
-HashSequenceStart hashAlg=SHA256
-ECC_Parameters curveID=NIST_P256
-Clear authHandle=lockout
-DictionaryAttackLockReset lockHandle=lockout
-Shutdown shutdownType=STATE
+ClockSet 100000
+ClockRateAdjust owner NO_CHANGE
+Shutdown STATE
+PCR_Read sha256:0,23
+PCR_Extend 23 sha256:{1:064x}
+PCR_Event 23 text:boot
+PCR_Reset 23
+PCR_Allocate
+PCR_SetAuthValue 20
+key = CreatePrimary ecc:ecdsa-sha256
+parent = CreatePrimary + Create $parent ecc:ecdsa-sha256
+parent = CreatePrimary + CreateLoaded $parent ecc:ecdsa-sha256
+parent = CreatePrimary + child = Create $parent ecc:ecdsa-sha256 + Load $parent $child
+parent = CreatePrimary + ReadPublic $parent
+key = CreatePrimary ecc + LoadExternal $key
+parent = CreatePrimary + child = Create $parent data=text:secret + blob = Load $parent $child + Unseal $blob
+parent = CreatePrimary + child = Create $parent ecc:ecdsa-sha256 + key = Load $parent $child
+  + ObjectChangeAuth $key $parent newAuth=text:new
+parent = CreatePrimary + MakeCredential $parent credential=text:secret objectName=000b
+key = CreatePrimary ecc:ecdsa-sha256 + Sign $key text:hello
+key = CreatePrimary ecc:ecdsa-sha256 + signature = Sign $key text:hello
+  + VerifySignature $key text:hello $signature
+key = CreatePrimary ak + Quote $key sha256:0,7
+key = CreatePrimary ak + Certify $key $key
+key = CreatePrimary ak + GetTime endorsement $key
+key = CreatePrimary ak + CertifyCreation $key $key
+key = CreatePrimary hmac + HMAC $key text:hello
+key = CreatePrimary hmac + HMAC_Start $key
+parent = CreatePrimary + child = Create $parent aes128cfb + key = Load $parent $child
+  + EncryptDecrypt2 $key inData=00112233445566778899aabbccddeeff
+parent = CreatePrimary + child = Create $parent aes128cfb + key = Load $parent $child
+  + EncryptDecrypt $key inData=00112233445566778899aabbccddeeff
+key = CreatePrimary rsa:null + RSA_Encrypt $key text:hello
+key = CreatePrimary ecc:ecdh + ECDH_KeyGen $key
+ECC_Parameters NIST_P256
+EC_Ephemeral NIST_P256
+sequence = HashSequenceStart
+sequence = HashSequenceStart + SequenceUpdate $sequence text:hello
+sequence = HashSequenceStart + SequenceComplete $sequence text:hello
+sequence = HashSequenceStart NULL + EventSequenceComplete 23 $sequence text:hello
+key = CreatePrimary + ContextSave $key
+key = CreatePrimary + saved = ContextSave $key + ContextLoad $saved
+key = CreatePrimary + FlushContext $key
+key = CreatePrimary + EvictControl owner $key 0x81000010
+NV_DefineSpace 0x01000001 dataSize=8
+NV_DefineSpace 0x01000001 dataSize=8 + NV_ReadPublic 0x01000001
+NV_DefineSpace 0x01000001 dataSize=8 + NV_Write 0x01000001 text:12345678
+NV_DefineSpace 0x01000001 dataSize=8 + NV_Write 0x01000001 text:12345678 + NV_Read 0x01000001
+NV_DefineSpace 0x01000001 dataSize=8 attributes='COUNTER|AUTHREAD|AUTHWRITE' + NV_Increment 0x01000001
+NV_DefineSpace 0x01000001 dataSize=8 attributes='BITS|AUTHREAD|AUTHWRITE' + NV_SetBits 0x01000001 5
+NV_DefineSpace 0x01000001 dataSize=32 attributes='EXTEND|AUTHREAD|AUTHWRITE' + NV_Extend 0x01000001 text:hello
+NV_DefineSpace 0x01000001 dataSize=8 + NV_UndefineSpace 0x01000001
+session = StartAuthSession TRIAL
+session = StartAuthSession TRIAL + PolicyPCR $session sha256:7
+session = StartAuthSession TRIAL + PolicyCommandCode $session Unseal
+session = StartAuthSession TRIAL + PolicyAuthValue $session
+session = StartAuthSession TRIAL + PolicyPassword $session
+session = StartAuthSession TRIAL + PolicyLocality $session zero
+session = StartAuthSession TRIAL + PolicySecret owner $session
+session = StartAuthSession TRIAL + PolicyNvWritten $session YES
+session = StartAuthSession TRIAL + PolicyPhysicalPresence $session
+session = StartAuthSession TRIAL + PolicyAuthValue $session + PolicyRestart $session
+session = StartAuthSession TRIAL + PolicyAuthValue $session + PolicyGetDigest $session
+session = StartAuthSession TRIAL + PolicyCpHash $session {1:064x}
+session = StartAuthSession TRIAL + PolicyNameHash $session {1:064x}
+session = StartAuthSession TRIAL + PolicyTemplate $session {1:064x}
+session = StartAuthSession TRIAL + PolicyDuplicationSelect $session 000b 000b
+HierarchyControl NO endorsement platform
+HierarchyChangeAuth owner text:new
+SetPrimaryPolicy owner authPolicy={1:064x} hashAlg=SHA256
+ChangePPS
+ChangeEPS
+Clear
+ClearControl platform YES
+DictionaryAttackLockReset
+DictionaryAttackParameters lockout 10 60 600
+SetCommandCodeAuditStatus SHA256
+key = CreatePrimary ecc:ecdh + point = ECDH_KeyGen $key + ECDH_ZGen $key $point.pubPoint
+key = CreatePrimary decryption:rsa + cipher = RSA_Encrypt $key text:hello + RSA_Decrypt $key $cipher.outData
+session = StartAuthSession TRIAL + PolicyOR $session '["{1:064x}","{2:064x}"]'
+session = StartAuthSession TRIAL + PolicyCounterTimer $session operandB=0000000000000001 offset=0 operation=EQ
+NV_DefineSpace 0x01000001 dataSize=8 + session = StartAuthSession TRIAL
+  + PolicyNV owner 0x01000001 $session 00 EQ
+NV_DefineSpace 0x01000001 dataSize=8 attributes='AUTHREAD|AUTHWRITE|WRITE_STCLEAR' + NV_WriteLock 0x01000001
+NV_DefineSpace 0x01000001 dataSize=8 attributes='AUTHREAD|AUTHWRITE|READ_STCLEAR' + NV_ReadLock 0x01000001
+NV_GlobalWriteLock
 """
-"""Lines of `tpmwire send`, each an example of its last command."""
+"""Lines of `tpmwire send`, each an example of its last command. An indented line continues the line above."""
 
 
 class Example(NamedTuple):
     """An example of a command: the explained bytes, and the explained response or "".
 
-    `line` has the words of `tpmwire send`, and `before` those of the commands that it needs.
+    `line` has the words of `tpmwire send`: the command, after commands that it needs.
     """
 
     command: str
     response: str = ""
     line: str = ""
-    before: tuple[str, ...] = ()
 
 
 @cache
@@ -86,42 +139,20 @@ def examples() -> Mapping[str, Example]:
         command = command_class(code)
         if command is not None:
             found[f"TPM2_{code.name}"] = _build_shortest(command)
-    for line in _LINES.strip().splitlines():
+    for line in _LINES.replace("\n  ", " ").strip().splitlines():
         example = _run(line)
-        found[f"TPM2_{example.line.split()[0]}"] = example
+        last = example.line.rpartition(" + ")[2].rpartition(" = ")[2]
+        found[f"TPM2_{last.split()[0]}"] = example
     return found
 
 
-class _Recorder:
-    """A transport that stores the last command and response."""
-
-    def __init__(self, transport: SoftTransport) -> None:
-        self._transport = transport
-        self.last = (b"", b"")
-
-    def transceive(self, command: bytes) -> bytes:
-        response = self._transport.transceive(command)
-        self.last = (command, response)
-        return response
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
 def _run(line: str) -> Example:
-    recorder: Any = _Recorder(SoftTransport(seed=b"example"))
-    tpm = Tpm(recorder)
-    authorizer = CommandAuthorizer(tpm, "none")
-    handles: list[int] = []
-    for plan in plans_from_words(shlex.split(line)):
-        command = command_from(plan.kind, plan.values, handles, public=False)
-        response: Any = tpm.execute(command, *authorizer.of(plan.kind, [], None))
-        last = recorder.last
-        handles.append(next((getattr(response, name) for name, a in response.fields() if role_of(a)), 0))
-    sent, received = last
-    tpm.close()
-    *before, shown = line.split(" + ")
-    return Example(as_text(explain_command(sent)), as_text(explain_response(received, sent)), shown, tuple(before))
+    with Tpm(SoftTransport(b"example")) as tpm, Script(tpm) as script:
+        result = script.run(line)
+        if result.code:
+            raise ValueError(f"{line}: {result.text}")
+        sent, received = result.exchanges[-1]
+    return Example(as_text(explain_command(sent)), as_text(explain_response(received, sent)), line)
 
 
 def _build_shortest(kind: type[Command]) -> Example:

@@ -144,13 +144,18 @@ def _quote(text: str) -> str:
 def _example(example: Example) -> Iterator[str]:
     yield "## Example"
     if example.line:
-        lines = " + \\\n    ".join([*example.before, example.line])
-        yield "With `tpmwire send`, on the soft TPM `soft:seed=example`:"
-        yield f"```sh\ntpmwire send --tpm-path soft:seed=example {lines}\n```"
+        yield "With `tpmwire send`, on a soft TPM whose random values are repeatable:"
+        yield f"```sh\ntpmwire send --tpm-path soft:seed=example {_shell_words(example.line)}\n```"
     yield f"The command's bytes, built by tpmwire{'' if example.line else ' with the shortest valid fields'}:"
     yield f"```text\n{example.command}\n```"
     if example.response:
         yield f"The soft TPM's response:\n\n```text\n{example.response}\n```"
+
+
+def _shell_words(line: str) -> str:
+    """Returns a line of commands for a shell: one command on each line, names of results in quotes."""
+    words = [word if re.fullmatch(r"[\w.,:=+/'|\[\]\"-]+", word) else f"'{word}'" for word in line.split()]
+    return " ".join(words).replace(" + ", " + \\\n    ")
 
 
 def _neighbours(name: str) -> Iterator[str]:

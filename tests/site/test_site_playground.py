@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.site.conftest import Server
 from tests.support.browser import browser
 from tests.support.programs import ROOT
+from tools.site_examples import examples
 
 AXE = ROOT / "tests/js/node_modules/axe-core/axe.min.js"
 LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
@@ -23,12 +24,17 @@ TEXTS = {
     "80010000000c0000017b0010": ["TPM2_GetRandom", "bytesRequested", "16"],
 }
 
+UNSEAL = (
+    "parent = CreatePrimary + child = Create $parent data=text:secret + blob = Load $parent $child + Unseal $blob"
+)
+
 
 class Page:
     """The playground in a browser."""
 
     def __init__(self, driver: webdriver.Chrome, server: Server) -> None:
         self.driver = driver
+        self.width = 1200
         self.server = server
 
     def open(self, hash: str) -> None:
@@ -38,6 +44,7 @@ class Page:
 
     def look(self, width: int, scheme: str) -> None:
         """Sets the width in pixels, and light or dark."""
+        self.width = width
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -64,13 +71,22 @@ class Page:
         self.wait("document.querySelector('#result .card') && !document.querySelector('#result.waiting')")
         return self.text("#result")
 
+    def run(self, line: str) -> str:
+        """Runs a line, and returns its result."""
+        box = self.driver.find_element(By.ID, "line")
+        box.clear()
+        count = len(self.driver.find_elements(By.CSS_SELECTOR, ".entry"))
+        box.send_keys(line, Keys.ENTER)
+        self.wait(f"document.querySelectorAll('.entry:not(.waiting)').length === {count + 1}")
+        return self.driver.execute_script("return document.querySelector('.entry').textContent")
+
     def check(self) -> None:
         """Asserts that axe-core finds nothing, and that no text is wider than the screen."""
         self.driver.execute_script(AXE.read_text())
         found = self.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
         problems = [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]]
         assert problems == []
-        assert self.driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        assert self.driver.execute_script("return document.documentElement.scrollWidth") <= self.width
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +134,43 @@ def test_a_file_is_explained(page: Page, tmp_path: Path) -> None:
     page.driver.find_element(By.ID, "file").send_keys(str(log))
     page.wait("document.querySelector('#result .card')")
     assert "TPM_RC_AUTH_FAIL" in page.text("#result")
+
+
+def test_commands_run_in_the_page(page: Page) -> None:
+    page.open("run")
+    for width, scheme in LOOKS:
+        page.look(width, scheme)
+        page.driver.find_element(By.ID, "reset").click()
+        page.wait("document.getElementById('run-note').textContent.includes('new TPM')")
+        assert "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" in page.run("Hash text:hello")
+        assert "digest" in page.run("parent = CreatePrimary + ReadPublic $parent")
+        assert b"secret".hex() in page.run(UNSEAL)
+        assert "TPM_RC_HANDLE" in page.run("ReadPublic 0x81000001")
+        for summary in page.driver.find_elements(By.CSS_SELECTOR, ".entry:first-child summary"):
+            summary.click()
+        page.wait("document.querySelectorAll('.entry:first-child .message').length === 2")
+        assert "handle 1" in page.text(".entry:first-child .message.refused")
+        page.check()
+    assert "did you mean GetRandom" in page.run("GetRandm 8")
+    assert page.driver.find_element(By.ID, "line").get_attribute("value") == "GetRandm 8"
+
+
+def test_the_examples_of_the_reference_run(page: Page) -> None:
+    page.driver.get(f"{page.server.url}/reference/commands/TPM2_GetRandom.html")
+    page.driver.find_element(By.LINK_TEXT, "Try it in the playground").click()
+    page.wait("document.documentElement.dataset.ready")
+    page.driver.find_element(By.ID, "line").send_keys(Keys.ENTER)
+    page.wait("document.querySelector('.entry') && !document.querySelector('.entry.waiting')")
+    entry = page.text(".entry")
+    value = entry.split("randomBytes: ")[1].split()[0]
+    assert bytes.fromhex(value)[:6].hex(" ") in examples()["TPM2_GetRandom"].response
+
+
+def test_the_keyboard_selects_tabs(page: Page) -> None:
+    page.open("explain")
+    page.driver.find_element(By.ID, "tab-explain").send_keys(Keys.ARROW_RIGHT)
+    assert page.driver.switch_to.active_element.get_attribute("id") == "tab-run"
+    assert page.driver.find_element(By.ID, "run").is_displayed()
 
 
 def test_nothing_is_sent_anywhere(page: Page) -> None:

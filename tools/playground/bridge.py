@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from cli.inspect.interpretations import interpretation_json
+from cli.inspect.script import LineResult, Script
 from cli.inspect.things import Explained, explain_thing, group_words
-from cli.terminal.messages import UsageError
+from cli.terminal.messages import UsageError, explain_error
 from tpmwire.errors import TpmwireError
-from tpmwire.explain import Node, as_json
+from tpmwire.explain import Node, as_json, explain_command, explain_response
 from tpmwire.explain.table import kinds
+from tpmwire.soft import SoftTransport
 from tpmwire.spec.response_codes import TPM_RC
+from tpmwire.tpm import Tpm
 
-__all__ = ["explain", "explain_file", "start"]
+__all__ = ["explain", "explain_file", "new_tpm", "run", "start"]
 
 _MOST = 200
 """Maximum number of messages in an explanation."""
@@ -30,6 +33,7 @@ def start() -> str:
     """Prepares the tables, and returns {"names": {NAME: address of its page}}, relative to the site's root."""
     explain("0x98e")
     explain("80010000000c0000017b0010")
+    new_tpm()
     return json.dumps({"names": page_addresses()})
 
 
@@ -117,6 +121,56 @@ def _plain(explained: Explained) -> dict[str, Any]:
         "others": list(explained.others),
         "more": more,
     }
+
+
+_SEED = b"example"
+"""Seed of the page's TPM. The site's examples have the same seed, and so the same bytes."""
+
+
+class _Bench:
+    """The TPM of the tab Run, and the internal steps of its last line."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str]] = []
+        tpm = Tpm(SoftTransport(_SEED, observe=lambda name, detail: self.steps.append((name, detail))))
+        self.script = Script(tpm, secrets=True)
+
+
+_benches: list[_Bench] = []
+
+
+def new_tpm() -> str:
+    """Replaces the TPM by a new one, whose random values are repeatable."""
+    _benches[:] = [_Bench()]
+    return json.dumps({})
+
+
+def run(line: str) -> str:
+    """Runs a line of commands, as `tpmwire send` does.
+
+    Returns {"text", "code", "exchanges": [{"command", "response"}], "steps": [[name, detail]]}.
+    """
+    bench = _benches[0]
+    bench.steps.clear()
+    before = len(bench.script.exchanges)
+    try:
+        with _notes() as notes:
+            result = bench.script.run(line)
+    except (UsageError, TpmwireError) as error:
+        result = LineResult(explain_error(error)[1], {}, -1, 0, tuple(bench.script.exchanges[before:]))
+    return json.dumps(
+        {
+            "text": result.text,
+            "code": result.code,
+            "exchanges": [_exchange(each.command, each.response) for each in result.exchanges[-_MOST:]],
+            "steps": bench.steps[-_MOST:],
+            "notes": notes,
+        }
+    )
+
+
+def _exchange(command: bytes, response: bytes) -> dict[str, Any]:
+    return {"command": as_json(explain_command(command)), "response": as_json(explain_response(response, command))}
 
 
 def _advice(message: str) -> str:

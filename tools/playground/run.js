@@ -3,11 +3,14 @@ import { element, find, linked } from "./dom.js";
 import { legend, showMessage } from "./message.js";
 
 const STARTERS = [
-  ["Random bytes", "GetRandom bytesRequested=8"],
-  ["Create a primary key", "CreatePrimary primaryHandle=owner inPublic=template:srk-ecc"],
-  ["Read a PCR", "PCR_Read pcrSelectionIn=sha256:0,23"],
-  ["Hash a text", "Hash data=text:hello hashAlg=SHA256 hierarchy=owner"],
-  ["A command that is refused", "ReadPublic objectHandle=0x81000001"],
+  ["Random bytes", "GetRandom 8"],
+  ["Hash a text", "Hash text:hello"],
+  ["Create a key and sign", "key = CreatePrimary ecc:ecdsa-sha256 + Sign $key text:hello"],
+  ["Extend a PCR", "PCR_Event 23 text:boot + PCR_Read sha256:23"],
+  ["Seal a secret", "parent = CreatePrimary + sealed = Create $parent data=text:secret + blob = Load $parent $sealed + Unseal $blob"],
+  ["Store bytes", "NV_DefineSpace 0x01000001 dataSize=8 + NV_Write 0x01000001 text:12345678 + NV_Read 0x01000001"],
+  ["Compute a policy", "session = StartAuthSession TRIAL + PolicyPCR $session sha256:7 + PolicyGetDigest $session"],
+  ["A command that is refused", "ReadPublic 0x81000001"],
 ];
 
 export function setUpRun(call) {
@@ -22,15 +25,16 @@ export function setUpRun(call) {
     at = typed.length;
     line.value = "";
     find("run-note").textContent = "";
-    const entry = element("div", { class: "entry waiting" }, element("p", { class: "typed" }, element("span", { "aria-hidden": "true" }, "> "), text));
-    log.append(entry);
-    log.scrollTop = log.scrollHeight;
+    const entry = element("article", { class: "entry card waiting" }, element("h2", { class: "typed" }, text));
+    log.prepend(entry);
+    find("starters").open = false;
     const answer = await call("run", text);
     entry.classList.remove("waiting");
     entry.append(...showRun(answer.result));
-    if (answer.result.error && !line.value) line.value = text;
+    // A line with a mistake comes back, to be corrected.
+    if (answer.result.code === -1 && !line.value) line.value = text;
     find("run-note").textContent = answer.milliseconds ? `Executed in ${Math.max(1, Math.round(answer.milliseconds))} ms` : "";
-    log.scrollTop = entry.offsetTop - log.offsetTop - 8;
+    if (entry.getBoundingClientRect().top > innerHeight - 200) find("prompt").scrollIntoView({ block: "start" });
   };
   find("prompt").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -46,6 +50,7 @@ export function setUpRun(call) {
   find("reset").addEventListener("click", async () => {
     await call("new_tpm");
     log.replaceChildren();
+    find("starters").open = true;
     find("run-note").textContent = "A new TPM has started.";
     line.focus();
   });
@@ -60,17 +65,45 @@ export function setUpRun(call) {
 // Returns the elements for the result of a line.
 export function showRun(result) {
   if (result.error) return [element("p", { class: "refusal", role: "alert" }, linked(result.error))];
-  const parts = [];
-  if (result.text) parts.push(element("pre", { class: "text", tabindex: "0" }, result.text));
-  if (result.exchanges && result.exchanges.length) {
-    const count = result.exchanges.length;
-    parts.push(element("details", {}, element("summary", {}, count === 1 ? "Bytes of the command and its response" : `Bytes of ${count} commands and their responses`),
-      legend(), result.exchanges.flatMap((exchange) => [showMessage(exchange.command), showMessage(exchange.response)])));
+  const parts = (result.notes || []).map((note) => element("p", { class: "hint" }, note));
+  if (result.code) parts.push(...showRefusal(result.text));
+  else if (result.text) parts.push(...showResults(result.text));
+  const count = result.exchanges.length;
+  if (count) {
+    const title = count === 1 ? "Bytes of the command and its response" : `Bytes of ${count} commands and their responses`;
+    // Filled when opened: hundreds of bytes are elements of their own.
+    parts.push(folded(title, () => [legend(), ...result.exchanges.flatMap((each) => [showMessage(each.command), showMessage(each.response)])]));
   }
   if (result.steps && result.steps.length) {
-    parts.push(element("details", {}, element("summary", {}, `Inside the TPM: ${result.steps.length} steps`),
-      element("ol", { class: "steps" }, result.steps.map(([name, detail]) =>
-        element("li", {}, element("b", {}, name), " ", element("span", {}, linked(detail)))))));
+    parts.push(folded(`Inside the TPM: ${result.steps.length} steps`, () => [element("ol", { class: "steps" },
+      result.steps.map(([name, detail]) => element("li", {}, element("b", {}, name), " ", element("span", {}, linked(detail)))))]));
   }
   return parts;
+}
+
+// Returns the results of commands: the last one is open, the results that it needed are folded.
+function showResults(text) {
+  const results = text.split(/\n(?=\$\d+ )/);
+  return results.map((result, n) => {
+    const [title, ...lines] = result.split("\n");
+    const body = lines.length ? element("pre", { class: "text", tabindex: "0", role: "region", "aria-label": title }, linked(lines.join("\n"))) : null;
+    return body
+      ? element("details", { class: "value", open: n === results.length - 1 }, element("summary", {}, title), body)
+      : element("p", { class: "value" }, linked(title));
+  });
+}
+
+// A refusal is the last line of a text; results of earlier commands are above it.
+function showRefusal(text) {
+  const lines = text.split("\n");
+  const last = lines.pop();
+  return [...(lines.length ? showResults(lines.join("\n")) : []), element("p", { class: "refusal", role: "alert" }, linked(last))];
+}
+
+export function folded(title, fill) {
+  const details = element("details", {}, element("summary", {}, title));
+  details.addEventListener("toggle", () => {
+    if (details.open && details.children.length === 1) details.append(...fill());
+  });
+  return details;
 }
