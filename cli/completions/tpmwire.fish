@@ -70,8 +70,8 @@ function _shtab_tpmwire_using
   test "$_shtab_tpmwire_cmdpath" = "$argv"
 end
 
-set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' roles-anywhere 'roles-anywhere credential-process' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush learn explain decode trace spec send soft demo completion
-set -g _shtab_tpmwire_opts_with_value --address --algorithm --as --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --by --ca --ca-bundle --cache-key --cert --cert-selector --certificate --cluster-id --cluster-name --color --command --comment --contents --credential-file --credentials-profile --data --destination --digits --discard --duplicable-to --duplicable-to-key --duration --ek --endorsement-auth --endorsement-auth-file --endpoint --endpoint-url --event-log --expect --expires --explain --external-id --federation-name --file --fleet --for --format --from-profile --go --hash --header --host --hostname --html --inner-key-file --intermediates --issuer --item --item-auth-file --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --listen --message --mfa-process --mfa-serial --mfa-totp --name --no-verify-ssl --nonce --offset --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --pkcs11-lib --pkcs11-pin --pkcs8-password --policy --policy-arn --policy-file --port --private --private-key --profile --profile-arn --program --public --region --region-set --request --reuse-pin --role-arn --role-session-name --root-of --salt --salt-file --scheme --scope --secret-file --seed --service --session --session-duration --shard --signature --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --state --subject-mode --system-store-name --tag --task-policy-arn --template --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-key-password --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --trust-anchor-arn --upload-file --use-latest-expiring-certificate --username --values --write-profile -H -T -X -d -f -o
+set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' roles-anywhere 'roles-anywhere credential-process' 'roles-anywhere serve' 'roles-anywhere update' 'roles-anywhere read-certificate-data' 'roles-anywhere sign-string' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush learn explain decode trace spec send soft demo completion
+set -g _shtab_tpmwire_opts_with_value --address --algorithm --as --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --by --ca --ca-bundle --cache-key --cert --cert-selector --certificate --cluster-id --cluster-name --color --command --comment --contents --credential-file --credentials-profile --data --destination --digest --digits --discard --duplicable-to --duplicable-to-key --duration --ek --endorsement-auth --endorsement-auth-file --endpoint --endpoint-url --event-log --expect --expires --explain --external-id --federation-name --file --fleet --for --format --from-profile --go --hash --header --hop-limit --host --hostname --html --inner-key-file --intermediates --issuer --item --item-auth-file --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --listen --message --mfa-process --mfa-serial --mfa-totp --name --no-verify-ssl --nonce --offset --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --pkcs11-lib --pkcs11-pin --pkcs8-password --policy --policy-arn --policy-file --port --private --private-key --profile --profile-arn --program --public --region --region-set --request --reuse-pin --role-arn --role-session-name --root-of --salt --salt-file --scheme --scope --secret-file --seed --service --session --session-duration --shard --signature --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --state --subject-mode --system-store-name --tag --task-policy-arn --template --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-key-password --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --trust-anchor-arn --upload-file --use-latest-expiring-certificate --username --values --write-profile -H -T -X -d -f -o
 
 complete -c tpmwire -e
 complete -c tpmwire -f
@@ -829,7 +829,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using token codecommit' -l ca-bundle -xka
 complete -c tpmwire -n '_shtab_tpmwire_using token codecommit' -l cache -d 'cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left'
 complete -c tpmwire -n '_shtab_tpmwire_using token codecommit' -l cache-key -xka "key boot" -d 'key that unseals the cache'
 complete -c tpmwire -n '_shtab_tpmwire_using token codecommit' -l verbose -d 'explain each step on stderr'
-complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a roles-anywhere -d 'roles-anywhere: credential-process'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a roles-anywhere -d 'roles-anywhere: credential-process, serve, update, read-certificate-data, sign-string'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere; and test $_shtab_tpmwire_npos -eq 0' -a credential-process -d 'print credentials for a certificate whose key is in the TPM'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' -s h -l help -d 'show this help message and exit'
@@ -875,6 +875,127 @@ complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' 
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' -l cert-selector -x -d refused
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' -l system-store-name -x -d refused
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' -l use-latest-expiring-certificate -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere; and test $_shtab_tpmwire_npos -eq 0' -a serve -d 'serve such credentials as EC2'"'"'s metadata service does'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l certificate -xka "(_tpmwire_files '')" -d 'file with the certificate'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l private-key -x -d 'private key of the certificate'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l tpm-key-password -x -d 'the key'"'"'s password, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l no-tpm-key-password -d 'the key has no password'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l intermediates -xka "(_tpmwire_files '')" -d 'file with intermediate CA certificates'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l role-arn -x -d 'ARN of the role'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l profile-arn -x -d 'ARN of the Roles Anywhere profile'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l trust-anchor-arn -x -d 'ARN of the trust anchor'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l session-duration -x -d 'lifetime of the credentials, 900 to 43200 seconds'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l role-session-name -x -d 'name of the role session, if the profile accepts one'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l region -x -d 'region to sign for'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l endpoint -x -d 'URL of the Roles Anywhere endpoint'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l keyPass -l keypass -x -d 'the key'"'"'s password, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l keyPass-file -l keypass-file -xka "(_tpmwire_files '')" -d 'file with the key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l parentPass -l parentpass -x -d 'password of the key file'"'"'s parent, or of the hierarchy in which the parent or the pinned key is created'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l parentPass-file -l parentpass-file -xka "(_tpmwire_files '')" -d 'file with the password of the key file'"'"'s parent, or of the hierarchy in which the parent or the pinned key is created'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l pcrs -x -d 'PCRs that the key is bound to, such as 7,23 or sha256:7,23'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l useEKParent -d 'the key'"'"'s parent is an endorsement key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l tpm-session-encrypt-with-name -x -d 'hex Name of this TPM'"'"'s endorsement or storage key, printed by `tpmwire name`'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l tpm-session-encrypt-with-public -xka "(_tpmwire_files '')" -d 'file with the public key to pin, instead of its Name'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l key-name -x -d 'hex Name of the key at --persistentHandle'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l no-session-encryption -d 'do not use a salted session'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l use-fips-endpoint -d 'use AWS'"'"'s FIPS endpoints'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l use-dualstack-endpoint -d 'use AWS'"'"'s IPv6 and IPv4 endpoints'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l ca-bundle -xka "(_tpmwire_files '')" -d 'file with trusted CA certificates'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l cache -d 'cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l verbose -d 'explain each step on stderr'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l with-proxy -d ignored
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l debug -d 'explain each step on stderr, without secrets'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l no-verify-ssl -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l pkcs8-password -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l pkcs11-lib -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l reuse-pin -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l pkcs11-pin -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l cert-selector -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l system-store-name -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l use-latest-expiring-certificate -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l port -x -d 'TCP port on 127.0.0.1'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere serve' -l hop-limit -x -d 'IP hop limit of responses'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere; and test $_shtab_tpmwire_npos -eq 0' -a update -d 'keep a profile of ~/.aws/credentials up to date with such credentials'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l certificate -xka "(_tpmwire_files '')" -d 'file with the certificate'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l private-key -x -d 'private key of the certificate'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l tpm-key-password -x -d 'the key'"'"'s password, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l no-tpm-key-password -d 'the key has no password'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l intermediates -xka "(_tpmwire_files '')" -d 'file with intermediate CA certificates'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l role-arn -x -d 'ARN of the role'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l profile-arn -x -d 'ARN of the Roles Anywhere profile'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l trust-anchor-arn -x -d 'ARN of the trust anchor'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l session-duration -x -d 'lifetime of the credentials, 900 to 43200 seconds'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l role-session-name -x -d 'name of the role session, if the profile accepts one'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l region -x -d 'region to sign for'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l endpoint -x -d 'URL of the Roles Anywhere endpoint'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l keyPass -l keypass -x -d 'the key'"'"'s password, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l keyPass-file -l keypass-file -xka "(_tpmwire_files '')" -d 'file with the key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l parentPass -l parentpass -x -d 'password of the key file'"'"'s parent, or of the hierarchy in which the parent or the pinned key is created'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l parentPass-file -l parentpass-file -xka "(_tpmwire_files '')" -d 'file with the password of the key file'"'"'s parent, or of the hierarchy in which the parent or the pinned key is created'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l pcrs -x -d 'PCRs that the key is bound to, such as 7,23 or sha256:7,23'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l useEKParent -d 'the key'"'"'s parent is an endorsement key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l tpm-session-encrypt-with-name -x -d 'hex Name of this TPM'"'"'s endorsement or storage key, printed by `tpmwire name`'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l tpm-session-encrypt-with-public -xka "(_tpmwire_files '')" -d 'file with the public key to pin, instead of its Name'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l key-name -x -d 'hex Name of the key at --persistentHandle'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l no-session-encryption -d 'do not use a salted session'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l use-fips-endpoint -d 'use AWS'"'"'s FIPS endpoints'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l use-dualstack-endpoint -d 'use AWS'"'"'s IPv6 and IPv4 endpoints'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l ca-bundle -xka "(_tpmwire_files '')" -d 'file with trusted CA certificates'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l cache -d 'cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l verbose -d 'explain each step on stderr'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l with-proxy -d ignored
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l debug -d 'explain each step on stderr, without secrets'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l no-verify-ssl -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l pkcs8-password -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l pkcs11-lib -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l reuse-pin -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l pkcs11-pin -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l cert-selector -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l system-store-name -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l use-latest-expiring-certificate -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l profile -x -d 'profile of ~/.aws/credentials to write'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l credentials-overwrite -d 'overwrite the profile even if it has a long-term key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere update' -l once -d 'write the credentials once, and end'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere; and test $_shtab_tpmwire_npos -eq 0' -a read-certificate-data -d 'print facts about a certificate as JSON'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere read-certificate-data' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere read-certificate-data' -l certificate -xka "(_tpmwire_files '')" -d 'file with the certificate'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere; and test $_shtab_tpmwire_npos -eq 0' -a sign-string -d 'sign a test string with a certificate'"'"'s key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l certificate -xka "(_tpmwire_files '')" -d 'file with the certificate'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l private-key -x -d 'private key of the certificate'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l tpm-key-password -x -d 'the key'"'"'s password, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l no-tpm-key-password -d 'the key has no password'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l keyPass -l keypass -x -d 'the key'"'"'s password, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l keyPass-file -l keypass-file -xka "(_tpmwire_files '')" -d 'file with the key'"'"'s password'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l parentPass -l parentpass -x -d 'password of the key file'"'"'s parent, or of the hierarchy in which the parent or the pinned key is created'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l parentPass-file -l parentpass-file -xka "(_tpmwire_files '')" -d 'file with the password of the key file'"'"'s parent, or of the hierarchy in which the parent or the pinned key is created'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l pcrs -x -d 'PCRs that the key is bound to, such as 7,23 or sha256:7,23'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l useEKParent -d 'the key'"'"'s parent is an endorsement key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l tpm-session-encrypt-with-name -x -d 'hex Name of this TPM'"'"'s endorsement or storage key, printed by `tpmwire name`'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l tpm-session-encrypt-with-public -xka "(_tpmwire_files '')" -d 'file with the public key to pin, instead of its Name'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l key-name -x -d 'hex Name of the key at --persistentHandle'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l no-session-encryption -d 'do not use a salted session'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l verbose -d 'explain each step on stderr'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l with-proxy -d ignored
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l debug -d 'explain each step on stderr, without secrets'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l no-verify-ssl -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l pkcs8-password -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l pkcs11-lib -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l reuse-pin -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l pkcs11-pin -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l cert-selector -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l system-store-name -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l use-latest-expiring-certificate -x -d refused
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l digest -xka "SHA256 SHA384 SHA512" -d 'hash of the signature'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere sign-string' -l format -xka "json text bin" -d 'output format'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a console -d 'sign a browser in to the AWS console'
 complete -c tpmwire -n '_shtab_tpmwire_using console' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using console' -l print -d 'print the URL instead of opening a browser'

@@ -46,7 +46,7 @@ _shtab_tpmwire_commands() {
     policy:'show a key'"'"'s policy, compute a policy digest, or approve new PCR values'
     presign:'create a presigned URL for any AWS service'
     quote:'print PCR values, signed by an attestation key'
-    roles-anywhere:'roles-anywhere: credential-process'
+    roles-anywhere:'roles-anywhere: credential-process, serve, update, read-certificate-data, sign-string'
     rotate:'replace a profile'"'"'s access key with a new one that never touches a disk'
     send:'send any TPM command and explain the response'
     serve:'serve temporary credentials to AWS SDKs on this machine'
@@ -77,6 +77,10 @@ _shtab_tpmwire_aws_commands() {
 _shtab_tpmwire_roles_anywhere_commands() {
   local _commands=(
     credential-process:'print credentials for a certificate whose key is in the TPM'
+    read-certificate-data:'print facts about a certificate as JSON'
+    serve:'serve such credentials as EC2'"'"'s metadata service does'
+    sign-string:'sign a test string with a certificate'"'"'s key'
+    update:'keep a profile of ~/.aws/credentials up to date with such credentials'
   )
   _describe 'tpmwire roles-anywhere commands' _commands
 }
@@ -1173,6 +1177,147 @@ _shtab_tpmwire_roles_anywhere_credential_process_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_roles_anywhere_credential_process_defaults_added=0
 
+_shtab_tpmwire_roles_anywhere_read_certificate_data_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--certificate=[file with the certificate]:FILE:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_read_certificate_data_defaults_added=0
+
+_shtab_tpmwire_roles_anywhere_serve_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--certificate=[file with the certificate]:FILE:_files"
+  "--private-key=[private key of the certificate]:KEY:"
+  "--tpm-key-password=[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  "--no-tpm-key-password[the key has no password]"
+  "--intermediates=[file with intermediate CA certificates]:FILE:_files"
+  "--role-arn=[ARN of the role]:ARN:"
+  "--profile-arn=[ARN of the Roles Anywhere profile]:ARN:"
+  "--trust-anchor-arn=[ARN of the trust anchor]:ARN:"
+  "--session-duration=[lifetime of the credentials, 900 to 43200 seconds]:SECONDS:"
+  "--role-session-name=[name of the role session, if the profile accepts one]:NAME:"
+  "--region=[region to sign for]:REGION:"
+  "--endpoint=[URL of the Roles Anywhere endpoint]:URL:"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
+  "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
+  "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--verbose[explain each step on stderr]"
+  "--with-proxy[ignored]"
+  "--debug[explain each step on stderr, without secrets]"
+  "--no-verify-ssl=[refused]:==SUPPRESS==:"
+  "--pkcs8-password=[refused]:==SUPPRESS==:"
+  "--pkcs11-lib=[refused]:==SUPPRESS==:"
+  "--reuse-pin=[refused]:==SUPPRESS==:"
+  "--pkcs11-pin=[refused]:==SUPPRESS==:"
+  "--cert-selector=[refused]:==SUPPRESS==:"
+  "--system-store-name=[refused]:==SUPPRESS==:"
+  "--use-latest-expiring-certificate=[refused]:==SUPPRESS==:"
+  "--port=[TCP port on 127.0.0.1]:PORT:"
+  "--hop-limit=[IP hop limit of responses]:N:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_serve_defaults_added=0
+
+_shtab_tpmwire_roles_anywhere_sign_string_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--certificate=[file with the certificate]:FILE:_files"
+  "--private-key=[private key of the certificate]:KEY:"
+  "--tpm-key-password=[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  "--no-tpm-key-password[the key has no password]"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--verbose[explain each step on stderr]"
+  "--with-proxy[ignored]"
+  "--debug[explain each step on stderr, without secrets]"
+  "--no-verify-ssl=[refused]:==SUPPRESS==:"
+  "--pkcs8-password=[refused]:==SUPPRESS==:"
+  "--pkcs11-lib=[refused]:==SUPPRESS==:"
+  "--reuse-pin=[refused]:==SUPPRESS==:"
+  "--pkcs11-pin=[refused]:==SUPPRESS==:"
+  "--cert-selector=[refused]:==SUPPRESS==:"
+  "--system-store-name=[refused]:==SUPPRESS==:"
+  "--use-latest-expiring-certificate=[refused]:==SUPPRESS==:"
+  "--digest=[hash of the signature]:digest:(SHA256 SHA384 SHA512)"
+  "--format=[output format]:sign_format:(json text bin)"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_sign_string_defaults_added=0
+
+_shtab_tpmwire_roles_anywhere_update_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--certificate=[file with the certificate]:FILE:_files"
+  "--private-key=[private key of the certificate]:KEY:"
+  "--tpm-key-password=[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  "--no-tpm-key-password[the key has no password]"
+  "--intermediates=[file with intermediate CA certificates]:FILE:_files"
+  "--role-arn=[ARN of the role]:ARN:"
+  "--profile-arn=[ARN of the Roles Anywhere profile]:ARN:"
+  "--trust-anchor-arn=[ARN of the trust anchor]:ARN:"
+  "--session-duration=[lifetime of the credentials, 900 to 43200 seconds]:SECONDS:"
+  "--role-session-name=[name of the role session, if the profile accepts one]:NAME:"
+  "--region=[region to sign for]:REGION:"
+  "--endpoint=[URL of the Roles Anywhere endpoint]:URL:"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
+  "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
+  "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--verbose[explain each step on stderr]"
+  "--with-proxy[ignored]"
+  "--debug[explain each step on stderr, without secrets]"
+  "--no-verify-ssl=[refused]:==SUPPRESS==:"
+  "--pkcs8-password=[refused]:==SUPPRESS==:"
+  "--pkcs11-lib=[refused]:==SUPPRESS==:"
+  "--reuse-pin=[refused]:==SUPPRESS==:"
+  "--pkcs11-pin=[refused]:==SUPPRESS==:"
+  "--cert-selector=[refused]:==SUPPRESS==:"
+  "--system-store-name=[refused]:==SUPPRESS==:"
+  "--use-latest-expiring-certificate=[refused]:==SUPPRESS==:"
+  "--profile=[profile of \~\/.aws\/credentials to write]:NAME:"
+  "--credentials-overwrite[overwrite the profile even if it has a long-term key]"
+  "--once[write the credentials once, and end]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_update_defaults_added=0
+
 _shtab_tpmwire_rotate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--profile=[profile to rotate]:NAME:_tpmwire_profiles"
@@ -1797,6 +1942,10 @@ _shtab_tpmwire_roles_anywhere() {
       curcontext="${curcontext%:*:*}:_shtab_tpmwire_roles_anywhere-$line[1]:"
       case $line[1] in
         credential-process) _arguments -C -s $_shtab_tpmwire_roles_anywhere_credential_process_options ;;
+        read-certificate-data) _arguments -C -s $_shtab_tpmwire_roles_anywhere_read_certificate_data_options ;;
+        serve) _arguments -C -s $_shtab_tpmwire_roles_anywhere_serve_options ;;
+        sign-string) _arguments -C -s $_shtab_tpmwire_roles_anywhere_sign_string_options ;;
+        update) _arguments -C -s $_shtab_tpmwire_roles_anywhere_update_options ;;
       esac
   esac
 }

@@ -25,6 +25,7 @@ __all__ = [
     "seconds_of",
     "signer_from",
     "tags_of",
+    "uses_temporary_credentials",
 ]
 
 _ROLE = "arn:aws:iam::ACCOUNT:role/NAME"
@@ -198,6 +199,14 @@ def access_key_id(settings: RunSettings) -> str:
             f"{where} is the id of temporary credentials; give the long-term key's id with --aws-access-key-id"
         )
     return str(found)
+
+
+def uses_temporary_credentials(settings: RunSettings) -> bool:
+    """Returns whether a run's requests are signed with temporary credentials, not with the TPM's HMAC key."""
+    certificate = settings.roles_anywhere is not None
+    return bool(
+        certificate or settings.assumeRole or settings.federation_name or settings.root_of or settings.mfa_serial
+    )
 
 
 def _is_mistyped(key_id: str) -> bool:

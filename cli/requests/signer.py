@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.times import timestamp
 
-from ..credentials.sts import access_key_id, obtain, signer_from
+from ..credentials.sts import access_key_id, obtain, signer_from, uses_temporary_credentials
 from ..terminal.messages import warn
 from ..terminal.progress import activity
 from .options import Caller
@@ -41,7 +41,7 @@ def key_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = N
 
         return sigv4a_key_of(run, sigv4a, region_set)
 
-    if run.assumeRole or run.federation_name or run.root_of or run.mfa_serial:
+    if uses_temporary_credentials(run):
         with activity("getting temporary credentials"):
             found = obtain(run)
         signer = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)

@@ -6,7 +6,7 @@ from tpmwire.use.ecdsa import EcdsaKey
 
 from ..credentials.key import key_from
 from ..credentials.options import RunSettings
-from ..credentials.sts import access_key_id, obtain
+from ..credentials.sts import access_key_id, obtain, uses_temporary_credentials
 from ..terminal.messages import UsageError
 from ..terminal.progress import activity
 from ..tpm.open import open_tpm
@@ -23,7 +23,7 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
     from temporary credentials. Before the TPM is opened, raises UsageError or RequestError for invalid options,
     and KeyFileError for an invalid key file. Raises the errors of `obtain` for temporary credentials.
     """
-    by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
+    by_session = uses_temporary_credentials(run)
     if place and by_session:
         raise UsageError(
             "--sigv4a cannot be combined with a role or session: it needs a long-term key; remove --sigv4a "

@@ -35,7 +35,8 @@ class Service(NamedTuple):
     With `imds`, every client can read credentials and region as from EC2's instance metadata service.
 
     `region` is the region that the metadata service reports; None if unknown. Without `token`, /credentials does
-    not exist. With `process`, /process returns a credential_process document to trusted clients.
+    not exist. With `process`, /process returns a credential_process document to trusted clients. `role` is
+    the role name that the metadata service reports.
     """
 
     store: Store
@@ -44,6 +45,7 @@ class Service(NamedTuple):
     imds: bool = False
     region: str | None = None
     process: bool = False
+    role: str = ROLE
 
 
 class _Response(NamedTuple):
@@ -130,8 +132,8 @@ def _get(request: Request, service: Service) -> _Response:
     if not service.sessions.has(request.fields.get("x-aws-ec2-metadata-token", "")):
         raise RefusedError(401, "Unauthorized", "IMDSv2 only: get a token with PUT /latest/api/token")
     if path == _LIST:
-        return _Response(200, ROLE)
-    if path == f"{_LIST}/{ROLE}":
+        return _Response(200, service.role)
+    if path == f"{_LIST}/{service.role}":
         return _credentials(service, metadata=True)
     return _place(path, service)
 

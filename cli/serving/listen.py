@@ -24,8 +24,13 @@ _BACKLOG = 4096  # pending connections; the kernel's limit is net.core.somaxconn
 _LONGEST_PATH = 107  # bytes of a unix socket's path (unix(7))
 
 
-def tcp_listener(address: str, port: int) -> socket.socket:
-    """Returns a listener on a loopback address. Raises UsageError if the port is not available."""
+def tcp_listener(address: str, port: int, hop_limit: int | None = None) -> socket.socket:
+    """Returns a listener on a loopback address, whose responses have an IPv4 hop limit, if given.
+
+    Raises UsageError if the port is not available, or an argument is not valid.
+    """
+    if hop_limit is not None and not 1 <= hop_limit <= 255:
+        raise UsageError(f"--hop-limit {hop_limit} is not a number from 1 to 255")
     if not 0 <= port < 65536:
         raise UsageError(f"--port {port} is not valid; use 0 to 65535, where 0 chooses a free port")
     try:
@@ -39,11 +44,14 @@ def tcp_listener(address: str, port: int) -> socket.socket:
         )
     family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
     try:
-        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((address, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise UsageError(
             f"{address}, port {port}: {os.strerror(error.errno or 0)}; give another --port"
         ) from error
+    if hop_limit is not None:
+        listener.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit)
+    return listener
 
 
 def tpm_listener(address: str, port: int) -> socket.socket:

@@ -98,7 +98,7 @@ def _session_seconds(run: RunSettings, duration: str | None) -> int | None:
 
     Raises UsageError if AWS would refuse the duration or the credentials.
     """
-    if not (run.assumeRole or run.federation_name):
+    if not (run.assumeRole or run.federation_name or run.roles_anywhere):
         raise UsageError(
             "the console needs the credentials of a role or a federated user; give --assumeRole=true and "
             "--aws-arn, a profile with role_arn, or --federation-name"

@@ -29,17 +29,10 @@ token. It accepts sockets from systemd, and reports its state to systemd; docs/s
 
 import argparse
 import contextlib
-import gc
 import os
 import re
-import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
-
-from sigv4.errors import SigV4Error
-from sigv4.times import rfc3339
-from tpmwire.errors import TpmwireError
+from collections.abc import Iterator
 
 from ..credentials.options import RunSettings
 from ..credentials.sts import obtain
@@ -48,6 +41,7 @@ from ..serving import listen
 from ..serving.connections import raise_descriptor_limit
 from ..serving.handler import Service
 from ..serving.notify import Notifier, inherited_sockets
+from ..serving.renewal import log_failures, outlook, renew_until_signal
 from ..serving.server import CredentialServer
 from ..serving.store import Store
 from ..serving.tokens import Sessions, TokenFile
@@ -58,7 +52,6 @@ from ..terminal.progress import activity
 __all__ = ["Settings", "configure", "run"]
 
 _PORT = 8911
-_LONGEST_REST = 60.0  # seconds until a resumed machine or a changed clock is noticed, at most
 
 
 class Settings(UseSettings):
@@ -132,7 +125,7 @@ def run(args: Settings) -> int:
     store = Store(lambda: obtain(_settings(args)))
     with _listeners(args, inherited) as listeners, contextlib.ExitStack() as stack:
         notifier.send("STATUS=Fetching credentials")
-        failures = _log_failures(lambda: _outlook(store)) if inherited else contextlib.nullcontext()
+        failures = log_failures("serve", lambda: outlook(store)) if inherited else contextlib.nullcontext()
         with failures, activity("getting the first credentials"):
             store.fetch()
         if token is not None:
@@ -144,7 +137,7 @@ def run(args: Settings) -> int:
         stack.callback(notifier.send, "STOPPING=1")
         os.register_at_fork(after_in_child=server.close_listeners)
         note(f"tpmwire serve: {', '.join(_describe_listener(each, args) for each in listeners)}")
-        _keep(store, notifier, token)
+        renew_until_signal("serve", store, notifier, token)
     return 0
 
 
@@ -176,7 +169,10 @@ def _settings(args: Settings) -> RunSettings:
 
 def _check_files(settings: RunSettings) -> None:
     """Raises UsageError if an option's file can be read only once, such as a shell's <(...)."""
+    certificate = settings.roles_anywhere
     files = {
+        "certificate": certificate and certificate.certificate,
+        "intermediates": certificate and certificate.intermediates,
         "credential-file": settings.credential_file,
         "keyPass-file": settings.keyPass_file,
         "parentPass-file": settings.parentPass_file,
@@ -186,92 +182,6 @@ def _check_files(settings: RunSettings) -> None:
     for option, path in files.items():
         if path and os.path.exists(path) and not os.path.isfile(path):
             raise UsageError(f"--{option} {path} is read again for each refresh; use a regular file")
-
-
-def _keep(store: "Store", notifier: "Notifier", token: "TokenFile | None") -> None:
-    """Renews the credentials when they are due or SIGHUP arrives, until another signal ends the program.
-
-    Notifies systemd of the state, and sends its watchdog messages.
-    """
-    reload = _hangups(store.wake)
-    _tell(store, notifier)
-    while True:
-        asked = reload()
-        if asked:
-            notifier.reloading()
-            if token is not None:
-                with _log_failures(lambda: "the token was not changed"):
-                    token.renew()
-        if asked or time.time() >= store.due:
-            with _log_failures(lambda: _outlook(store)):
-                store.fetch()
-            gc.collect()  # frees TLS contexts, whose few objects would not reach the collector's threshold
-            _tell(store, notifier)
-        notifier.send("WATCHDOG=1")
-        store.rest(min(store.due - time.time(), _LONGEST_REST, notifier.watchdog or _LONGEST_REST))
-
-
-def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
-    """Installs a handler of SIGHUP that calls `wake`; returns a function that checks for SIGHUP.
-
-    The function returns whether SIGHUP has arrived since its last call. The handler is not installed if the
-    process has a terminal or ignores SIGHUP (nohup).
-    """
-    asked = [False]
-
-    def hung_up(_number: int, _frame: object) -> None:
-        asked[0] = True
-        wake()
-
-    def reload() -> bool:
-        if not asked[0]:
-            return False
-        asked[0] = False  # a signal that arrives from here on requests another reload
-        return True
-
-    if not _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, hung_up)
-    return reload
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def _log_failures(outlook: Callable[[], str]) -> Iterator[None]:
-    """Logs an error of the block, followed by the text that `outlook` returns, and suppresses the error.
-
-    Only errors that may be temporary are suppressed.
-    """
-    try:
-        yield
-    except (TpmwireError, SigV4Error, UsageError, OSError) as error:
-        note(f"tpmwire serve: {' '.join(str(error).split())}; {outlook()}")
-
-
-def _outlook(store: "Store") -> str:
-    now = time.time()
-    held = (
-        f"the old credentials are valid until {_time(store.end)}"
-        if store.end > now
-        else "no credentials until then"
-    )
-    return f"trying again in {max(0, store.due - now):.0f} seconds; {held}"
-
-
-def _tell(store: "Store", notifier: "Notifier") -> None:
-    good = store.end > time.time()
-    status = f"credentials until {_time(store.end)}" if good else "no credentials: see the log"
-    notifier.send("READY=1", f"STATUS={status}")
-
-
-def _time(seconds: float) -> str:
-    return rfc3339(seconds)
 
 
 def _region(args: Settings) -> str | None:

@@ -1,26 +1,36 @@
 """`tpmwire roles-anywhere` with keys of a software TPM and a server that verifies each request."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha512
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from cli.credentials.roles_anywhere.key import text_to_test
 from tests.support.interposer import Interposer
 from tests.support.roles_anywhere import ANCHOR, PROFILE, ROLE, Authority, VerifyingRolesAnywhere, pem
 from tests.support.signing_keys import PLAIN, make_signing_key, public_key_of_file
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Ran, Tool
 from tpmwire.keys.keyfile import parse
+from tpmwire.keys.x509 import X509Certificate
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.tpm import Tpm
+from tpmwire.use.asymmetric import verify_numbers
 
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "rolesanywhere"
 PASSWORD = Secret(b"key password")
 HANDLE, RESTRICTED, PSS, LOCKED, OTHER = 0x81010050, 0x81010051, 0x81010052, 0x81010053, 0x81010054
 _PCR23 = PolicyPCR.of_values(TPM_ALG.SHA256, parse_pcrs("23"), {(TPM_ALG.SHA256, 23): bytes(32)})
@@ -313,3 +323,60 @@ def test_verbose_says_what_is_sent_and_no_secret(run: Run) -> None:
     assert ran.code == 0
     assert "CreateSession at http://127.0.0.1" in ran.err
     assert "wJalrXUtnFEMI" not in ran.err
+
+
+SIGNED = json.loads((FIXTURES / "helper-sign-string.json").read_text())
+
+
+def test_read_certificate_data(tool: Tool, tmp_path: Path) -> None:
+    path = tmp_path / "certificate.der"
+    path.write_bytes(base64.b64decode(SIGNED["certificate_der_base64"]))
+    ran = tool("roles-anywhere", "read-certificate-data", "--certificate", path)
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out) == SIGNED["read_certificate_data"]
+
+
+def test_the_test_string_is_that_of_the_helper() -> None:
+    certificate = X509Certificate(base64.b64decode(SIGNED["certificate_der_base64"]))
+    assert text_to_test(certificate.public_key_der).hex() == SIGNED["signed_octets_hex"]
+    (digest,) = {each["signature_hex"] for each in SIGNED["results"] if each["digest"] == "SHA512"}
+    assert verify_numbers(
+        certificate.public_key,
+        sha512(bytes.fromhex(SIGNED["signed_octets_hex"])).digest(),
+        (bytes.fromhex(digest),),
+        TPM_ALG.SHA512,
+    )
+
+
+@pytest.mark.parametrize("name", ["rsanull", "p256null", "p384"])
+@pytest.mark.parametrize("digest", ["SHA256", "SHA384", "SHA512"])
+def test_sign_string(bench: Bench, tool: Tool, name: str, digest: str) -> None:
+    words = ["--certificate", bench.home / f"{name}.pem", "--private-key", bench.home / f"{name}.key"]
+    words += ["--digest", digest, "--tpm-path", bench.swtpm.path]
+    text = tool("roles-anywhere", "sign-string", *words, "--format=text")
+    as_json = tool("roles-anywhere", "sign-string", *words)
+    assert (text.code, text.err, as_json.code) == (0, "", 0)
+    certificate = x509.load_pem_x509_certificate((bench.home / f"{name}.pem").read_bytes())
+    key, algorithm = certificate.public_key(), getattr(hashes, digest)()
+    message = text_to_test(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    for signature in (text.out, json.loads(as_json.out)):
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(bytes.fromhex(signature), message, padding.PKCS1v15(), algorithm)
+        else:
+            assert isinstance(key, ec.EllipticCurvePublicKey)
+            key.verify(bytes.fromhex(signature), message, ec.ECDSA(algorithm))
+
+
+def test_sign_string_of_a_key_with_a_hash_of_its_own(bench: Bench, tool: Tool) -> None:
+    words = ["--certificate", bench.home / "p256.pem", "--private-key", f"handle:{HANDLE:#x}"]
+    ran = tool("roles-anywhere", "sign-string", *words, "--digest=SHA384", "--tpm-path", bench.swtpm.path)
+    assert (ran.code, ran.out) == (4, "")
+    assert "signs with SHA256 only" in ran.err
+
+
+def test_a_family_lists_its_verbs(tool: Tool) -> None:
+    ran = tool("roles-anywhere", "--help")
+    assert ran.code == 0
+    for verb in ("credential-process", "serve", "update", "read-certificate-data", "sign-string"):
+        assert verb in ran.out
+    assert tool("roles-anywhere").code == 2

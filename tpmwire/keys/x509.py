@@ -22,6 +22,7 @@ __all__ = [
     "X509Certificate",
     "name_text",
     "order_chain",
+    "read_subject_public_key",
     "read_x509_certificates",
 ]
 
@@ -216,6 +217,17 @@ def name_text(name: bytes) -> str:
     except (DecodeError, ValueError):
         return "a damaged name"
     return ",".join(parts)
+
+
+def read_subject_public_key(public_key_der: bytes) -> bytes:
+    """Returns the BIT STRING in a SubjectPublicKeyInfo: an RSAPublicKey in DER, or an uncompressed point.
+
+    Raises DecodeError if the DER is damaged.
+    """
+    parts = _elements(public_key_der, _SEQUENCE)
+    if len(parts) != 2 or parts[1][0] != _BIT_STRING:
+        raise DecodeError("a SubjectPublicKeyInfo has an algorithm and a BIT STRING")
+    return parts[1][der.header_size(parts[1]) + 1 :]
 
 
 def _elements(data: bytes, tag: int) -> list[bytes]:

@@ -1,8 +1,12 @@
 """The private key of a certificate in the TPM, and signatures by it."""
 
+from hashlib import sha256
+
 from tpmwire.errors import KeyFileError, SessionError
 from tpmwire.keys.spki import PublicKey, public_key_of
+from tpmwire.keys.x509 import read_subject_public_key
 from tpmwire.secret import EMPTY_AUTH
+from tpmwire.spec.constants import TPM_ALG
 from tpmwire.tpm import Tpm
 from tpmwire.use.asymmetric import AsymmetricKey, explain_unfit_key, signature_octets
 
@@ -11,12 +15,20 @@ from ...terminal.messages import UsageError
 from ..key import key_from, opened_tpm
 from ..options import RunSettings
 
-__all__ = ["certificate_key", "sign_with"]
+__all__ = ["certificate_key", "sign_in", "sign_with", "text_to_test"]
+
+_TEST = b"AWS Roles Anywhere Credential Helper Signing Test1"
 
 _PLAINTEXT = (b"PRIVATE KEY-----", b"ENCRYPTED PRIVATE KEY-----", b"RSA PRIVATE KEY-----", b"EC PRIVATE KEY-----")
 
 
-def certificate_key(settings: RunSettings, expected: PublicKey, *, no_password: bool = False) -> AsymmetricKey:
+def certificate_key(
+    settings: RunSettings,
+    expected: PublicKey,
+    *,
+    no_password: bool = False,
+    hash_alg: TPM_ALG = TPM_ALG.SHA256,
+) -> AsymmetricKey:
     """Returns the private key that the options describe, which belongs to the public key `expected`.
 
     With `no_password`, neither options nor environment give a password. Raises UsageError for a key file with
@@ -27,7 +39,7 @@ def certificate_key(settings: RunSettings, expected: PublicKey, *, no_password: 
         _refuse_plaintext(path)
     like = key_from(settings)
     if like.file is not None:
-        if (unfit := explain_unfit_key(like.file.public)) is not None:
+        if (unfit := explain_unfit_key(like.file.public, hash_alg)) is not None:
             raise KeyFileError(f"{path}: {unfit}")
         if public_key_of(like.file.public) != expected:
             raise UsageError(
@@ -59,22 +71,35 @@ def _refuse_plaintext(path: str) -> None:
         )
 
 
-def sign_with(settings: RunSettings, key: AsymmetricKey, expected: PublicKey, text: bytes) -> bytes:
+def sign_with(
+    settings: RunSettings,
+    key: AsymmetricKey,
+    expected: PublicKey,
+    text: bytes,
+    hash_alg: TPM_ALG = TPM_ALG.SHA256,
+) -> bytes:
     """Opens the TPM, returns the signature of `text`, and closes the TPM: DER for ECDSA, else PKCS #1 v1.5.
 
     Raises the errors of `AsymmetricKey.sign_message`.
     """
     with opened_tpm(settings) as tpm:
-        return sign_in(tpm, key, expected, text)
+        return sign_in(tpm, key, expected, text, hash_alg)
 
 
-def sign_in(tpm: Tpm, key: AsymmetricKey, expected: PublicKey, text: bytes) -> bytes:
+def sign_in(
+    tpm: Tpm, key: AsymmetricKey, expected: PublicKey, text: bytes, hash_alg: TPM_ALG = TPM_ALG.SHA256
+) -> bytes:
     """Returns the signature of `text` by a key in an open TPM. Raises the errors of `sign_message`."""
     try:
-        return signature_octets(key.sign_message(tpm, text, expected))
+        return signature_octets(key.sign_message(tpm, text, expected, hash_alg))
     except SessionError as error:
         if key.file is None and "expected public key" in str(error):
             error.add_note(
                 f"check that the key at 0x{key.handle or 0:08x} belongs to the certificate (tpmwire convert)"
             )
         raise
+
+
+def text_to_test(public_key_der: bytes) -> bytes:
+    """Returns the text that AWS's helper signs to test a key, for a SubjectPublicKeyInfo in DER."""
+    return _TEST + sha256(b"IAM RA" + read_subject_public_key(public_key_der)).digest()

@@ -15,12 +15,13 @@ from .settings import RolesAnywhere
 __all__ = [
     "HELPER",
     "HelperSettings",
-    "add_certificate_options",
+    "add_key_options",
     "add_session_options",
     "helper_arguments",
     "parse_helper_line",
     "parse_private_key",
     "run_of",
+    "run_of_key",
 ]
 
 HELPER = "aws_signing_helper"
@@ -99,7 +100,7 @@ def add_session_options(parser: argparse.ArgumentParser, *, output: bool = False
 
     With `output`, the options for the format of the credentials are among the latter.
     """
-    group = add_certificate_options(parser)
+    group = _add_certificate_options(parser)
     group.add_argument(
         "--intermediates",
         type=filled,
@@ -132,7 +133,25 @@ def add_session_options(parser: argparse.ArgumentParser, *, output: bool = False
     parser.usage = "%(prog)s [options]"
 
 
-def add_certificate_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def add_key_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the certificate, its key and the TPM, without those of a session."""
+    _add_certificate_options(parser)
+    names = (
+        "intermediates",
+        "role_arn",
+        "profile_arn",
+        "trust_anchor_arn",
+        "role_session_name",
+        "region",
+        "endpoint",
+    )
+    parser.set_defaults(**dict.fromkeys(names), session_duration=None)
+    _add_shared_options(parser, _SHARED - {"cache", "ca_bundle", "use_fips_endpoint", "use_dualstack_endpoint"})
+    _add_helper_options(parser)
+    parser.usage = "%(prog)s [options]"
+
+
+def _add_certificate_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Adds --certificate, --private-key and the helper's password options; returns their group."""
     group = parser.add_argument_group("certificate and key")
     group.add_argument("--certificate", type=filled, metavar="FILE", help="file with the certificate (PEM or DER)")
@@ -219,22 +238,8 @@ def run_of(args: HelperSettings) -> RunSettings:
 
     Raises UsageError for a missing option or an unsupported private key.
     """
-    required = ("certificate", "private_key", "role_arn", "profile_arn", "trust_anchor_arn")
-    missing = [f"--{name.replace('_', '-')}" for name in required if not getattr(args, name)]
-    if missing:
-        hint = "; AWS config files have no line continuation: remove the backslash" if "\\" in args.words else ""
-        raise UsageError(f"{', '.join(missing)}: required option is missing{hint}")
-    if args.words:
-        note(f"tpmwire: note: ignoring {len(args.words)} further arguments, as {HELPER} does")
-    found = RunSettings()
-    names = {name for each in RunSettings.__mro__ for name in getattr(each, "__annotations__", ())}
-    vars(found).update({name: value for name, value in vars(args).items() if name in names})
-    handle = parse_private_key(args.private_key or "")
-    if handle is None:
-        found.credential_file = args.private_key
-    else:
-        found.persistentHandle = handle
-    found.tpm_path = args.tpm_path or os.environ.get("TPM_DEVICE") or None
+    _check_required(args, "certificate", "private_key", "role_arn", "profile_arn", "trust_anchor_arn")
+    found = run_of_key(args)
     found.roles_anywhere = RolesAnywhere(
         args.certificate or "",
         args.intermediates,
@@ -248,3 +253,30 @@ def run_of(args: HelperSettings) -> RunSettings:
         args.no_tpm_key_password,
     )
     return found
+
+
+def run_of_key(args: HelperSettings) -> RunSettings:
+    """Returns the settings of a run with the options of the TPM and its key, without those of Roles Anywhere.
+
+    Raises UsageError if --certificate or --private-key is missing or not supported.
+    """
+    _check_required(args, "certificate", "private_key")
+    if args.words:
+        note(f"tpmwire: note: ignoring {len(args.words)} further arguments, as {HELPER} does")
+    found = RunSettings()
+    names = {name for each in RunSettings.__mro__ for name in getattr(each, "__annotations__", ())}
+    vars(found).update({name: value for name, value in vars(args).items() if name in names})
+    handle = parse_private_key(args.private_key or "")
+    if handle is None:
+        found.credential_file = args.private_key
+    else:
+        found.persistentHandle = handle
+    found.tpm_path = args.tpm_path or os.environ.get("TPM_DEVICE") or None
+    return found
+
+
+def _check_required(args: HelperSettings, *names: str) -> None:
+    missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(args, name)]
+    if missing:
+        hint = "; AWS config files have no line continuation: remove the backslash" if "\\" in args.words else ""
+        raise UsageError(f"{', '.join(missing)}: required option is missing{hint}")
