@@ -61,7 +61,9 @@ def _obtain_by_certificate(settings: RunSettings) -> "Credentials":
         )
     roles = operations(settings, None) if settings.assumeRole else []
     if roles and seconds_of(lifetime(settings)) > 3600:
-        raise UsageError("--duration (duration_seconds): a chained role lasts 3600 seconds at most")
+        raise UsageError(
+            "--duration (duration_seconds): a chained role lasts 3600 seconds at most; give 3600 or less"
+        )
     session = CertificateSession(settings)
     found = session.request(_http)
     return _assume_roles(settings, found, roles) if roles else found
@@ -384,6 +386,9 @@ def tags_of(words: Iterable[str] | None, option: str = "--tag") -> dict[str, str
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or key in tags:
-            raise UsageError(f"{option} {word!r}: " + ("given twice" if equals else "write it as KEY=VALUE"))
+            raise UsageError(
+                f"{option} {word!r}: "
+                + ("given twice; remove one" if equals else "not of the form KEY=VALUE; give e.g. team=a")
+            )
         tags[key] = value
     return tags

@@ -101,7 +101,9 @@ def _build_token(secret: str, hash_name: str, digits: str, period: str) -> Token
     if digits not in ("6", "7", "8"):
         raise UsageError("the otpauth URI's number of digits is not supported; expected 6, 7 or 8")
     if not (period.isascii() and period.isdecimal() and len(period) <= 4 and int(period) in PERIODS):
-        raise UsageError(f"the otpauth URI's period is not a number of seconds from 1 to {PERIODS[-1]}")
+        raise UsageError(
+            f"the otpauth URI's period is not a number of seconds from 1 to {PERIODS[-1]}; copy the URI again"
+        )
     key = _base32(secret)
     if len(key) > _BLOCKS[hash_name]:
         # HMAC hashes a key that is longer than a block (RFC 2104, §2). It is done here, since a TPM refuses such a
@@ -120,7 +122,9 @@ def _base32(text: str) -> bytes:
         raise UsageError("the secret is empty; give the token's base32 secret, or its otpauth:// URI")
     if not text.isascii():
         # Some foreign letters become A to Z in upper case.
-        raise UsageError("the secret is not base32: it has letters other than A to Z")
+        raise UsageError(
+            "the secret is not valid base32: expected letters A to Z and digits 2 to 7; copy it again"
+        )
     try:
         key = base64.b32decode(letters + "=" * (-len(letters) % 8))
     except binascii.Error:
@@ -129,7 +133,11 @@ def _base32(text: str) -> bytes:
             "the secret is not valid base32: expected letters A to Z and digits 2 to 7; copy all of it"
         ) from None
     if len(key) < _SHORTEST:
-        raise UsageError(f"the secret has {len(key)} bytes, fewer than {_SHORTEST}: part of it is missing")
+        raise UsageError(
+            f"the secret has {len(key)} bytes, fewer than {_SHORTEST}: part of it is missing; copy all of it"
+        )
     if len(key) > 1024:
-        raise UsageError("the secret has more than 1024 bytes, too many for a token")
+        raise UsageError(
+            "the secret has more than 1024 bytes, too many for a token; give the token's base32 secret only"
+        )
     return key

@@ -100,7 +100,7 @@ def hmac_key_of(secret: bytes) -> "Secret":
         )
     if not secret.isascii() or any(octet <= 0x20 or octet == 0x7F for octet in secret):
         raise UsageError(
-            "the secret contains blanks, line breaks or other characters that an AWS secret cannot have"
+            "the secret contains blanks, line breaks or characters that an AWS secret cannot have; copy it again"
         )
     if len(secret) > LONGEST:
         raise UsageError(f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}")
@@ -116,6 +116,8 @@ def _read_plaintext(profile: str) -> Plaintext:
     found = find_plaintext(profile)
     if found is None:
         if not os.path.exists(credentials_path()):
-            raise UsageError(f"{credentials_path()}: No such file or directory")
-        raise UsageError(f"{credentials_path()} has no aws_access_key_id in the profile [{profile}]")
+            raise UsageError(f"{credentials_path()}: No such file or directory; set AWS_SHARED_CREDENTIALS_FILE")
+        raise UsageError(
+            f"{credentials_path()} has no aws_access_key_id in the profile [{profile}]; choose another profile"
+        )
     return found

@@ -77,16 +77,18 @@ class Target(NamedTuple):
         _check_kind(kind, f"{where}: ")
         host, certificate = str(fields.get("host") or "target"), fields.get("certificate") or None
         if certificate is not None and not (isinstance(certificate, str) and certificate.isascii()):
-            raise UsageError(f"{where}: the certificate is not PEM")
+            raise UsageError(f"{where}: the certificate is not in PEM; convert it with `openssl x509 -inform DER`")
         target = _parse_text(str(fields["public"]).encode(), where, kind)
         if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
-            raise UsageError(f"{where}: the Name does not match the public area: one of them was changed")
+            raise UsageError(
+                f"{where}: the Name does not match the public area: one was changed; export the key again"
+            )
         # Earlier versions wrote the hierarchy of an endorsement key here; in a key file it means a different key.
         if parent is not None and not (target.parent in ENDORSEMENT and parent == TPM_RH.ENDORSEMENT):
             target = target._replace(parent=parent)
         if not target.parent:
             raise UsageError(
-                f"{where}: the parent's handle is missing, and the public area does not identify the key"
+                f"{where}: the parent's handle is missing, and the public area does not identify it; add `parent`"
             )
         return cls(host, target.kind, target.parent, target.public, certificate or target.certificate)
 

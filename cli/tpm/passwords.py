@@ -64,7 +64,7 @@ def new_key_auth(args: KeySettings) -> Secret:
         raise UsageError("the two passwords differ; nothing was done")
     # An authValue is at most as long as the digest of the key's nameAlg, SHA-256 (Part 1, §19.6.4.3).
     if len(auth.reveal()) > 32:
-        raise UsageError("the key's password is longer than 32 bytes, a TPM's maximum")
+        raise UsageError("the key's password is longer than 32 bytes, the maximum for a key; choose a shorter one")
     if auth.reveal().endswith(b"\0"):
         raise UsageError("the key's password ends in zero bytes, which a TPM removes; choose a different password")
     return auth

@@ -63,7 +63,9 @@ def pin_from(name: str | None, public: str | None) -> "Pin | None":
         source, area = public, read_public_file(public, pinned, where)
     computed = name_of(area)
     if pinned is not None and pinned != computed:
-        raise UsageError(f"{source} has the Name {computed.hex()}, which is not the pinned Name")
+        raise UsageError(
+            f"{source} has the Name {computed.hex()}, which is not the pinned Name; correct one of them"
+        )
     return Pin(computed, area, where)
 
 

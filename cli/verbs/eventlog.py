@@ -95,7 +95,9 @@ def run(args: Settings) -> int:
     if expected is None:
         return 0
     if not set(expected) & set(replay(logs, [bank for bank, _ in expected])):
-        raise UsageError("nothing to compare: the log has no events for the expected PCRs and banks")
+        raise UsageError(
+            "nothing to compare: the log has no events for the expected PCRs and banks; choose other PCRs"
+        )
     found = differences(logs, expected)
     for other in found[1:]:
         note(f"tpmwire: {other}")

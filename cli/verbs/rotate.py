@@ -176,7 +176,10 @@ def _check(args: Settings, state: State | None) -> None:
     """Raises UsageError if the options do not fit the last completed stage of the rotation."""
     if state is None:
         if args.resume or args.discard:
-            raise UsageError(f"no rotation of the profile {args.profile} to resume")
+            raise UsageError(
+                f"no rotation of the profile {args.profile} to resume; "
+                f"remove --{'resume' if args.resume else 'discard'}"
+            )
     elif state.stage == "inactive":
         if not (args.delete_old or args.resume):
             raise UsageError(

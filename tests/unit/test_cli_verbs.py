@@ -215,7 +215,8 @@ def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypat
         assert SECRET.decode() not in ran.err
         return ran.code, ran.err
 
-    assert says("tpm") == (2, f"tpmwire: {credentials}: No such file or directory\n")
+    missing = f"tpmwire: {credentials}: No such file or directory; set AWS_SHARED_CREDENTIALS_FILE\n"
+    assert says("tpm") == (2, missing)
     credentials.write_text(f"[tpm]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = {SECRET.decode()}\n")
     assert says("tpm")[0] == 3  # as far as the TPM that there is not
     code, text = says("other")

@@ -143,7 +143,9 @@ def _value(bank: TPM_ALG, text: str) -> bytes:
     except ValueError:
         raise PolicyError(f"invalid PCR value {text[:80]!r}; expected hex") from None
     if len(value) != digest_size(bank):
-        raise PolicyError(f"a value in bank {bank_name(bank)} has {digest_size(bank)} bytes, got {len(value)}")
+        raise PolicyError(
+            f"invalid PCR value in bank {bank_name(bank)}: expected {digest_size(bank)} bytes, got {len(value)}"
+        )
     return value
 
 

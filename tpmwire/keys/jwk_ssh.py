@@ -103,9 +103,9 @@ def parse_ssh(data: bytes) -> PublicKey | None:
     try:
         key = parse_ssh_blob(binascii.a2b_base64("".join(bodies[0].split()), strict_mode=True))
     except ValueError as error:
-        raise KeyFileError("the SSH public key is damaged: invalid base64") from error
+        raise KeyFileError("the SSH public key is damaged: invalid base64; copy the whole line again") from error
     if key is None:
-        raise KeyFileError("the SSH public key is damaged")
+        raise KeyFileError("the SSH public key is damaged; copy the whole line again")
     return key
 
 

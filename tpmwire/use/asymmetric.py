@@ -114,7 +114,9 @@ class AsymmetricKey(Key):
             if (unfit := explain_unfit_key(self.file.public, hash_alg)) is not None:
                 raise KeyFileError(unfit)
             if public_key_of(self.file.public) != expected:
-                raise KeyFileError("the key file's public key is not the expected one")
+                raise KeyFileError(
+                    "the key file has a public key other than the expected one; use the right key file"
+                )
         with explain_missing_key(self), verify_refused_pin(self, tpm):
             return _MessageRun(self, tpm).sign(message, expected, hash_alg)
 

@@ -192,7 +192,7 @@ def _select_own_fields(fields: Mapping[str, Any]) -> dict[str, str]:
             continue
         text = json.dumps(value) if field == "policy" and isinstance(value, (dict, list)) else str(value)
         if not text:
-            raise UsageError(f"the field {given!r} is empty")
+            raise UsageError(f"the field {given!r} is empty; remove it or give a value")
         own[field] = text
     return own
 
