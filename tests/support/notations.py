@@ -61,6 +61,10 @@ NOTATIONS: dict[str, Printer] = {
     "one number": lambda data: f"0x{data.hex()}",
     "xxd": lambda data: logged(data, "", lambda place, row: f"{place:08x}: {pairs(row):39}  {shown(row)}"),
     "xxd -g1": lambda data: logged(data, "", lambda place, row: f"{place:08x}: {row.hex(' '):47}  {shown(row)}"),
+    "xxd -b": lambda data: "\n".join(
+        f"{place:08x}: " + " ".join(f"{octet:08b}" for octet in row) + f"  {shown(row)}"
+        for place, row in rows(data, 6)
+    ),
     "xxd -p": lambda data: wrapped(data.hex(), 60),
     "xxd -i": lambda data: "unsigned char m[] = {\n  "
     + ",\n  ".join(", ".join(f"0x{octet:02x}" for octet in row) for _, row in rows(data, 12))

@@ -166,7 +166,7 @@ def test_the_page_has_the_notations_and_the_logs(tmp_path: Path, capsys: pytest.
 
 DUMPS = ["xxd", "xxd -e", "xxd -c 8", "xxd -i", "hexdump", "hexdump -C", "hexdump -b", "hexdump -c", "hexdump -d"]
 DUMPS += ["od", "od -t x1", "od -x", "od -t x4", "od -b", "od -c", "od -d", "od -t d1", "od -A x -t x1z"]
-DUMPS += ["od -A d -t u1"]
+DUMPS += ["od -A d -t u1", "od -t x8", "xxd -b -c 12"]
 
 
 @pytest.mark.parametrize("program", DUMPS)

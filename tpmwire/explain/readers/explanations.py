@@ -47,9 +47,10 @@ def _parse(text: bytes) -> Iterator[Message]:
         tree = json.loads(text.strip(b"[], \r\n\t"))
         message = bytearray(tree["size"] if 0 <= tree["size"] <= LARGEST else 0)
         _fill(tree, message)
-        yield tree.get("type") == "command", bytes(message)
+        is_command = tree.get("type") == "command"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
+    yield from _complete(is_command, message)
 
 
 def _fill(node: dict[str, Any], message: bytearray) -> None:

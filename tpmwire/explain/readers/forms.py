@@ -43,9 +43,10 @@ _PAIRS = re.compile(r"\s*(?:[0-9A-Fa-f]{2}\s?){8,}(?![0-9A-Za-z])")
 _HEX = re.compile(rf"{_BETWEEN}{_BEFORE}((?:[0-9A-Fa-f]{{2}})+|(?<=0[xX])[0-9A-Fa-f]){_AFTER}")
 _DIGITS = re.compile(rf"{_BETWEEN}(?:0x)?([0-9A-Fa-f]{{1,2}})(?![0-9A-Za-z])")
 _DECIMAL = re.compile(r"[\s,;]*(-?\d{1,3})(?:u8)?(?![\w.])")
+_BINARY = re.compile(r"\s*([01]{8})(?!\w)")
 _OCTAL = re.compile(r"\s*([0-3][0-7]{2})(?!\w)")
 _WORDS = {
-    "hex": re.compile(r"\s*((?:[0-9a-fA-F]{4}){1,2})(?!\w)"),
+    "hex": re.compile(r"\s*((?:[0-9a-fA-F]{4}){1,2}|[0-9a-fA-F]{16})(?!\w)"),
     "octal": re.compile(r"\s*([01][0-7]{5})(?!\w)"),
     "decimal": re.compile(r"\s*(\d{1,5})(?!\w)"),
 }
@@ -231,9 +232,19 @@ FORMS = [
         _decode_tokens(_OCTAL, lambda text: bytes((int(text, 8),))),
     ),
     Form(
+        "binary digits, as xxd -b",
+        "10000000 00000001 00000000 00000000 00000000 00001100 "
+        "00000000 00000000 00000001 01111011 00000000 00010000",
+        _start(r"(?:10000000\s+000000(?:01|10)|00000000\s+11000[01]{3})\s+00000000\s+00000000\b"),
+        _decode_tokens(_BINARY, lambda text: bytes((int(text, 2),))),
+    ),
+    Form(
         "little-endian words in hex, as hexdump, od -x, xxd -e",
         "0000000 0180 0000 0c00 0000 7b01 1000",
-        _start(r"(?:0[12]80|c[1-6]00)\s+0000\s|(?:00000[12]80|0000c[1-6]00)\s+(?:0000|0020)[0-9a-f]{4}\b"),
+        _start(
+            r"(?:0[12]80|c[1-6]00)\s+0000\s|(?:00000[12]80|0000c[1-6]00)\s+(?:0000|0020)[0-9a-f]{4}\b"
+            r"|(?:0000|0020)[0-9a-f]{4}0000(?:0[12]80|c[1-6]00)\b"
+        ),
         _decode_tokens(_WORDS["hex"], _from_word(16)),
     ),
     Form(
