@@ -21,6 +21,7 @@ from tpmwire.spec.structures import (
     TPMS_ECC_POINT,
     TPMS_KEYEDHASH_PARMS,
     TPMS_PCR_SELECTION,
+    TPMS_SCHEME_ECDAA,
     TPMS_SCHEME_HASH,
     TPMS_SCHEME_XOR,
     TPMS_SENSITIVE_CREATE,
@@ -47,6 +48,12 @@ SHA256 = TPMS_SCHEME_HASH(TPM_ALG.SHA256)
 HMAC = TPMT_KEYEDHASH_SCHEME(TPM_ALG.HMAC, SHA256)
 XOR = TPMT_KEYEDHASH_SCHEME(TPM_ALG.XOR, TPMS_SCHEME_XOR(TPM_ALG.SHA256, TPM_ALG.KDF1_SP800_108))
 ECDSA = TPMT_ECC_SCHEME(TPM_ALG.ECDSA, SHA256)
+NO_POINT = TPMS_ECC_POINT(b"", b"")
+ECC_SCHEMES = (
+    *[ECDSA] * 4,
+    *[TPMT_ECC_SCHEME(alg, SHA256) for alg in (TPM_ALG.ECSCHNORR, TPM_ALG.SM2, TPM_ALG.ECDH, TPM_ALG.ECMQV)],
+    *[TPMT_ECC_SCHEME(TPM_ALG.ECDAA, TPMS_SCHEME_ECDAA(TPM_ALG.SHA256, 0))] * 2,
+)
 NO_SCHEME = TPMT_SIG_SCHEME(TPM_ALG.NULL)
 SCHEMES = (
     NO_SCHEME,
@@ -54,6 +61,9 @@ SCHEMES = (
     TPMT_SIG_SCHEME(TPM_ALG.ECDSA, TPMS_SCHEME_HASH(TPM_ALG.SHA1)),
     TPMT_SIG_SCHEME(TPM_ALG.HMAC, SHA256),
     TPMT_SIG_SCHEME(TPM_ALG.RSASSA, SHA256),
+    TPMT_SIG_SCHEME(TPM_ALG.ECSCHNORR, SHA256),
+    TPMT_SIG_SCHEME(TPM_ALG.SM2, SHA256),
+    *[TPMT_SIG_SCHEME(TPM_ALG.ECDAA, TPMS_SCHEME_ECDAA(TPM_ALG.SHA256, count)) for count in range(3)],
 )
 BASE_POINT = TPMS_ECC_POINT(
     bytes.fromhex("6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"),
@@ -66,8 +76,15 @@ TRANSIENT = (0x80000000, 0x80000001, 0x80000002)
 PERSISTENT = (0x81000001, 0x81000002)
 
 OBJECT_MEMORY, REFERENCE_H1 = 0x902, 0x911
-ALLOWED = {("SequenceUpdate", 0x1C9, 0x189)}
-"""(command, code of swtpm, code of the soft TPM): swtpm numbers the handle at fault as a parameter."""
+ALLOWED = {
+    ("SequenceUpdate", 0x1C9, 0x189),
+    *(
+        ("CertifyX509", code | handle, code | 0x300 ^ handle)
+        for code in (0x82, 0x84, 0x89, 0x9C)
+        for handle in (0x100, 0x200)
+    ),
+}
+"""(command, code of swtpm, code of the soft TPM): swtpm numbers handles as parameters, or swaps them."""
 
 
 def _one_of_swtpm(codes: tuple[int, int]) -> bool:
@@ -200,7 +217,8 @@ class Pair:
         alg = self.random.choice((*[TPM_ALG.SHA256] * 5, TPM_ALG.SHA1, TPM_ALG.SHA384, TPM_ALG.NULL))
         storage = attributes & (A.RESTRICTED | A.DECRYPT) == (A.RESTRICTED | A.DECRYPT)
         if kind < 0.4:
-            scheme = ECDSA if self._chance(0.1 if storage else 0.5) else TPMT_ECC_SCHEME(TPM_ALG.NULL)
+            named = self._chance(0.1 if storage else 0.6)
+            scheme = self.random.choice(ECC_SCHEMES) if named else TPMT_ECC_SCHEME(TPM_ALG.NULL)
             symmetric = AES if storage == self._chance(0.9) else NO_SYMMETRIC
             curve = self.random.choice((*[TPM_ECC.NIST_P256] * 4, TPM_ECC.NIST_P384, TPM_ECC.NONE))
             parameters: Any = TPMS_ECC_PARMS(symmetric, scheme, curve, NO_KDF)
@@ -210,7 +228,7 @@ class Pair:
                 attributes &= ~A.SENSITIVE_DATA_ORIGIN
             keyed = self.random.choice((HMAC, TPMT_KEYEDHASH_SCHEME(TPM_ALG.NULL), XOR))
             return TPMT_PUBLIC(TPM_ALG.KEYEDHASH, alg, attributes, policy, TPMS_KEYEDHASH_PARMS(keyed), b"")
-        mode = self.random.choice((TPM_ALG.CFB, TPM_ALG.CFB, TPM_ALG.CBC, TPM_ALG.NULL))
+        mode = self.random.choice((*[TPM_ALG.CFB] * 3, TPM_ALG.CBC, TPM_ALG.NULL, TPM_ALG.CMAC))
         symmetric = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, self.random.choice((128, 256, 128, 100)), mode)
         return TPMT_PUBLIC(TPM_ALG.SYMCIPHER, alg, attributes, policy, TPMS_SYMCIPHER_PARMS(symmetric), b"")
 
@@ -285,11 +303,12 @@ class Pair:
 
     def do_use_an_object(self) -> None:
         handle, other = self._object(), self._object()
-        scheme, alg = self.random.choice(SCHEMES), self.random.choice((TPM_ALG.NULL, TPM_ALG.SHA256))
+        scheme = self.random.choice(SCHEMES)
+        alg = self.random.choice((TPM_ALG.NULL, TPM_ALG.SHA256, TPM_ALG.CMAC))
         size = self.random.choice((16, 32, 5, 20))
         no_ticket = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
         point = BASE_POINT if self._chance(0.8) else TPMS_ECC_POINT(b"\1", b"\1")
-        mode = self.random.choice((TPM_ALG.NULL, TPM_ALG.CFB, TPM_ALG.CBC))
+        mode = self.random.choice((TPM_ALG.NULL, TPM_ALG.CFB, TPM_ALG.CBC, TPM_ALG.CMAC))
         selection = (TPMS_PCR_SELECTION(TPM_ALG.SHA256, b"\x81\0\0"),)
         command, authorized = self.random.choice(
             (
@@ -303,12 +322,33 @@ class Pair:
                 (commands.Duplicate(handle, TPM_RH.NULL, b"", NO_SYMMETRIC), 1),
                 (commands.EncryptDecrypt(handle, self._chance(0.5), mode, bytes(16), bytes(size)), 1),
                 (commands.ECDH_KeyGen(handle), 0),
+                (commands.CertifyX509(handle, handle, b"", scheme, b"\x30\0"), 2),
                 (commands.ECDH_ZGen(handle, point), 1),
                 (commands.MakeCredential(handle, bytes(size), bytes(34)), 0),
             )
         )
-        auths = (self._auth(handle), self._auth(other))[:authorized]
+        second = handle if isinstance(command, commands.CertifyX509) else other
+        auths = (self._auth(handle), self._auth(second))[:authorized]
         self.both(lambda _: command, *auths, compare=_sizes)
+
+    def do_commit(self) -> None:
+        handle, counter = self._object(), self.random.randrange(4)
+        point = self.random.choice((BASE_POINT, NO_POINT, TPMS_ECC_POINT(b"\1", b"\1"), None))
+        second, y = self.random.choice(((b"", b""), (b"", b""), (b"s2", b"y2"), (b"s2", b"")))
+        scheme = self.random.choice((TPM_ALG.ECDH, TPM_ALG.ECDH, TPM_ALG.NULL))
+        choice = self.random.randrange(3)
+        if choice == 0:
+            self.both(
+                lambda _: commands.Commit(handle, point, second, y),
+                self._auth(handle),
+                compare=lambda r: r.counter,
+            )
+        elif choice == 1:
+            curve = self.random.choice((TPM_ECC.NIST_P256, TPM_ECC.NIST_P384, TPM_ECC.NONE))
+            self.both(lambda _: commands.EC_Ephemeral(curve), compare=lambda r: (r.counter, len(r.q.x)))
+        else:
+            exchange = commands.ZGen_2Phase(handle, point, BASE_POINT, scheme, counter)
+            self.both(lambda _: exchange, self._auth(handle))
 
     def do_evict(self) -> None:
         handle = self._object() if self._chance(0.7) else 0x81000001

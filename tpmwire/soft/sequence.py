@@ -27,15 +27,14 @@ class SoftSequence(KeyedObject):
     key: bytes | None = None
     data: bytes = b""
     first: bytes | None = None
-    guarded: bool = False
     signer: bytes = b""
     context: bytes = b""
     verifies: bool = False
 
     @property
     def protected(self) -> bool:
-        """Whether a wrong authValue counts as a failure: as for the key of an HMAC sequence, else False."""
-        return self.guarded
+        """Whether a wrong authValue counts as a failure: never for a sequence (Part 1, §32.4.5)."""
+        return False
 
     def takes_auth(self, role: object, writes: bool) -> bool:
         """Returns True: the authValue of a sequence can authorize every command on the sequence."""

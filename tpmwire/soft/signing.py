@@ -21,6 +21,8 @@ from ..spec.structures import (
     TPMT_SIGNATURE,
 )
 from . import ecc, postquantum, rsa
+from .commitments import close_commitment, derive_commitment
+from .ecc_schemes import sign_ecdaa, sign_schnorr, sign_sm2, verify_schnorr, verify_sm2
 from .entities import KeyedObject
 from .objects import rsa_key
 from .observer import note, show_handle
@@ -31,7 +33,7 @@ __all__ = ["choose_scheme", "sign_digest", "sign_message", "verify_message", "ve
 
 BY_TYPE = {
     TPM_ALG.RSA: (TPM_ALG.RSASSA, TPM_ALG.RSAPSS),
-    TPM_ALG.ECC: (TPM_ALG.ECDSA,),
+    TPM_ALG.ECC: (TPM_ALG.ECDSA, TPM_ALG.ECDAA, TPM_ALG.SM2, TPM_ALG.ECSCHNORR),
     TPM_ALG.KEYEDHASH: (TPM_ALG.HMAC,),
 }
 
@@ -54,20 +56,30 @@ def choose_scheme(key: KeyedObject, given: TPMT_SIG_SCHEME, field: str = "in_sch
         return given.scheme, int(getattr(given.details, "hash_alg", TPM_ALG.NULL))
     if given.scheme != TPM_ALG.NULL:
         require(given.scheme == own, TPM_RC.SCHEME, field)
-        require(given.details == scheme.details, TPM_RC.SCHEME, field)
+        same = getattr(given.details, "hash_alg", None) == scheme.details.hash_alg
+        require(same, TPM_RC.SCHEME, field)
+    else:  # the command has the counter of TPM2_Commit
+        require(own != TPM_ALG.ECDAA, TPM_RC.SCHEME, field)
     return own, int(scheme.details.hash_alg)
 
 
 def sign_message(
-    tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, message: bytes, context: bytes = b""
+    tpm: TpmState,
+    key: KeyedObject,
+    scheme: int,
+    hash_alg: int,
+    message: bytes,
+    context: bytes = b"",
+    count: int = 0,
 ) -> TPMT_SIGNATURE:
     """Returns the key's signature of a message, which all schemes but ML-DSA hash first.
 
-    `context` is the context string of ML-DSA and HashML-DSA. Raises Refusal as `sign_digest` does.
+    `context` is the context string of ML-DSA and HashML-DSA. `count` is the counter of TPM2_Commit, for ECDAA.
+    Raises Refusal as `sign_digest` does.
     """
     if scheme == TPM_ALG.MLDSA:
         return sign_digest(tpm, key, scheme, hash_alg, message_mu(_unique(key), message, context))
-    return sign_digest(tpm, key, scheme, hash_alg, hash_of(hash_alg, message), context)
+    return sign_digest(tpm, key, scheme, hash_alg, hash_of(hash_alg, message), context, count)
 
 
 def _unique(key: KeyedObject) -> bytes:
@@ -76,11 +88,18 @@ def _unique(key: KeyedObject) -> bytes:
 
 
 def sign_digest(
-    tpm: TpmState, key: KeyedObject, scheme: int, hash_alg: int, digest: bytes, context: bytes = b""
+    tpm: TpmState,
+    key: KeyedObject,
+    scheme: int,
+    hash_alg: int,
+    digest: bytes,
+    context: bytes = b"",
+    count: int = 0,
 ) -> TPMT_SIGNATURE:
     """Returns the key's signature of a digest; for ML-DSA, `digest` is Mu.
 
-    `context` is the context string of HashML-DSA. Raises Refusal if the key or the scheme cannot sign.
+    `context` is the context string of HashML-DSA, `count` the counter of TPM2_Commit for ECDAA. Raises Refusal if
+    the key or the scheme cannot sign.
     """
     assert key.sensitive is not None
     alg, parameters = TPM_ALG(scheme), key.public.parameters
@@ -96,18 +115,41 @@ def sign_digest(
             alg, TPMT_HA(TPM_ALG(hash_alg), hmac_digest(hash_alg, key.sensitive.sensitive, digest))
         )
     if isinstance(parameters, TPMS_ECC_PARMS):
-        curve = ecc.CURVES[parameters.curve_id]
-        private = int.from_bytes(key.sensitive.sensitive, "big")
-        r, s = ecc.sign(curve, private, digest, tpm.generator.bytes)
-        size = curve.size
-        return TPMT_SIGNATURE(
-            alg, TPMS_SIGNATURE_ECC(TPM_ALG(hash_alg), r.to_bytes(size, "big"), s.to_bytes(size, "big"))
-        )
+        size = ecc.CURVES[parameters.curve_id].size
+        r, s = _sign_on_curve(tpm, key, parameters, scheme, hash_alg, digest, count)
+        first = r.to_bytes((r.bit_length() + 7) // 8 if scheme == TPM_ALG.ECDAA else size, "big")
+        return TPMT_SIGNATURE(alg, TPMS_SIGNATURE_ECC(TPM_ALG(hash_alg), first, s.to_bytes(size, "big")))
     try:
         made = rsa.sign(rsa_key(key), scheme, hash_alg, digest, tpm.generator.bytes)
     except ValueError:
         raise Refusal(TPM_RC.SCHEME, "in_scheme") from None
     return TPMT_SIGNATURE(alg, TPMS_SIGNATURE_RSA(TPM_ALG(hash_alg), made))
+
+
+def _sign_on_curve(
+    tpm: TpmState,
+    key: KeyedObject,
+    parameters: TPMS_ECC_PARMS,
+    scheme: int,
+    hash_alg: int,
+    digest: bytes,
+    count: int,
+) -> tuple[int, int]:
+    """Returns a signature (r, s) by an ECC key. Raises Refusal if the ECDAA counter is not in use."""
+    assert key.sensitive is not None
+    curve, random = ecc.CURVES[parameters.curve_id], tpm.generator.bytes
+    private = int.from_bytes(key.sensitive.sensitive, "big")
+    if scheme == TPM_ALG.SM2:
+        return sign_sm2(curve, private, digest, random)
+    if scheme == TPM_ALG.ECSCHNORR:
+        return sign_schnorr(curve, private, hash_alg, digest, random)
+    if scheme == TPM_ALG.ECDAA:
+        require(count in tpm.open_commits, TPM_RC.VALUE)
+        secret = derive_commitment(tpm, curve, count, key.name)
+        signed = sign_ecdaa(curve, private, hash_alg, digest, secret, random)
+        close_commitment(tpm, count)
+        return signed
+    return ecc.sign(curve, private, digest, random)
 
 
 def verify_message(
@@ -139,7 +181,14 @@ def verify_signature(key: KeyedObject, digest: bytes, signature: TPMT_SIGNATURE,
         assert isinstance(key.public.unique, TPMS_ECC_POINT)
         point = ecc.to_point(curve, key.public.unique)
         r, s = int.from_bytes(value.signature_r, "big"), int.from_bytes(value.signature_s, "big")
-        return point is not None and ecc.verify(curve, point, digest, r, s)
+        require(signature.sig_alg != TPM_ALG.ECDAA, TPM_RC.SCHEME)
+        if point is None:
+            return False
+        if signature.sig_alg == TPM_ALG.SM2:
+            return verify_sm2(curve, point, digest, r, s)
+        if signature.sig_alg == TPM_ALG.ECSCHNORR:
+            return verify_schnorr(curve, point, value.hash, digest, r, s)
+        return ecc.verify(curve, point, digest, r, s)
     if isinstance(value, TPMS_SIGNATURE_RSA):
         if len(digest) != digest_size(value.hash):
             return False

@@ -22,8 +22,15 @@ from .refusal import require
 __all__ = ["check_creation", "check_public", "is_asymmetric"]
 
 A = TPMA_OBJECT
-SIGN_SCHEMES = (TPM_ALG.RSASSA, TPM_ALG.RSAPSS, TPM_ALG.ECDSA)
-DECRYPT_SCHEMES = (TPM_ALG.RSAES, TPM_ALG.OAEP, TPM_ALG.ECDH)
+SIGN_SCHEMES = (
+    TPM_ALG.RSASSA,
+    TPM_ALG.RSAPSS,
+    TPM_ALG.ECDSA,
+    TPM_ALG.ECDAA,
+    TPM_ALG.SM2,
+    TPM_ALG.ECSCHNORR,
+)
+DECRYPT_SCHEMES = (TPM_ALG.RSAES, TPM_ALG.OAEP, TPM_ALG.ECDH, TPM_ALG.SM2, TPM_ALG.ECMQV)
 
 
 def is_asymmetric(public: TPMT_PUBLIC) -> bool:
@@ -81,6 +88,7 @@ def _check_scheme(
     parameters = public.parameters
     if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
         require(parameters.sym.algorithm != TPM_ALG.NULL, TPM_RC.SYMMETRIC)
+        require(not decrypts or parameters.sym.mode != TPM_ALG.CMAC, TPM_RC.SCHEME)
         if restricted and decrypts:
             _check_like_parent(parameters.sym, public, parent)
     elif isinstance(parameters, TPMS_KEYEDHASH_PARMS):

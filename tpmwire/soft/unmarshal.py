@@ -16,7 +16,7 @@ from ..spec.response_codes import TPM_RC
 from ..spec.structures import TPMT_PUBLIC
 from ..wires import Counted, Number, Select, Sized, SizedRecord, YesNo, bytes_left, wire_of
 from . import postquantum
-from .interfaces import LIMITS, NULL_HANDLES, NULL_HASHES, VALUES, handle_types
+from .interfaces import HASHES, LIMITS, MACS, NULL_HANDLES, NULL_HASHES, VALUES, handle_types
 from .refusal import Refusal
 
 __all__ = ["read_handles", "read_parameters", "read_template"]
@@ -109,7 +109,7 @@ def _read_sized(wire: SizedRecord, stream: io.BytesIO, context: dict[str, Any], 
     nameless = where == ("LoadExternal", "in_public")
     size = _number(stream, wire.size)
     if size == 0:
-        if not wire.optional:
+        if not wire.optional or type_name(wire) == "TPM2B_ECC_POINT":
             raise Refusal(TPM_RC.SIZE)
         return None
     start = stream.tell()
@@ -141,6 +141,8 @@ def _read_list(wire: Counted, stream: io.BytesIO, context: dict[str, Any], where
 def _check(wire: Any, value: int, where: tuple[str, str]) -> None:
     name = type_name(wire)
     allowed = VALUES.get(name)
+    if where in MACS:
+        allowed = (*HASHES, TPM_ALG.CMAC, TPM_ALG.NULL), TPM_RC.SYMMETRIC
     if allowed is not None:
         values, code = allowed
         null_hash = name == "TPMI_ALG_HASH" and value == TPM_ALG.NULL and where not in NULL_HASHES

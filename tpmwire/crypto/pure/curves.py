@@ -50,6 +50,20 @@ class Curve:
         inverse = pow(z, -1, self.p)
         return x * inverse % self.p, y * inverse % self.p
 
+    def multiply_sum(self, *terms: tuple[int, Point]) -> Point | None:
+        """Returns the sum of `scalar * point` over the terms; None if it is the point at infinity.
+
+        Raises ValueError for a scalar or a point out of range.
+        """
+        total = _INFINITY
+        for scalar, point in terms:
+            total = self._add(total, self._multiply(scalar, point))
+        x, y, z = total
+        if not z:
+            return None
+        inverse = pow(z, -1, self.p)
+        return x * inverse % self.p, y * inverse % self.p
+
     def verifies(self, public: Point, digest: bytes, r: int, s: int) -> bool:
         """Returns whether (r, s) is the ECDSA signature of a digest by the key `public` (FIPS 186-5, §6.4.2).
 

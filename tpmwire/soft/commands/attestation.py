@@ -18,6 +18,7 @@ from ...spec.attestation import (
 from ...spec.commands.attestation import (
     Certify,
     CertifyCreation,
+    CertifyX509,
     GetCommandAuditDigest,
     GetSessionAuditDigest,
     GetTime,
@@ -27,10 +28,12 @@ from ...spec.commands.nv import NV_Certify
 from ...spec.constants import TPM_ALG, TPM_GENERATED_VALUE, TPM_RH, TPM_ST, TPMA_OBJECT
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import TPMT_SIG_SCHEME, TPMT_SIGNATURE
+from .. import x509
+from ..creation import at_field
 from ..entities import KeyedObject
 from ..refusal import Refusal, require
 from ..registry import handles
-from ..signing import choose_scheme, sign_message
+from ..signing import choose_scheme, sign_digest, sign_message
 from ..tickets import creation_ticket
 from ..tpm_state import TpmState
 from .clock import clock_info, time_info
@@ -74,9 +77,17 @@ def _attest(tpm: TpmState, command: Any, tag: TPM_ST, attested: Any) -> tuple[by
     key, scheme, alg = _signer(tpm, command.sign_handle, command.in_scheme)
     info, version = (clock_info(tpm), FIRMWARE) if key is None else _obscured(tpm, key)
     name = TPM_RH.NULL.to_bytes(4, "big") if key is None else key.qualified_name
-    data = TPMS_ATTEST(TPM_GENERATED_VALUE, tag, name, command.qualifying_data, info, version, attested).build()
+    extra = command.qualifying_data
+    if scheme == TPM_ALG.ECDAA:  # An anonymous signature identifies nobody, and signs H(extraData || H(data)).
+        name = extra = b""
+    data = TPMS_ATTEST(TPM_GENERATED_VALUE, tag, name, extra, info, version, attested).build()
     if key is None:
         return data, TPMT_SIGNATURE(TPM_ALG.NULL)
+    if scheme == TPM_ALG.ECDAA:
+        hashed, count = digest(alg, data), command.in_scheme.details.count
+        if command.qualifying_data:
+            hashed = digest(alg, command.qualifying_data, hashed)
+        return data, sign_digest(tpm, key, scheme, alg, hashed, count=count)
     return data, sign_message(tpm, key, scheme, alg, data)
 
 
@@ -84,7 +95,8 @@ def _attest(tpm: TpmState, command: Any, tag: TPM_ST, attested: Any) -> tuple[by
 def certify(tpm: TpmState, command: Certify) -> Certify.Response:
     """Attests that an object is loaded (TPM2_Certify)."""
     found = tpm.key(command.object_handle)
-    info = TPMS_CERTIFY_INFO(found.name, found.qualified_name)
+    anonymous = command.in_scheme.scheme == TPM_ALG.ECDAA and command.sign_handle != TPM_RH.NULL
+    info = TPMS_CERTIFY_INFO(found.name, b"" if anonymous else found.qualified_name)
     return Certify.Response(*_attest(tpm, command, TPM_ST.ATTEST_CERTIFY, info))
 
 
@@ -164,3 +176,38 @@ def nv_certify(tpm: TpmState, command: NV_Certify) -> NV_Certify.Response:
         part = index.data[command.offset : command.offset + command.size]
         attested = TPMS_NV_CERTIFY_INFO(index.name, command.offset, part)
     return NV_Certify.Response(*_attest(tpm, command, tag, attested))
+
+
+SERIAL_SIZE = 20
+"""Maximum size of a serial number in bytes."""
+
+
+@handles(CertifyX509)
+def certify_x509(tpm: TpmState, command: CertifyX509) -> CertifyX509.Response:
+    """Completes an X.509 certificate for an object, and signs it (TPM2_CertifyX509)."""
+    found, key = tpm.key(command.object_handle), tpm.key(command.sign_handle)
+    require(not command.reserved, TPM_RC.SIZE, "reserved")
+    require(key.has(TPMA_OBJECT.SIGN_ENCRYPT) and key.public.type != TPM_ALG.SYMCIPHER, TPM_RC.KEY, "sign_handle")
+    scheme, alg = choose_scheme(key, command.in_scheme)
+    subject_key = x509.encode_public_key(found.public)
+    if subject_key is None:
+        raise Refusal(TPM_RC.ASYMMETRIC, "object_handle")
+    with at_field("partial_certificate"):
+        given, extensions = x509.split_certificate(command.partial_certificate)
+    algorithm: bytes | None = b""
+    if len(given) == 3:
+        algorithm = x509.encode_algorithm(key.public, scheme, TPM_ALG(alg))
+    if algorithm is None:
+        raise Refusal(TPM_RC.SCHEME, "sign_handle")
+    try:
+        x509.check_extensions(extensions, found.public.object_attributes)
+    except Refusal as refusal:
+        wrong = refusal.code == TPM_RC.ATTRIBUTES
+        raise Refusal(refusal.code, "object_handle" if wrong else "partial_certificate") from None
+    rest = algorithm + b"".join(given) + subject_key + extensions
+    serial = digest(key.public.name_alg, rest, key.name, found.name)[:SERIAL_SIZE]
+    number = x509.encode_number(int.from_bytes(serial, "big"))
+    hashed = digest(alg, x509.encode(x509.SEQUENCE, x509.VERSION, number, rest))
+    added = x509.encode(x509.SEQUENCE, x509.VERSION, number, algorithm, subject_key)
+    count = getattr(command.in_scheme.details, "count", 0)
+    return CertifyX509.Response(added, hashed, sign_digest(tpm, key, scheme, alg, hashed, count=count))

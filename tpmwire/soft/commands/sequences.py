@@ -1,6 +1,6 @@
 """Part 3, §17: hash, HMAC and event sequences, and the start of signature sequences."""
 
-from ...crypto.formulas import digest, hmac_digest, trimmed
+from ...crypto.formulas import digest, trimmed
 from ...spec.commands.sequences import (
     EventSequenceComplete,
     HashSequenceStart,
@@ -21,7 +21,7 @@ from ..sequence import SoftSequence
 from ..signing import choose_scheme
 from ..tickets import hash_ticket
 from ..tpm_state import TpmState
-from .symmetric import hmac_algorithm, is_external
+from .symmetric import compute_mac, hmac_algorithm, is_external
 
 
 @handles(HashSequenceStart)
@@ -33,11 +33,11 @@ def hash_sequence_start(tpm: TpmState, command: HashSequenceStart) -> HashSequen
 
 @handles(HMAC_Start)
 def hmac_start(tpm: TpmState, command: HMAC_Start) -> HMAC_Start.Response:
-    """Starts an HMAC sequence with a loaded key (TPM2_HMAC_Start)."""
+    """Starts an HMAC or CMAC sequence with a loaded key (TPM2_HMAC_Start, TPM2_MAC_Start)."""
     key = tpm.key(command.handle)
     alg = hmac_algorithm(key, command.hash_alg, "handle")
     assert key.sensitive is not None
-    made = SoftSequence(0, trimmed(command.auth), hash_alg=alg, key=key.sensitive.sensitive, guarded=key.protected)
+    made = SoftSequence(0, trimmed(command.auth), hash_alg=alg, key=key.sensitive.sensitive)
     return HMAC_Start.Response(tpm.add_transient(made))
 
 
@@ -64,7 +64,7 @@ def sequence_complete(tpm: TpmState, command: SequenceComplete) -> SequenceCompl
     require(found.hash_alg != TPM_ALG.NULL and not found.signer, TPM_RC.MODE, "sequence_handle")
     data = found.data + command.buffer
     if found.key is not None:
-        result = hmac_digest(found.hash_alg, found.key, data)
+        result = compute_mac(found.hash_alg, found.key, data)
         ticket = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
     else:
         result = digest(found.hash_alg, data)

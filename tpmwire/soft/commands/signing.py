@@ -54,7 +54,8 @@ def sign(tpm: TpmState, command: Sign) -> Sign.Response:
     scheme, alg = choose_scheme(key, command.in_scheme)
     _check_ticket(tpm, key, alg, command.digest, command.validation)
     require(len(command.digest) == digest_size(alg), TPM_RC.SIZE, "digest")
-    return Sign.Response(sign_digest(tpm, key, scheme, alg, command.digest))
+    count = getattr(command.in_scheme.details, "count", 0)
+    return Sign.Response(sign_digest(tpm, key, scheme, alg, command.digest, count=count))
 
 
 @handles(VerifySignature)

@@ -7,6 +7,7 @@ from ...spec.constants import TPM_ALG, TPMA_OBJECT
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import TPMS_KEYEDHASH_PARMS, TPMS_SYMCIPHER_PARMS
 from ..entities import KeyedObject
+from ..interfaces import HASHES
 from ..refusal import Refusal, require
 from ..registry import handles
 from ..tickets import hash_ticket
@@ -33,21 +34,22 @@ def hash_data(tpm: TpmState, command: Hash) -> Hash.Response:
 
 
 def hmac_algorithm(key: KeyedObject, hash_alg: int, field: str) -> int:
-    """Returns the hash algorithm for an HMAC: the key's algorithm, or `hash_alg` if the key has none.
+    """Returns the algorithm for a MAC, a hash or CMAC: the key's algorithm, or `hash_alg` if the key has none.
 
     `field` is the name of the key's handle in the command. Raises Refusal if the key or `hash_alg` is not valid.
     """
-    # A block cipher could compute a CMAC (TPM2_MAC), but not with a mode for encryption.
-    if key.public.type == TPM_ALG.SYMCIPHER:
-        mode = getattr(getattr(key.public.parameters, "sym", None), "mode", None)
-        undecided = (mode == TPM_ALG.NULL) == (hash_alg == TPM_ALG.NULL)
-        raise Refusal(TPM_RC.VALUE if undecided else TPM_RC.SCHEME, "hash_alg")
-    require(isinstance(key.public.parameters, TPMS_KEYEDHASH_PARMS), TPM_RC.TYPE, field)
-    assert isinstance(key.public.parameters, TPMS_KEYEDHASH_PARMS)
-    scheme = key.public.parameters.scheme
-    own = getattr(scheme.details, "hash_alg", TPM_ALG.NULL)
-    found = int(own if own != TPM_ALG.NULL else hash_alg)
+    parameters = key.public.parameters
+    if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
+        own = parameters.sym.mode
+        valid: tuple[int, ...] = (TPM_ALG.CMAC,)
+    elif isinstance(parameters, TPMS_KEYEDHASH_PARMS):
+        own = getattr(parameters.scheme.details, "hash_alg", TPM_ALG.NULL)
+        valid = HASHES
+    else:
+        raise Refusal(TPM_RC.TYPE, field)
+    found = int(own if own not in (None, TPM_ALG.NULL) else hash_alg)
     require(found != TPM_ALG.NULL and hash_alg in (TPM_ALG.NULL, found), TPM_RC.VALUE, "hash_alg")
+    require(found in valid, TPM_RC.SCHEME, "hash_alg")
     require(not key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.ATTRIBUTES, field)
     require(key.has(TPMA_OBJECT.SIGN_ENCRYPT), TPM_RC.KEY, field)
     return found
@@ -55,11 +57,29 @@ def hmac_algorithm(key: KeyedObject, hash_alg: int, field: str) -> int:
 
 @handles(HMAC)
 def hmac_data(tpm: TpmState, command: HMAC) -> HMAC.Response:
-    """Returns the HMAC of data with a loaded key (TPM2_HMAC)."""
+    """Returns the HMAC or CMAC of data with a loaded key (TPM2_HMAC, TPM2_MAC)."""
     key = tpm.key(command.handle)
     alg = hmac_algorithm(key, command.hash_alg, "handle")
     assert key.sensitive is not None
-    return HMAC.Response(hmac_digest(alg, key.sensitive.sensitive, command.buffer))
+    return HMAC.Response(compute_mac(alg, key.sensitive.sensitive, command.buffer))
+
+
+def compute_mac(alg: int, key: bytes, data: bytes) -> bytes:
+    """Returns the HMAC of data with a hash algorithm, or the AES-CMAC for TPM_ALG_CMAC (SP 800-38B)."""
+    if alg != TPM_ALG.CMAC:
+        return hmac_digest(alg, key, data)
+
+    def double(block: bytes) -> bytes:
+        number = int.from_bytes(block, "big") << 1
+        return (number ^ (1 << 128 | 0x87) if number >> 128 else number).to_bytes(BLOCK, "big")
+
+    subkey = double(crypt(TPM_ALG.ECB, key, b"", bytes(BLOCK), True)[0])
+    start = max(0, (len(data) - 1) // BLOCK) * BLOCK
+    last = data[start:]
+    if len(last) < BLOCK:
+        subkey, last = double(subkey), (last + b"\x80").ljust(BLOCK, b"\0")
+    last = bytes(a ^ b for a, b in zip(last, subkey, strict=True))
+    return crypt(TPM_ALG.CBC, key, bytes(BLOCK), data[:start] + last, True)[0][-BLOCK:]
 
 
 @handles(EncryptDecrypt)
@@ -86,6 +106,7 @@ def _crypt(tpm: TpmState, command: EncryptDecrypt | EncryptDecrypt2) -> tuple[by
     needed = TPMA_OBJECT.DECRYPT if command.decrypt else TPMA_OBJECT.SIGN_ENCRYPT
     require(key.has(needed), TPM_RC.ATTRIBUTES, "key_handle")
     mode = parameters.sym.mode or TPM_ALG.NULL
+    require(mode != TPM_ALG.CMAC, TPM_RC.MODE, "key_handle")
     if mode == TPM_ALG.NULL:
         require(command.mode != TPM_ALG.NULL, TPM_RC.MODE, "mode")
         mode = command.mode
