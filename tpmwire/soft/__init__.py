@@ -7,6 +7,7 @@ with tpmwire.Tpm(SoftTransport()) as tpm:
 each chapter of Part 3. The soft TPM reads commands with the declarations of `tpmwire.spec`, as the client does.
 """
 
+from .faults import Faults
 from .transport import SoftTransport
 
-__all__ = ["SoftTransport"]
+__all__ = ["Faults", "SoftTransport"]

@@ -23,6 +23,14 @@ class SoftOption(NamedTuple):
 
 OPTIONS: dict[str, SoftOption] = {
     "explain": SoftOption("print each internal step on stderr", "explain or explain=secrets", "(secrets)?"),
+    "without": SoftOption("do not support these commands", "without=COMMAND,...", r"\w+(,\w+)*"),
+    "no-ecc": SoftOption("do not support elliptic curves", "no-ecc"),
+    "retry": SoftOption("respond TPM_RC_RETRY N times before each command is executed", "retry=N", r"\d{1,4}"),
+    "silent-after": SoftOption("do not respond after N commands", "silent-after=N", r"\d{1,6}"),
+    "wrong-hmac": SoftOption(
+        "return wrong response HMACs", "wrong-hmac or wrong-hmac=COMMAND,...", r"(\w+(,\w+)*)?"
+    ),
+    "lockout": SoftOption("start in lockout mode", "lockout"),
 }
 """The options of an address, by name."""
 

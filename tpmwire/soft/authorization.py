@@ -335,6 +335,8 @@ class Authorizations:
             hashed = rp_hash(session.auth_hash, self._kind.code, parameters)
             nonces = (session.nonce_tpm, one.sent.nonce)
             hmac = authorization_hmac(session.auth_hash, key, hashed, nonces, attributes)
+            if self._kind.code in self._tpm.faults.wrong_hmac:
+                hmac = hmac[:-1] + bytes([hmac[-1] ^ 1])
             self._report_response(session, parameters, hashed, nonces, attributes, hmac)
         if not attributes & TPMA_SESSION.CONTINUE_SESSION:
             note("session", f"0x{session.handle:08x} ends, because continueSession is clear")

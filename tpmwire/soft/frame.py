@@ -41,6 +41,7 @@ def _execute(tpm: TpmState, data: bytes) -> bytes:
     kind: type[Command] | None = None
     tag = TPM_ST.NO_SESSIONS
     try:
+        _simulate_retry(tpm)
         tag, kind, stream = _read_header(tpm, data)
         return _run(tpm, tag, kind, stream)
     except Refusal as refusal:
@@ -48,6 +49,14 @@ def _execute(tpm: TpmState, data: bytes) -> bytes:
         note("refused", _describe(rc, refusal))
         tag = TPM_ST.RSP_COMMAND if rc == TPM_RC.BAD_TAG else TPM_ST.NO_SESSIONS
         return _header(tag, b"", rc)
+
+
+def _simulate_retry(tpm: TpmState) -> None:
+    """Raises Refusal with TPM_RC_RETRY as often as the simulated faults demand for each command."""
+    if tpm.started and tpm.retries < tpm.faults.retry:
+        tpm.retries += 1
+        raise Refusal(TPM_RC.RETRY)
+    tpm.retries = 0
 
 
 def _describe(rc: int, refusal: Refusal) -> str:
@@ -74,7 +83,7 @@ def _read_header(tpm: TpmState, data: bytes) -> tuple[TPM_ST, type[Command], io.
         raise Refusal(TPM_RC.COMMAND_SIZE)
     code = int.from_bytes(data[6:10], "big")
     kind = command_class(code)
-    if kind is None or code not in HANDLERS:
+    if kind is None or code not in HANDLERS or code in tpm.faults.missing_commands:
         raise Refusal(TPM_RC.COMMAND_CODE)
     if not tpm.started and code != TPM_CC.Startup:
         raise Refusal(TPM_RC.INITIALIZE)
@@ -99,6 +108,7 @@ def _run(tpm: TpmState, tag: TPM_ST, kind: type[Command], stream: io.BytesIO) ->
     if audit is not None and audit.session is not None:
         auths.audited = auths.cp_hash(audit.session, parameters)
     command = read_parameters(kind, handles, auths.decrypted(parameters))
+    tpm.faults.check(command)
     response = HANDLERS[kind.code](tpm, command)
     _end_exclusive(tpm, auths)
     return _respond(tpm, tag, kind, response, auths, parameters)

@@ -38,7 +38,7 @@ FREEZER = Freezer(
     TPMT_SYM_DEF,
 )
 
-LEFT_OUT = ("seed", "observe", "show_secrets", "now")
+LEFT_OUT = ("faults", "retries", "seed", "observe", "show_secrets", "now")
 """Attributes of TpmState that are not saved, because they belong to the connection."""
 
 

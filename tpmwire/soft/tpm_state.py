@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPMA_NV
 from ..spec.response_codes import TPM_RC
 from .entities import Entity, Hierarchy, KeyedObject, NvIndex, Pcr
+from .faults import Faults
 from .observer import Report
 from .pcr_banks import AUTHORIZED, COUNT, PcrBanks
 from .random import Generator
@@ -71,6 +72,8 @@ class TpmState:
     observe: Report | None = None
     show_secrets: bool = False
     now: Callable[[], float] = time.monotonic
+    faults: Faults = Faults()  # noqa: RUF009 - immutable
+    retries: int = 0
     locality: int = 0
     started: bool = False
     generator: Generator = field(init=False)

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from ..errors import TransportClosedError
+from ..errors import TransportClosedError, TransportTimeoutError
 from ..spec.commands.startup import Startup
 from ..spec.constants import TPM_SU
 from ..transport.base import Transport
 from ..wire import CommandMessage
 from .address import parse_address
 from .commands import CHAPTERS
+from .faults import Faults, parse_faults
 from .frame import execute
 from .state_file import StateFile
 from .tpm_state import TpmState
@@ -29,7 +30,7 @@ class SoftTransport(Transport):
 
     With `seed`, all random values of the TPM are repeatable. With `file`, the TPM stores its state in that file,
     which only one process at a time can open. `observe(step, detail)` is called at each internal step. Its details
-    have the sizes of secrets, or the secrets themselves if `show_secrets` is true.
+    have the sizes of secrets, or the secrets themselves if `show_secrets` is true. `faults` are simulated faults.
 
     Raises TransportError if the state file cannot be opened or is not valid.
     """
@@ -43,6 +44,7 @@ class SoftTransport(Transport):
         observe: Callable[[str, str], None] | None = None,
         *,
         show_secrets: bool = False,
+        faults: Faults = Faults(),  # noqa: B008 - immutable
     ) -> None:
         load_handlers()
         self.machine = TpmState(seed, observe, show_secrets)
@@ -50,11 +52,24 @@ class SoftTransport(Transport):
         self._open = True
         if self._file is None or not self._file.read(self.machine):
             self.transceive(CommandMessage(Startup.code, Startup(TPM_SU.CLEAR)).build())
+        self.machine.faults = faults
+        self._commands = 0
+        if faults.lockout:
+            self.machine.lockout.failed = self.machine.lockout.max_tries
+            self.machine.lockout.since = self.machine.time // 1000
 
     def transceive(self, command: bytes) -> bytes:
-        """Executes a command and returns the response. Raises TransportError if the state cannot be saved."""
+        """Executes a command and returns the response.
+
+        Raises TransportError if the state cannot be saved, TransportTimeoutError if `faults` has silent_after.
+        """
         if not self._open:
             raise TransportClosedError("the connection to the soft TPM is closed")
+        silent_after = self.machine.faults.silent_after
+        if silent_after is not None:
+            self._commands += 1
+            if self._commands > silent_after:
+                raise TransportTimeoutError(f"{self.path}: the TPM did not respond in time (silent-after)")
         response = execute(self.machine, command)
         if self._file is not None:
             self._file.write(self.machine)
@@ -83,6 +98,8 @@ def open_soft(rest: str) -> SoftTransport:
     address = parse_address(rest)
     observe = print_step if "explain" in address.options else None
     show_secrets = address.options.get("explain") == "secrets"
-    transport = SoftTransport(address.seed, address.file, observe, show_secrets=show_secrets)
+    transport = SoftTransport(
+        address.seed, address.file, observe, show_secrets=show_secrets, faults=parse_faults(address.options)
+    )
     transport.path = f"soft:{rest}"
     return transport

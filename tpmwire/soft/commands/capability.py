@@ -12,11 +12,12 @@ from ...spec.capabilities import (
 )
 from ...spec.command import command_class, role_of
 from ...spec.commands.capability import GetCapability, TestParms
-from ...spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH
+from ...spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_HT, TPM_RH
 from ...spec.properties import TPM_CAP, TPM_PT, TPM_PT_PCR, TPMA_ALGORITHM, TPMA_CC, TPMA_ML_PARAMETER_SET
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import TPMS_PCR_SELECTION, TPMT_HA
 from .. import postquantum
+from ..faults import ECC_ALGORITHMS
 from ..interfaces import CURVES
 from ..pcr_banks import AUTHORIZED, COUNT, EXTEND_LOCALITIES, RESET_LOCALITIES, SAVED, UNCOUNTED
 from ..refusal import Refusal
@@ -76,7 +77,16 @@ def _text(text: bytes) -> int:
     return int.from_bytes(text.ljust(4, b"\0"), "big")
 
 
-def _fixed() -> dict[int, int]:
+def _commands(tpm: TpmState) -> list[int]:
+    """Returns the codes of the supported commands in ascending order."""
+    return sorted({*HANDLERS} - tpm.faults.missing_commands)
+
+
+def _curves(tpm: TpmState) -> tuple[TPM_ECC, ...]:
+    return () if tpm.faults.no_ecc else CURVES
+
+
+def _fixed(tpm: TpmState) -> dict[int, int]:
     return {
         TPM_PT.FAMILY_INDICATOR: _text(b"2.0"),
         TPM_PT.LEVEL: 0,
@@ -118,8 +128,8 @@ def _fixed() -> dict[int, int]:
         TPM_PT.PS_DAY_OF_YEAR: 75,
         TPM_PT.PS_YEAR: 2021,
         TPM_PT.SPLIT_MAX: 128,
-        TPM_PT.TOTAL_COMMANDS: len(HANDLERS),
-        TPM_PT.LIBRARY_COMMANDS: len(HANDLERS),
+        TPM_PT.TOTAL_COMMANDS: len(_commands(tpm)),
+        TPM_PT.LIBRARY_COMMANDS: len(_commands(tpm)),
         TPM_PT.VENDOR_COMMANDS: 0,
         TPM_PT.NV_BUFFER_MAX: 1024,
         TPM_PT.MODES: 0,
@@ -155,7 +165,7 @@ def _variable(tpm: TpmState) -> dict[int, int]:
         TPM_PT.NV_COUNTERS: sum(index.type == 1 for index in tpm.indices.values()),
         TPM_PT.NV_COUNTERS_AVAIL: 16,
         TPM_PT.ALGORITHM_SET: 0,
-        TPM_PT.LOADED_CURVES: len(CURVES),
+        TPM_PT.LOADED_CURVES: len(_curves(tpm)),
         TPM_PT.LOCKOUT_COUNTER: tpm.lockout.failed,
         TPM_PT.MAX_AUTH_FAIL: tpm.lockout.max_tries,
         TPM_PT.LOCKOUT_INTERVAL: tpm.lockout.recovery,
@@ -229,11 +239,13 @@ def _pcr_properties() -> list[TPMS_TAGGED_PCR_SELECT]:
 def _values(tpm: TpmState, capability: int, first: int) -> tuple[list[Any], int]:
     """Returns (values of a capability from `first` on, maximum number of values in one response)."""
     if capability == TPM_CAP.ALGS:
-        return [TPMS_ALG_PROPERTY(alg, bits) for alg, bits in sorted(ALGORITHMS.items()) if alg >= first], 169
+        missing = ECC_ALGORITHMS if tpm.faults.no_ecc else ()
+        found = {alg: bits for alg, bits in ALGORITHMS.items() if alg >= first and alg not in missing}
+        return [TPMS_ALG_PROPERTY(alg, bits) for alg, bits in sorted(found.items())], 169
     if capability == TPM_CAP.HANDLES:
         return _handles(tpm, first), 254
     if capability == TPM_CAP.COMMANDS:
-        return [command_attributes(code) for code in sorted(HANDLERS) if code >= first], 254
+        return [command_attributes(code) for code in _commands(tpm) if code >= first], 254
     if capability == TPM_CAP.PP_COMMANDS:
         return [], 254
     if capability == TPM_CAP.AUDIT_COMMANDS:
@@ -243,7 +255,7 @@ def _values(tpm: TpmState, capability: int, first: int) -> tuple[list[Any], int]
             raise Refusal(TPM_RC.VALUE, "property_")
         return [TPMS_PCR_SELECTION(TPM_ALG(alg), mask) for alg, mask in tpm.pcrs.allocated.items()], 16
     if capability == TPM_CAP.TPM_PROPERTIES:
-        values = {**_fixed(), **_variable(tpm)}
+        values = {**_fixed(tpm), **_variable(tpm)}
         # A group is returned at a time: fixed or variable (Part 3, §30.2).
         group = {number: value for number, value in values.items() if number >= first}
         if group:
@@ -253,7 +265,7 @@ def _values(tpm: TpmState, capability: int, first: int) -> tuple[list[Any], int]
     if capability == TPM_CAP.PCR_PROPERTIES:
         return [found for found in _pcr_properties() if found.tag >= first], 256
     if capability == TPM_CAP.ECC_CURVES:
-        return [curve for curve in CURVES if curve >= first], 508
+        return [curve for curve in _curves(tpm) if curve >= first], 508
     if capability == TPM_CAP.AUTH_POLICIES:
         if first >> 24 != TPM_HT.PERMANENT:
             raise Refusal(TPM_RC.VALUE, "property_")
