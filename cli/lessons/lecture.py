@@ -25,6 +25,13 @@ WIDEST = 88
 MARKS = {"solved": "✔", "skipped": "–", "next": "→", "open": " "}
 
 
+_HELP = """\
+page                          show the page of the lesson again
+skip                          leave this lesson for later
+quit                          end; Ctrl-D does the same
+NAME FIELD=VALUE ...          send a command; $N is the result of the Nth command (`tpmwire send --help`)"""
+
+
 def print_list() -> None:
     """Prints a line for each lesson: number, title, state."""
     progress = read_progress()
@@ -101,6 +108,8 @@ def _teach_lesson(run: LessonRun, place: str) -> bool:
                 with change_progress() as progress:
                     progress.skip(lesson)
                 return True
+            case "help":
+                print(f"{run.help()}\n{_HELP}")
             case "page":
                 _print_page(lesson)
             case _:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from ..terminal.help import wrapped
 
@@ -66,19 +67,28 @@ def _inline(text: str) -> str:
 
 
 def _table(block: str, width: int) -> Iterator[str]:
-    """Yields the rows of a table in columns, or one below the other if a row is wider than `width`."""
+    """Yields the rows of a table in columns; very wide rows have their cells one below the other."""
     rows = [
         [_inline(cell.strip()) for cell in line.strip().strip("|").split(" | ")]
         for line in block.splitlines()
         if not re.fullmatch(r"[|\s:-]+", line)
     ]
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    if sum(widths) + 2 * len(widths) <= width:
-        for row in rows:
-            yield "  " + "  ".join(f"{cell:{size}}" for cell, size in zip(row, widths, strict=True)).rstrip()
+    room = width - 2 * len(widths)
+    if sum(widths) > 1.6 * room:
+        yield from _stacked(rows, width)
         return
-    heads = rows[0]
+    while sum(widths) > room:
+        widths[widths.index(max(widths))] -= 1
+    for row in rows:
+        cells = [wrapped(cell, size) or [""] for cell, size in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            yield "".join(f"  {part:{size}}" for part, size in zip(parts, widths, strict=True)).rstrip()
+
+
+def _stacked(rows: list[list[str]], width: int) -> Iterator[str]:
+    """Yields the cells of each row one below the other, with the heads of their columns."""
     for row in rows[1:]:
         yield f"  {row[0]}"
-        for head, cell in zip(heads[1:], row[1:], strict=True):
+        for head, cell in zip(rows[0][1:], row[1:], strict=True):
             yield from wrapped(f"{head}: {cell}", width, "      ", "        ")

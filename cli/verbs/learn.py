@@ -77,7 +77,9 @@ def run(args: Settings) -> int:
     """Runs lessons until the user quits; returns the exit code."""
     try:
         from ..lessons import lecture  # noqa: PLC0415 - the single file does not have it
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "cli.lessons":
+            raise  # a package is missing
         raise UsageError("the single-file tpmwire has no lessons; install tpmwire with pip") from None
     if args.list + args.reset + (args.file is not None) > 1 or (args.list and args.lesson is not None):
         raise UsageError("--list, --reset and -f cannot be combined; give one of them")

@@ -1,0 +1,39 @@
+"""The lessons' solutions on swtpm: the soft TPM teaches nothing that another TPM contradicts."""
+
+import contextlib
+from functools import partial
+
+import pytest
+
+from cli.lessons import Lesson, LessonRun, load_lessons
+from tests.support.swtpm import Swtpm
+from tpmwire import calls
+from tpmwire.errors import TpmError
+from tpmwire.tpm import Tpm
+from tpmwire.transport import open_transport
+
+ANSWERS = {"answer SOFT": "answer IBM"}
+"""Other answers of swtpm."""
+
+INDICES = (0x01800001, 0x01800002, 0x01800003)
+
+
+@pytest.fixture
+def clean(shared_swtpm: Swtpm) -> str:
+    """The path of the module's TPM, with PCRs and NV as at first."""
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
+        for pcr in (16, 23):
+            calls.pcr_reset(tpm, pcr)
+        for index in INDICES:
+            with contextlib.suppress(TpmError):
+                calls.nv_undefine(tpm, index)
+    return shared_swtpm.path
+
+
+@pytest.mark.parametrize("lesson", load_lessons(), ids=lambda lesson: lesson.slug)
+def test_the_solution_solves_the_lesson(lesson: Lesson, clean: str) -> None:
+    with LessonRun(lesson, partial(open_transport, clean, 60)) as run:
+        for line in lesson.solution:
+            run.run(line)
+            run.run(ANSWERS.get(line, ""))
+        assert run.missing() == {}
