@@ -274,6 +274,7 @@ HOMONYMS = {
     "encrypt": "by a symmetric key of the TPM in tpmwire.calls, OAEP in tpmwire.crypto",
     "evict": "tpmwire.calls has the function for programs, cli the verb's",
     "main": "of each program",
+    "prepare": "of each lesson",
     "private_key": "a key of the TPM for `cryptography` in tpmwire, derived from a secret in sigv4",
     "run": "of each verb and program",
     "verify_signature": "of a public area in tpmwire, of a SigV4A key in sigv4",
