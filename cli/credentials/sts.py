@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..terminal.messages import UsageError, note, warn
@@ -65,8 +65,18 @@ def _obtain_by_certificate(settings: RunSettings) -> "Credentials":
             "--duration (duration_seconds): a chained role lasts 3600 seconds at most; give 3600 or less"
         )
     session = CertificateSession(settings)
-    found = session.request(_http)
-    return _assume_roles(settings, found, roles) if roles else found
+
+    def ask(sign: "Callable[[bytes], bytes] | None" = None) -> "Credentials":
+        found = session.request(_http, sign)
+        return _assume_roles(settings, found, roles) if roles else found
+
+    if not settings.cache:
+        return ask()
+    from .cache.certificate import cached_session  # noqa: PLC0415 - for --cache only
+
+    known = _complete(settings)
+    known.duration = lifetime(settings) if roles else str(session.duration)
+    return cached_session(known, session, ask)
 
 
 def _assume_roles(

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+import cli.credentials.cache.run
 from cli.credentials.roles_anywhere.key import text_to_test
 from tests.support.interposer import Interposer
-from tests.support.roles_anywhere import ANCHOR, PROFILE, ROLE, Authority, VerifyingRolesAnywhere, pem
+from tests.support.roles_anywhere import ANCHOR, PROFILE, ROLE, Authority, VerifyingRolesAnywhere, pem, send_json
 from tests.support.signing_keys import PLAIN, make_signing_key, public_key_of_file
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Ran, Tool
@@ -380,3 +381,64 @@ def test_a_family_lists_its_verbs(tool: Tool) -> None:
     for verb in ("credential-process", "serve", "update", "read-certificate-data", "sign-string"):
         assert verb in ran.out
     assert tool("roles-anywhere").code == 2
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of the cache's directory."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_the_cache(run: Run, bench: Bench, server: VerifyingRolesAnywhere, bus: Interposer, runtime: Path) -> None:
+    key = f"handle:{HANDLE:#x}"
+    first = credentials_of(run("p256", "--cache", key=key))
+    seal = ["StartAuthSession", "CreatePrimary", "FlushContext"]
+    assert bus.codes[0] == "Sign"
+    assert [code for code in bus.codes if code in seal][-2:] == seal[1:]
+    bus.clear()
+    assert credentials_of(run("p256", "--cache", key=key)) == first
+    assert len(server.seen) == 1
+    assert "Sign" not in bus.codes
+    assert first["SecretAccessKey"].encode() not in bus.octets
+    (name,) = (path for path in (runtime / "tpmwire").iterdir() if "." not in path.name)
+    assert first["SecretAccessKey"].encode() not in name.read_bytes()
+    # A renewed certificate, another duration, another role: other credentials.
+    renewed = _issue(bench, runtime)
+    credentials_of(run("p256", "--cache", key=key, certificate=str(renewed)))
+    credentials_of(run("p256", "--cache", "--session-duration=900", key=key))
+    assert len(server.seen) == 3
+
+
+def test_the_cache_while_aws_is_out_of_reach(
+    run: Run, server: VerifyingRolesAnywhere, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert runtime.is_dir()
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    first = credentials_of(run("p256", "--cache"))
+    monkeypatch.setattr(cli.credentials.cache.run, "_is_fresh", lambda _clear: False)
+
+    def fail(handler: Any) -> bool:
+        send_json(handler, 503, {"message": "later"}, "ServiceUnavailableException")
+        return True
+
+    server.before = fail
+    ran = run("p256", "--cache")
+    assert (ran.code, json.loads(ran.out)) == (0, first)
+    assert "could not renew; the cached credentials are valid for 59 more minutes" in ran.err
+    assert run("p256").code == 6
+
+
+def test_a_retry_is_signed_again(run: Run, server: VerifyingRolesAnywhere, bus: Interposer) -> None:
+    tries = []
+
+    def fail(handler: Any) -> bool:
+        tries.append(handler.headers["Authorization"])
+        if len(tries) < 3:
+            send_json(handler, 500, {"message": "again"})
+        return len(tries) < 3
+
+    server.before = fail
+    credentials_of(run("p256", key=f"handle:{HANDLE:#x}"))
+    assert bus.codes == ["Sign"] * 3
+    assert len(set(tries)) == 3

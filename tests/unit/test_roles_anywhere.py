@@ -25,11 +25,11 @@ from sigv4.roles_anywhere import (
     ECDSA,
     RSA,
     CreateSession,
-    RolesAnywhereClient,
     RolesAnywhereSigner,
     check_arns,
     resolve_roles_anywhere,
 )
+from sigv4.roles_anywhere_client import RolesAnywhereClient
 from sigv4.times import parse_rfc3339
 from tests.support.roles_anywhere import ANCHOR, PROFILE, ROLE, RefusedError, check_request
 

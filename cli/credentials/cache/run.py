@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ...terminal.messages import note
 from ..options import PROGRAM, RunSettings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sigv4.credentials import Credentials
     from sigv4.signer import Signer
 
-__all__ = ["cached"]
+__all__ = ["CredentialSource", "Fetched", "cached", "cached_from"]
 
 AHEAD = 900
 """Remaining lifetime in seconds at which credentials are renewed: below this limit, botocore runs a program for
@@ -45,43 +45,106 @@ ANSWERS = 5
 """The wait for another run is at most this number of timeouts (--timeout): for the TPM and STS, with one retry."""
 
 
+class Fetched(NamedTuple):
+    """New credentials, and the signing key and the root that a source obtained with them, or None for each."""
+
+    credentials: "Credentials"
+    signing_key: SigningKey | None
+    root: bytes | None
+
+
+class CredentialSource(Protocol):
+    """A source of credentials and of the secret that opens their cache file.
+
+    `about` describes the credentials: the key, role or user, and region.
+    """
+
+    settings: RunSettings
+    about: str
+
+    def root(self, label: bytes) -> bytes:
+        """Returns the TPM's secret for `label`, a result of `sealed.label`."""
+
+    def fetch(self, label: bytes | None, held: CachedCredentials | None) -> Fetched:
+        """Returns new credentials, and the root of `label` if given; may use the signing key of `held`."""
+
+
+class HmacSource:
+    """A source whose HMAC key in the TPM signs the request; `ask(signer)` sends it."""
+
+    def __init__(self, keys: Keys, key_id: str, ask: "Callable[[Signer], Credentials]") -> None:
+        self.settings = keys.settings
+        self.about = _about(keys.settings, key_id)
+        self._keys = keys
+        self._key_id = key_id
+        self._ask = ask
+
+    def root(self, label: bytes) -> bytes:
+        """Returns the cache key's HMAC of `label`."""
+        return self._keys.root(label)
+
+    def fetch(self, label: bytes | None, held: CachedCredentials | None) -> Fetched:
+        """Returns new credentials, as `CredentialSource.fetch` does."""
+        from .signing_key import KeptSigner  # noqa: PLC0415 - cached credentials need no signature
+
+        root: bytes | None = None
+
+        def day_key(date: bytes) -> bytes:
+            nonlocal root
+            if label is None or root is not None:
+                return self._keys.day_key(date)
+            # Both HMACs are requested together, so that the TPM is opened once and is closed before the network is
+            # used.
+            day, root = self._keys.day_key_and_root(date, label)
+            return day
+
+        signer = KeptSigner(self._key_id, day_key, held and held.signing_key)
+        credentials = self._ask(signer)
+        return Fetched(credentials, signer.kept, root)
+
+
 def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
     """Returns the cached credentials for these options, or else calls `ask(signer)` and caches the result.
 
-    Only one of several concurrent runs with the same options calls `ask`. Problems of the cache are warnings, not
-    errors. Raises the errors of `ask` and of the TPM.
+    Raises the errors of `ask` and of the TPM.
     """
     keys = Keys.of(settings)
-    use = cache_purpose(settings, keys.key.file)
+    return cached_from(HmacSource(keys, key_id, ask), cache_purpose(settings, keys.key.file))
+
+
+def cached_from(source: CredentialSource, use: bytes) -> "Credentials":
+    """Returns the cached credentials for the purpose `use`, or else those of `source`, which are then cached.
+
+    Only one of several concurrent runs with the same purpose uses `source`. Problems of the cache are warnings,
+    not errors. Raises the errors of `source`.
+    """
     try:
         store = CacheFile(place(), use.hex()[:32])
     except UnfitError as error:
         _note(f"not used: {error}")
-        return _ask_and_store(keys, key_id, use, ask, None, None)
+        return _ask_and_store(source, use, None, None)
     try:
-        return _from(store, keys, key_id, use, ask)
+        return _from(store, source, use)
     finally:
         store.close()
 
 
-def _from(
-    store: CacheFile, keys: Keys, key_id: str, use: bytes, ask: "Callable[[Signer], Credentials]"
-) -> "Credentials":
+def _from(store: CacheFile, source: CredentialSource, use: bytes) -> "Credentials":
     unfit = None
     clear = _read(store)
     if clear is not None and _is_fresh(clear):
-        held = _open(keys, clear, use)
+        held = _open(source, clear, use)
         if held is not None:
             return held.credentials
         unfit = clear
     with contextlib.ExitStack() as stack:
         try:
-            patience = min(PATIENCE, ANSWERS * keys.settings.timeout)
+            patience = min(PATIENCE, ANSWERS * source.settings.timeout)
             if not stack.enter_context(store.alone(patience)):
                 _note(f"another run has waited for AWS for {patience:.0f} seconds; no longer waiting for it")
         except UnfitError as error:
             _note(f"not used: {error}")
-            return _ask_and_store(keys, key_id, use, ask, None, None)
+            return _ask_and_store(source, use, None, None)
         from sigv4.errors import SigV4Error  # noqa: PLC0415 - cached credentials need nothing of the network
         from sigv4.times import timestamp  # noqa: PLC0415 - likewise
 
@@ -89,65 +152,47 @@ def _from(
         later = _read(store, quiet=True)
         if later is None or later == unfit or not _is_fresh(later):
             today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
-            held = _open(keys, later, use) if later and today else None
+            held = _open(source, later, use) if later and today else None
             try:
-                return _ask_and_store(keys, key_id, use, ask, held, store)
+                return _ask_and_store(source, use, held, store)
             except SigV4Error as error:
                 # Raised before the TPM is used again, so that a wrong password counts as one failed attempt.
                 if not _is_temporary(error):
                     raise
-                last = None if later == unfit else held or _last(keys, later, use)
+                last = None if later == unfit else held or _last(source, later, use)
                 if last is None or not _may_use_cached(last.credentials, error):
                     raise
                 return last.credentials
     # The lock is released before this, because other runs wait for it.
-    held = _open(keys, later, use)
-    return _ask_and_store(keys, key_id, use, ask, None, store) if held is None else held.credentials
+    held = _open(source, later, use)
+    return _ask_and_store(source, use, None, store) if held is None else held.credentials
 
 
 def _ask_and_store(
-    keys: Keys,
-    key_id: str,
-    use: bytes,
-    ask: "Callable[[Signer], Credentials]",
-    held: CachedCredentials | None,
-    store: CacheFile | None,
+    source: CredentialSource, use: bytes, held: CachedCredentials | None, store: CacheFile | None
 ) -> "Credentials":
-    """Calls `ask` for new credentials, caches them in `store` unless it is None, and returns them.
+    """Gets new credentials, caches them in `store` unless it is None, and returns them.
 
     Reuses the signing key and the nonce of the cached credentials `held`, if given. `use` is from `cache_purpose`.
     """
-    from .signing_key import KeptSigner  # noqa: PLC0415 - cached credentials need no signature
-
     nonce = os.urandom(32) if held is None else held.nonce
-    root = None if held is None else held.root
-
-    def day_key(date: bytes) -> bytes:
-        nonlocal root
-        if store is None or root is not None:
-            return keys.day_key(date)
-        # Both HMACs are requested together, so that the TPM is opened once and is closed before the network is
-        # used.
-        day, root = keys.day_key_and_root(date, label(nonce, use))
-        return day
-
-    signer = KeptSigner(key_id, day_key, held and held.signing_key)
-    credentials = ask(signer)
-    due = _get_renewal_time(keys.settings, credentials)
+    found = source.fetch(label(nonce, use) if store is not None and held is None else None, held)
+    root, credentials = (found.root if held is None else held.root), found.credentials
+    due = _get_renewal_time(source.settings, credentials)
     if store is not None and root is not None and due > time.time():
         try:
-            text, about = to_text(credentials, signer.kept), _about(keys.settings, key_id)
-            store.write(seal_text(text, due, _day(signer.kept), nonce, root, use, about))
+            text = to_text(credentials, found.signing_key)
+            store.write(seal_text(text, due, _day(found.signing_key), nonce, root, use, source.about))
         except UnfitError as error:
             _note(f"could not cache the credentials: {error}")
     return credentials
 
 
-def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> CachedCredentials | None:
+def _last(source: CredentialSource, clear: ClearPart | None, use: bytes) -> CachedCredentials | None:
     """Returns the content of the cache file `clear` if its credentials may still be valid, or else None."""
     if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
         return None
-    return _open(keys, clear, use)
+    return _open(source, clear, use)
 
 
 def _is_temporary(error: Exception) -> bool:
@@ -182,9 +227,9 @@ def _read(store: CacheFile, *, quiet: bool = False) -> ClearPart | None:
     return None
 
 
-def _open(keys: Keys, clear: ClearPart, use: bytes) -> CachedCredentials | None:
+def _open(source: CredentialSource, clear: ClearPart, use: bytes) -> CachedCredentials | None:
     """Decrypts the cache file `clear` with the TPM's HMAC; warns and returns None if the file is damaged."""
-    root = keys.root(label(clear.nonce, use))
+    root = source.root(label(clear.nonce, use))
     try:
         text = unseal_text(clear, root, use)
     except DamagedError:

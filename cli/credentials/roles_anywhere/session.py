@@ -4,14 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sigv4.retry import read_retry_policy
-from sigv4.roles_anywhere import (
-    CreateSession,
-    RolesAnywhereClient,
-    RolesAnywhereSigner,
-    check_arns,
-    resolve_roles_anywhere,
-)
+from sigv4.roles_anywhere import CreateSession, RolesAnywhereSigner, check_arns, resolve_roles_anywhere
 
 from ...terminal.messages import UsageError, note, warn
 from ..options import PROGRAM, Aws, RunSettings, aws_of
@@ -37,11 +30,12 @@ class CertificateSession:
         found = settings.roles_anywhere
         assert found is not None
         self.settings = settings
+        self.duration = _duration(settings, found)
         self.operation = CreateSession(
             found.profile_arn,
             found.role_arn,
             found.trust_anchor_arn,
-            _duration(settings, found),
+            self.duration,
             role_session_name=found.session_name,
         )
         self.operation.check()
@@ -77,6 +71,9 @@ class CertificateSession:
                 f"{PROGRAM}: CreateSession at {self.endpoint.url}, signed for {self.endpoint.region}, with the "
                 f"certificate {serial} (hex {serial:x}) and {len(pair.chain)} intermediate certificates"
             )
+        from sigv4.retry import read_retry_policy  # noqa: PLC0415 - a run with cached credentials asks nobody
+        from sigv4.roles_anywhere_client import RolesAnywhereClient  # noqa: PLC0415 - likewise
+
         policy = read_retry_policy(aws.environ, aws.profile)
         found = RolesAnywhereClient(signer, self.endpoint, client, policy=policy, warn=warn, clock=time.time).call(
             self.operation
