@@ -37,7 +37,7 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 TESTED = $(PY) -c 'import platform; print("== tested on Python", platform.python_version())'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-quick test-oldest test-site test-device test-deb fuzz bench demo tour site zipapp deb release clean
+.PHONY: help setup lint test test-quick test-soft test-oldest test-site test-device test-deb fuzz bench demo tour site zipapp deb release clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -72,6 +72,7 @@ lint: $(SETUP) ## run ruff and mypy --strict
 
 test: $(SETUP) ## run all tests but the one that boots a kernel; test-quick on each other Python of this machine
 	$(PY) -m pytest -n auto -m "not device and not deb"
+	@$(MAKE) --no-print-directory test-soft
 	@$(TESTED)
 	@.ci/pythons $(PY)
 
@@ -79,6 +80,13 @@ test-quick: $(BASIC) ## run the tests of single modules, of properties, and of t
 	$(PY) -m pytest -n auto tests/unit tests/property \
 		$(addprefix tests/aws/test_,credential_process.py installers.py single_file.py)
 	@$(TESTED)
+
+# Tests of commands, objects, sessions and policies, which the soft TPM passes as swtpm does.
+SOFT_TESTS := $(addprefix tests/swtpm/test_,calls.py calls_data.py calls_objects.py hmac_key.py nv.py policy_use.py \
+	salted_sessions.py sessions.py)
+
+test-soft: $(SETUP) ## run tests with the soft TPM in place of swtpm
+	TESTS_WITH_SOFT_TPM=1 $(PY) -m pytest -n auto $(SOFT_TESTS)
 
 OLDEST := .venv-oldest
 # Tests of the packages in pyproject.toml's dependencies.

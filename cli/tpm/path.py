@@ -19,6 +19,7 @@ __all__ = [
     "lasting_path",
     "note_source",
     "path_source",
+    "warn_of_soft",
 ]
 
 OWN = "TPMWIRE_TPM_PATH"
@@ -60,8 +61,22 @@ def note_source(option: str | None) -> None:
     source, path = path_source(option), lasting_path(option)
     if path and source in (OWN, TOOLS):
         note(f"{source} selects the TPM at {path}")
-    if is_soft(option):
-        warn(f"{path} is a soft TPM, which does not protect the key: its state file contains the key in plaintext")
+    warn_of_soft(option)
+
+
+def warn_of_soft(option: str | None) -> None:
+    """Warns about a soft TPM. Call this function once, before a secret is stored in the TPM."""
+    if not is_soft(option):
+        return
+    path = lasting_path(option) or ""
+    location = path.removeprefix(SOFT).partition("?")[0]
+    if not location:
+        why = "the TPM and the key are lost at the end of this command; use soft:FILE"
+    elif location.startswith("seed="):
+        why = "its keys derive from the seed, and a persistent key is lost at the end of this command"
+    else:
+        why = "its state file contains the key in plaintext"
+    warn(f"{path} is a soft TPM, which does not protect the key: {why}")
 
 
 def is_soft(option: str | None) -> bool:

@@ -35,6 +35,7 @@ from ..terminal.files import read_key_file, read_small
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, auth_from, pcrs_from, persistent_handle
 from ..tpm.open import open_tpm
+from ..tpm.path import warn_of_soft
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -123,6 +124,7 @@ def run(args: Settings) -> int:
     choices = _candidate_files(args)
     owner = auth_from(None, args.owner_auth_file, "TPM_OWNER_AUTH")
     key = _key(args, choices[0], owner)
+    warn_of_soft(args.tpm_path)
     with open_tpm(args) as tpm:
         if args.persistent_handle is not None and is_occupied(tpm, args.persistent_handle):
             raise UsageError(

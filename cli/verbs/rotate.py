@@ -59,6 +59,7 @@ from ..terminal.progress import activity
 from ..terminal.prompts import check_agreed
 from ..tpm.options import OwnerSettings, add_auth_options
 from ..tpm.passwords import owner_auth
+from ..tpm.path import warn_of_soft
 
 __all__ = ["Settings", "configure", "rotate", "run"]
 
@@ -267,6 +268,7 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
     check_place(places.key, command)
     check_sigv4a(places, command)
     client = iam_client(command, once=True)
+    warn_of_soft(command.settings.tpm_path)
     with undisturbed():
         try:
             answer = client.call(CreateAccessKey())

@@ -17,9 +17,10 @@ stops the server.
 tpmwire itself needs no server: --tpm-path soft: is a new TPM in the same process, soft:FILE is a TPM with its
 state in FILE, and soft:seed=WORD is a TPM with repeatable random values.
 
-With --state, the TPM stores its state in a file. With --seed, its keys and nonces are repeatable. With --explain,
-it prints each internal step: which key is derived from which seed, the inputs of cpHash and HMAC, policyDigest and
-nonces before and after, what is loaded and flushed, and the reason of each error response.
+With --state, the TPM stores its state in a file. The start of the server is then a TPM reset: loaded objects and
+sessions are lost, as in a TPM that is switched off and on. With --seed, its keys and nonces are repeatable. With
+--explain, it prints each internal step: which key is derived from which seed, the inputs of cpHash and HMAC,
+policyDigest and nonces before and after, what is loaded and flushed, and the reason of each error response.
 
 A soft TPM is not secure: its secrets are in the memory of this process and in the state file. Do not store
 production keys in it.
@@ -105,6 +106,8 @@ def run(args: Settings) -> int:
     if not postquantum.TYPES:
         note(postquantum.MISSING)
     try:
+        if args.state is not None:
+            tpm.restart()
         _serve(tpm, args)
     finally:
         tpm.close()

@@ -5,13 +5,19 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal, Self
 
+ROOT = Path(__file__).parents[2]
+
 Kind = Literal["unix", "tcp", "qemu"]
+
+SOFT = bool(os.environ.get("TESTS_WITH_SOFT_TPM"))
+"""Whether the TPM is tpmwire's own instead of swtpm, to test it with the same tests."""
 
 START_SECONDS = 60.0
 """How long a start may take on a loaded machine; an idle one needs 0.05 s."""
@@ -104,7 +110,11 @@ class Swtpm:
     def _try_start(self, deadline: float) -> bool:
         arguments, listens = self._address()
         log = self._dir / "log"
-        command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.state}", "--log", f"file={log},truncate"]
+        if SOFT and self._kind != "qemu":
+            command = [sys.executable, "-m", "tests.support.soft_server", str(self.state / "soft.json"), str(log)]
+        else:
+            command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.state}"]
+            command += ["--log", f"file={log},truncate"]
         # A session of its own: Ctrl-C in the terminal must not end the TPM before the test has cleaned up.
         self._process = subprocess.Popen(
             [*command, *arguments],
@@ -112,6 +122,7 @@ class Swtpm:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            cwd=ROOT if command[0] == sys.executable else None,
         )
         self._keeper = subprocess.Popen(
             ["sh", "-c", _KEEPER, "keeper", str(self._process.pid), str(self._dir)],

@@ -256,3 +256,37 @@ def test_options_of_an_address(tool: Tool, tmp_path: Path) -> None:
     for wrong in ("?explian", "?explain=all", "?explain&explain=secrets", "?explain&"):
         refused = tool("info", "--tpm-path", f"soft:{wrong}")
         assert (refused.code, refused.err.count("\n")) == (3, 1)
+
+
+def test_the_end_of_power_ends_objects_and_sessions(tmp_path: Path) -> None:
+    transport = SoftTransport(file=str(tmp_path / "state"))
+    with Tpm(transport) as tpm:
+        calls.nv_define(tpm, 0x01000001, 8)
+        name = calls.create_primary(tpm).name
+        before = tpm.execute(commands.ReadClock()).current_time
+        transport.restart()
+        after = tpm.execute(commands.ReadClock()).current_time
+        assert after.clock_info.reset_count == before.clock_info.reset_count + 1
+        assert after.clock_info.clock >= before.clock_info.clock
+        assert not transport.machine.transient
+        assert calls.nv_read_public(tpm, 0x01000001).data_size == 8
+        assert calls.create_primary(tpm).name == name
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("soft:", "the TPM and the key are lost"),
+        ("soft:?explain", "the TPM and the key are lost"),
+        ("soft:seed=word", "its keys derive from the seed"),
+        ("soft:FILE", "its state file contains the key in plaintext"),
+        ("soft:FILE?explain", "its state file contains the key in plaintext"),
+    ],
+)
+def test_one_warning_for_a_secret(tool: Tool, tmp_path: Path, address: str, why: str) -> None:
+    path = address.replace("FILE", str(tmp_path / "state"))
+    words = ["--aws-access-key-id", "AKIAIOSFODNN7EXAMPLE", "--out", str(tmp_path / "key.pem")]
+    done = tool("import", "--tpm-path", path, *words, stdin=b"s" * 40)
+    assert done.code == 0, done.err
+    assert [line for line in done.err.splitlines() if "warning" in line and why in line] != []
+    assert done.err.count("is a soft TPM") == 1

@@ -80,8 +80,7 @@ def create(
     seed = random(size) if seeded else b""
     if unique is None:
         unique = digest(public.name_alg, seed, secret)
-    # The authValue is padded, so that the size of a private area does not tell the size of the password.
-    return public.replace(unique=unique), TPMT_SENSITIVE(public.type, auth.ljust(size, b"\0"), seed, secret)
+    return public.replace(unique=unique), TPMT_SENSITIVE(public.type, auth, seed, secret)
 
 
 def auth_limit(public: TPMT_PUBLIC) -> int:
@@ -211,8 +210,10 @@ def protect(parent: KeyedObject, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE,
     bits = storage_algorithm(parent.public).key_bits or 0
     source = f"seedValue of the parent {show_handle(parent.handle)}"
     key, integrity = _keys(source, alg, bits, parent.sensitive.seed_value, name)
+    # The authValue is padded, so that the size of a private area does not tell the size of the password.
+    padded = sensitive.auth_value.ljust(auth_limit(public), b"\0")
     iv = random(IV)
-    body = IV.to_bytes(2, "big") + iv + cfb(key, iv, to_buffer(sensitive), True)
+    body = IV.to_bytes(2, "big") + iv + cfb(key, iv, to_buffer(sensitive.replace(auth_value=padded)), True)
     mac = hmac_digest(alg, integrity, body, name)
     return len(mac).to_bytes(2, "big") + mac + body
 

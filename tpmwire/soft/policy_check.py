@@ -56,9 +56,10 @@ def check_policy(
     if policy.checks_pcr:
         now = policy.pcr_counter == tpm.pcrs.counter
         demand(now, TPM_RC.PCR_CHANGED, f"pcrUpdateCounter {tpm.pcrs.counter} is still {policy.pcr_counter}")
-    written = entity.has(TPMA_NV.WRITTEN) if isinstance(entity, NvIndex) else policy.written
     if policy.written is not None:
-        demand(written == policy.written, TPM_RC.POLICY_FAIL, f"NV index written: {policy.written}")
+        # An entity that is not an NV index never satisfies TPM2_PolicyNvWritten.
+        same = isinstance(entity, NvIndex) and entity.has(TPMA_NV.WRITTEN) == policy.written
+        demand(same, TPM_RC.POLICY_FAIL, f"an NV index with TPMA_NV_WRITTEN = {policy.written}")
     if policy.template_hash:
         creates = kind.code in (TPM_CC.Create, TPM_CC.CreatePrimary, TPM_CC.CreateLoaded)
         demand(creates, TPM_RC.POLICY_FAIL, "a command that creates an object from a template")

@@ -9,9 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..spec.commands.startup import Startup
-from ..spec.constants import TPM_SU
-from ..wire import HEADER_SIZE, CommandMessage
+from ..wire import HEADER_SIZE
 from .transport import SoftTransport
 
 __all__ = ["serve"]
@@ -79,8 +77,7 @@ def _swtpm_control(tpm: SoftTransport, data: bytes) -> _Handled | None:
     if code == SET_LOCALITY:
         tpm.machine.locality = data[4]
     elif code == INIT:
-        tpm.machine.power_off()
-        tpm.transceive(CommandMessage(Startup.code, Startup(TPM_SU.CLEAR)).build())
+        tpm.restart()
     known = code in CONTROL or code == INIT
     # The size of an unknown command is not known: everything is discarded.
     return _Handled(bytes(CONTROL.get(code, 4)), size if known else len(data), stops=code == SHUTDOWN)

@@ -51,12 +51,23 @@ class SoftTransport(Transport):
         self._file = StateFile(file) if file is not None else None
         self._open = True
         if self._file is None or not self._file.read(self.machine):
-            self.transceive(CommandMessage(Startup.code, Startup(TPM_SU.CLEAR)).build())
+            self._start()
         self.machine.faults = faults
         self._commands = 0
         if faults.lockout:
             self.machine.lockout.failed = self.machine.lockout.max_tries
             self.machine.lockout.since = self.machine.time // 1000
+
+    def _start(self) -> None:
+        self.transceive(CommandMessage(Startup.code, Startup(TPM_SU.CLEAR)).build())
+
+    def restart(self) -> None:
+        """Switches the TPM off and on, and starts it (TPM2_Startup). Its volatile state is lost.
+
+        Raises TransportError if the state cannot be saved.
+        """
+        self.machine.power_off()
+        self._start()
 
     def transceive(self, command: bytes) -> bytes:
         """Executes a command and returns the response.

@@ -145,8 +145,7 @@ def object_change_auth(tpm: TpmState, command: ObjectChangeAuth) -> ObjectChange
     right = objects.qualified_name(parent.qualified_name, found.public) == found.qualified_name
     require(right and parent.is_parent and found.sensitive is not None, TPM_RC.TYPE, "parent_handle")
     assert found.sensitive is not None
-    padded = auth.ljust(objects.auth_limit(found.public), b"\0")
-    sensitive = found.sensitive.replace(auth_value=padded)
+    sensitive = found.sensitive.replace(auth_value=auth)
     return ObjectChangeAuth.Response(objects.protect(parent, found.public, sensitive, tpm.generator.bytes))
 
 
