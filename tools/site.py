@@ -9,6 +9,7 @@ from typing import Any
 from mkdocs.exceptions import PluginError  # type: ignore[import-not-found]
 from mkdocs.structure.files import File, Files  # type: ignore[import-not-found]
 
+from tools.site_lessons import lesson_pages
 from tools.site_pages import CSS, ROOT, TOP, add_playground_button, api_pages, correct_links, examples_page
 from tools.site_playground import playground_files
 from tools.site_reference import reference_pages
@@ -28,7 +29,7 @@ def on_files(files: Files, config: Any) -> Files:
     for source, uri in TOP.items():
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / source)))
     pages = {uri: text for uri, (_, text) in api_pages().items()}
-    pages |= reference_pages()
+    pages |= {**reference_pages(), **lesson_pages()}
     for uri, text in {**pages, "examples.md": examples_page(), "site.css": CSS}.items():
         files.append(File.generated(config, uri, content=text))
     try:
@@ -43,7 +44,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     """Returns the Markdown of a page with corrected links between pages of the site."""
     uri = page.file.src_uri
     source = next((path for path, target in TOP.items() if target == uri), f"docs/{uri}")
-    generated = uri.startswith(("api/", "reference/")) or uri == "examples.md"
+    generated = uri.startswith(("api/", "reference/", "lessons/")) or uri == "examples.md"
     try:
         text = markdown if generated else correct_links(markdown, source)
     except FileNotFoundError as error:

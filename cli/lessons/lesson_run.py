@@ -92,6 +92,11 @@ class LessonRun:
         """Whether all tasks are solved."""
         return len(self.solved) == len(self.lesson.tasks)
 
+    @property
+    def sent(self) -> list[Sent]:
+        """The commands of the last line, with their responses."""
+        return self._wire
+
     def run(self, line: str) -> LessonStep:
         """Runs a line: a word of WORDS, or a command of the shell language. Then checks the tasks."""
         line = line.strip()

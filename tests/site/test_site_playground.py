@@ -1,5 +1,6 @@
 """The playground in a real browser: Python explains texts and runs commands, without sending anything."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from cli.lessons import Lesson, load_lessons
 from tests.site.conftest import Server
 from tests.support.browser import browser
 from tests.support.programs import ROOT
@@ -164,6 +166,58 @@ def test_the_examples_of_the_reference_run(page: Page) -> None:
     entry = page.text(".entry")
     value = entry.split("randomBytes: ")[1].split()[0]
     assert bytes.fromhex(value)[:6].hex(" ") in examples()["TPM2_GetRandom"].response
+
+
+SOLVE = """
+    const [lines, done] = arguments;
+    const line = document.getElementById("lesson-line");
+    const entries = () => document.querySelectorAll("#learn .entry:not(.waiting)").length;
+    (async () => {
+        for (const each of lines) {
+            const before = entries();
+            line.value = each;
+            line.form.requestSubmit();
+            while (entries() === before) await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        done(document.querySelectorAll("#learn .task.done").length);
+    })();
+"""
+"""Sends lines in the open lesson. Returns the number of solved tasks."""
+
+
+def open_lesson(page: Page, lesson: Lesson) -> None:
+    page.open(f"learn/{lesson.slug}")
+    page.wait(
+        f"[...document.querySelectorAll('#learn h1')].some((h) => h.textContent === {json.dumps(lesson.title)})"
+    )
+
+
+def test_two_lessons_are_solved_by_typing(page: Page) -> None:
+    for (width, scheme), lesson in zip(LOOKS, [*load_lessons()[2:4]] * 2, strict=True):
+        page.look(width, scheme)
+        page.open("learn")
+        page.wait("document.querySelector('.lessons')")
+        page.check()
+        open_lesson(page, lesson)
+        page.check()
+        for line in lesson.solution:
+            assert not page.driver.find_element(By.CSS_SELECTOR, ".finished").is_displayed()
+            count = len(page.driver.find_elements(By.CSS_SELECTOR, "#learn .entry"))
+            page.driver.find_element(By.ID, "lesson-line").send_keys(line, Keys.ENTER)
+            page.wait(f"document.querySelectorAll('#learn .entry:not(.waiting)').length === {count + 1}")
+        assert page.driver.find_element(By.CSS_SELECTOR, ".finished").is_displayed()
+        page.check()
+    page.open("learn")
+    page.wait("document.querySelectorAll('.lessons .solved').length === 2")
+
+
+def test_each_lesson_can_be_solved_in_the_page(page: Page) -> None:
+    for lesson in load_lessons():
+        open_lesson(page, lesson)
+        assert page.driver.execute_async_script(SOLVE, lesson.solution[:1]) < len(lesson.tasks)
+        assert page.driver.execute_async_script(SOLVE, lesson.solution[1:]) == len(lesson.tasks), lesson
+        drawn = page.driver.find_elements(By.CSS_SELECTOR, "#learn svg.sequence")
+        assert len(drawn) == ("sequenceDiagram" in lesson.picture)
 
 
 def test_the_keyboard_selects_tabs(page: Page) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 from cli.inspect.interpretations import interpretation_json
 from cli.inspect.script import LineResult, Script
 from cli.inspect.things import Explained, explain_thing, group_words
+from cli.lessons import LessonRun, find_lesson, load_lessons
+from cli.lessons.lesson_run import SEED, WORDS
 from cli.terminal.messages import UsageError, explain_error
 from tpmwire.errors import TpmwireError
 from tpmwire.explain import Node, as_json, explain_command, explain_response
@@ -23,7 +25,7 @@ from tpmwire.soft import SoftTransport
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.tpm import Tpm
 
-__all__ = ["explain", "explain_file", "new_tpm", "run", "start"]
+__all__ = ["explain", "explain_file", "lessons", "new_tpm", "open_lesson", "run", "run_lesson", "start"]
 
 _MOST = 200
 """Maximum number of messages in an explanation."""
@@ -165,6 +167,64 @@ def run(line: str) -> str:
             "exchanges": [_exchange(each.command, each.response) for each in result.exchanges[-_MOST:]],
             "steps": bench.steps[-_MOST:],
             "notes": notes,
+        }
+    )
+
+
+_lesson_runs: list[tuple[LessonRun, list[tuple[str, str]]]] = []
+"""The lesson that is open, and the internal steps of the TPM in its last line."""
+
+
+def lessons() -> str:
+    """Returns {"lessons": [{"number", "slug", "title"}]} with all lessons."""
+    found = [{"number": each.number, "slug": each.slug, "title": each.title} for each in load_lessons()]
+    return json.dumps({"lessons": found})
+
+
+def open_lesson(number: int) -> str:
+    """Starts a lesson on a new TPM, and returns its parts. Texts are Markdown."""
+    lesson = find_lesson(str(number))
+    steps: list[tuple[str, str]] = []
+    run = LessonRun(lesson, lambda: SoftTransport(SEED, observe=lambda name, detail: steps.append((name, detail))))
+    _lesson_runs[:] = [(run, steps)]
+    return json.dumps(
+        {
+            "number": lesson.number,
+            "slug": lesson.slug,
+            "title": lesson.title,
+            "text": lesson.text,
+            "picture": lesson.picture,
+            "tasks": [{"text": task.text, "hint": task.hint} for task in lesson.tasks],
+            "solution": lesson.solution,
+            "field": lesson.field,
+        }
+    )
+
+
+def run_lesson(line: str) -> str:
+    """Runs a line of the open lesson, and checks the tasks.
+
+    Returns what `run` returns, "tasks" with the tasks that the line solved, "done" with all solved tasks,
+    "missing" with a sentence for each other task, and "solved".
+    """
+    run, steps = _lesson_runs[0]
+    steps.clear()
+    with _notes() as notes:
+        step = run.run(line)
+    word = line.strip().partition(" ")[0]
+    wire = word == "wire" and not step.failed
+    quiet = word in {words.split()[0] for words in WORDS} | {"help"} and not wire
+    return json.dumps(
+        {
+            "text": "" if wire else step.text,
+            "code": -1 if step.failed else 0,
+            "exchanges": [] if quiet else [_exchange(each.sent, each.received) for each in run.sent[-_MOST:]],
+            "steps": [] if quiet or wire else steps[-_MOST:],
+            "notes": notes,
+            "tasks": step.tasks,
+            "done": sorted(run.solved),
+            "missing": run.missing(),
+            "solved": step.solved,
         }
     )
 
