@@ -83,6 +83,7 @@ GROUPS = {
         "learn": "learn TPM 2.0 in short lessons with tasks, on a TPM in Python",
         "explain": "explain anything: a code, a handle, attributes, a name, bytes, a file, a log",
         "decode": "explain the bytes of TPM commands and responses",
+        "debug": "step through a recorded session, and see what each side knows",
         "trace": "run a program and explain its TPM commands live",
         "spec": "show a table of the TPM 2.0 standard, or the meaning of a value",
         "send": "send any TPM command and explain the response",

@@ -49,6 +49,8 @@ LEFT_OUT = (
     "cli/inspect/script.py",
     "cli/inspect/shell/",
     "cli/lessons/",
+    "cli/inspect/debugger/",
+    "tpmwire/explain/tampering.py",
 )
 DATA = re.compile(r"cli/completions/[a-z-]+\.(bash|fish|zsh)|\w+/py\.typed", re.ASCII)
 

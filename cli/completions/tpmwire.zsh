@@ -21,6 +21,7 @@ _shtab_tpmwire_commands() {
     console:'sign a browser in to the AWS console'
     convert:'convert public keys and signatures between TPM structures, PEM, DER, JWK and SSH'
     curl:'send a signed request to any AWS service'
+    debug:'step through a recorded session, and see what each side knows'
     decode:'explain the bytes of TPM commands and responses'
     demo:'show the main job, step by step, without a TPM and without AWS'
     doctor:'check the TPM, the AWS profiles that use it, and this machine'
@@ -643,6 +644,21 @@ _shtab_tpmwire_curl_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_curl_defaults_added=0
+
+_shtab_tpmwire_debug_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--text[print each step instead of opening a screen]"
+  "--session=[show only messages that use this session, e.g. 0x02000000]:HANDLE:"
+  "--change=[say who notices if this bit of the recording changes, e.g. 9\:0x1c]:MESSAGE:OFFSET[:BIT]:"
+  "*--salt=[plaintext salt of a recorded session]:HEX:"
+  "*--salt-file=[file with the plaintext salt of a recorded session, in hex or binary]:FILE:_files"
+  "*--auth=[authValue of an entity in the recording]:VALUE:"
+  "*--auth-file=[file with the password of an entity in the recording]:FILE:_files"
+  "(*)::recording:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_debug_defaults_added=0
 
 _shtab_tpmwire_decode_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1854,6 +1870,7 @@ _shtab_tpmwire() {
         console) _arguments -C -s $_shtab_tpmwire_console_options ;;
         convert) _arguments -C -s $_shtab_tpmwire_convert_options ;;
         curl) _arguments -C -s $_shtab_tpmwire_curl_options ;;
+        debug) _arguments -C -s $_shtab_tpmwire_debug_options ;;
         decode) _arguments -C -s $_shtab_tpmwire_decode_options ;;
         demo) _arguments -C -s $_shtab_tpmwire_demo_options ;;
         doctor) _arguments -C -s $_shtab_tpmwire_doctor_options ;;

@@ -21,7 +21,7 @@ from .streams import printable
 if TYPE_CHECKING:
     from rich.text import Text  # an optional package
 
-__all__ = ["ColorSettings", "add_color_option", "printer"]
+__all__ = ["ColorSettings", "add_color_option", "printer", "style_line"]
 
 
 class ColorSettings:
@@ -88,14 +88,14 @@ def _print_colored(tree: Node, secrets: bool, stream: TextIO) -> None:
     )
     for line in lines(tree, secrets=secrets, hidden=_HIDDEN):
         # Lines are not wrapped, like plain text: the terminal wraps them, and copied lines stay whole.
-        console.print(_style(line, Text()), soft_wrap=True)
+        console.print(style_line(line, Text()), soft_wrap=True)
     # Written as bytes, since `streams.printed` would escape the control characters of the colors.
     stream.flush()
     stream.buffer.write(text.getvalue().encode(stream.encoding, "backslashreplace"))
     stream.buffer.flush()
 
 
-def _style(line: Line, text: "Text") -> "Text":
+def style_line(line: Line, text: "Text") -> "Text":
     """Appends `line` in colors to `text`, and returns `text`; the characters are the same as without colors."""
     plain = printable(line.text)
     text.append(plain)

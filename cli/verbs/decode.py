@@ -52,18 +52,18 @@ from tpmwire.explain.reading import Reading
 from tpmwire.spec.constants import TPM_CC
 
 from ..inspect.file_inputs import find_recording
+from ..inspect.options import SessionKeySettings, add_session_key_options
 from ..inspect.session_keys import SessionKeys, session_keys
 from ..inspect.source import Source, open_sources
 from ..inspect.writers import HtmlWriter, JsonLinesWriter, JsonWriter, TextWriter, Writer
 from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError, warn
-from ..terminal.options import filled
 from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
 
 
-class Settings(ColorSettings):
+class Settings(ColorSettings, SessionKeySettings):
     """The verb's options."""
 
     input: list[str]
@@ -71,10 +71,6 @@ class Settings(ColorSettings):
     json: bool
     format: str
     html: str | None
-    salt: list[str]
-    salt_file: list[str]
-    auth: list[str]
-    auth_file: list[str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -105,36 +101,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="write an HTML page that highlights each field's bytes; for more than 500 messages, FILE links to "
         "further pages",
     )
-    keys = parser.add_argument_group("keys of the recorded sessions; each option is repeatable")
-    keys.add_argument(
-        "--salt",
-        action="append",
-        type=filled,
-        default=[],
-        metavar="HEX",
-        help="plaintext salt of a recorded session; repeatable",
-    )
-    keys.add_argument(
-        "--salt-file",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="file with the plaintext salt of a recorded session, in hex or binary; repeatable",
-    )
-    keys.add_argument(
-        "--auth",
-        action="append",
-        default=[],
-        metavar="VALUE",
-        help="authValue of an entity in the recording: text:WORD, or hex; repeatable",
-    )
-    keys.add_argument(
-        "--auth-file",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="file with the password of an entity in the recording; repeatable",
-    )
+    add_session_key_options(parser)
     add_color_option(parser)
 
 

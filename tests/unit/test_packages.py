@@ -126,6 +126,7 @@ OPTIONAL = (
     "kyber_py",
     "OpenSSL",
     "rich",
+    "textual",
 )
 
 
