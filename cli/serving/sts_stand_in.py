@@ -165,7 +165,7 @@ def _handler_of(sts: StsStandIn) -> type[BaseHTTPRequestHandler]:
         timeout = 30  # seconds
 
         def do_POST(self) -> None:
-            """Answers a request to STS."""
+            """Responds to a request to STS."""
             size = self.headers.get("Content-Length", "0")
             body = self.rfile.read(min(int(size) if size.isdecimal() else 0, MAX_BODY))
             headers = {name.lower(): value for name, value in self.headers.items()}

@@ -63,7 +63,7 @@ def demo_steps(*, aws: bool, soft: bool) -> list[tuple[str, str]]:
             "--persistent-handle 0x81010020 --out key.pem --write-profile tpm",
         ),
         (
-            "Ask STS who signs. It verifies the signature, and knows the user by it.",
+            "Get the caller's identity from STS, which verifies the signature.",
             "tpmwire aws whoami --profile tpm",
         ),
         (
@@ -76,7 +76,7 @@ def demo_steps(*, aws: bool, soft: bool) -> list[tuple[str, str]]:
             f'eval "{line}"',
         ),
         (
-            "Use the profile. STS verifies two signatures: the TPM's, and that of the role's credentials.",
+            "Use the profile. STS verifies two signatures: one by the TPM, one by the role's credentials.",
             "aws sts get-caller-identity --profile tpm" if aws else "tpmwire aws whoami --profile tpm",
         ),
         (

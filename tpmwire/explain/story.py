@@ -13,7 +13,7 @@ from .tree import Node
 __all__ = ["Story"]
 
 LISTED = 4
-"""Names in a list; the others are counted."""
+"""Maximum number of names in a list; further names are only counted."""
 
 
 class Story:
