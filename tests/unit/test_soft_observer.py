@@ -26,6 +26,8 @@ def watch(*, show_secrets: bool = False) -> tuple[Steps, list[bytes]]:
     machine = transport.machine
     with Tpm(transport) as tpm:
         tpm.execute(commands.HierarchyChangeAuth(TPM_RH.OWNER, OWNER))
+        tpm.execute(commands.HierarchyChangeAuth(TPM_RH.OWNER, OWNER[::-1]), Password(OWNER))
+        tpm.execute(commands.HierarchyChangeAuth(TPM_RH.OWNER, OWNER), Password(OWNER[::-1]))
         parent = calls.create_primary(tpm, by=Password(OWNER))
         salted = open_session(tpm, TPM_SE.HMAC, parent)
         policy = Policy(calls.pcr_policy(tpm, "sha256:16"))
@@ -69,6 +71,8 @@ def test_every_kind_of_step() -> None:
     assert seen(r"refused: 0x98e TPM_RC_AUTH_FAIL, session 1: ")
     assert seen(r"password: \[5 bytes\] differs from the authValue of 0x8000000\d \[10 bytes\]")
     assert seen(r"removed: transient object 0x80000001 \(Name 000b")
+    assert seen(r"changed: authValue of 0x40000001 \(owner\): \[0 bytes\] -> \[20 bytes\]")
+    assert seen(r"changed: authValue of 0x40000001 \(owner\): \[20 bytes\] -> \[20 bytes\]")
     assert seen(r"changed: failed authorizations: 0 of 3 -> 1 of 3")
     assert seen(r"policy: policyDigest [0-9a-f]{64} = authPolicy [0-9a-f]{64} of 0x8000000\d: yes")
 
