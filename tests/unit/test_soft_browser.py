@@ -86,9 +86,11 @@ print(json.dumps([[0, opened.decode(), ""]]))
     assert run_bare(code=code)[0].out == "kept"
 
 
-@pytest.mark.parametrize(
-    "module", ["tpmwire.explain", "cli.inspect.source", "cli.inspect.writers", "tpmwire.soft"]
-)
+MODULES = ("tpmwire.explain", "tpmwire.calls", "tpmwire.attest", "cli.inspect.source", "cli.inspect.script")
+MODULES += ("cli.lessons.lesson_run", "cli.verbs.learn")
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_modules(module: str) -> None:
     code = f"from tests.support.bare_python import make_bare; make_bare(); import {module}; print('[]')"
     assert run_bare(code=code) == []
