@@ -1,8 +1,9 @@
 """Compiles modules for the Python that runs this file. tools/zipapp.py runs it with each Python version.
 
 Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
-Input and output use marshal. The bytecode omits annotations of functions and docstrings, except docstrings of
-modules and classes in PRINTED.
+Input and output use marshal. The bytecode omits annotations of functions, imports for type checkers, and
+docstrings, except docstrings of modules and classes in PRINTED. In modules of WITHOUT_LINES, a function has one
+line number.
 """
 
 import ast
@@ -11,13 +12,14 @@ import sys
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
+WITHOUT_LINES = ("construct.", "tpmwire.spec.")
 PRINTED = ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
 
 
 class Trimmer(ast.NodeTransformer):
     """Removes function annotations, function docstrings and, unless `printed`, docstrings of modules and classes.
 
-    Line numbers do not change.
+    Also removes imports for type checkers. Line numbers do not change.
     """
 
     def __init__(self, *, printed: bool) -> None:
@@ -43,6 +45,12 @@ class Trimmer(ast.NodeTransformer):
         node.body = kept or [ast.copy_location(ast.Pass(), node)]
         return self.generic_visit(node) if self._printed else self._remove_docstring(node)
 
+    def visit_If(self, node: ast.If) -> ast.AST:
+        """Removes the statements of `if TYPE_CHECKING:`, which never run."""
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.copy_location(ast.Pass(), node)]
+        return self.generic_visit(node)
+
     def visit_Module(self, node: ast.Module) -> ast.AST:
         """Removes the docstrings inside a module and, unless they are printed, the docstring of the module."""
         return self.generic_visit(node) if self._printed else self._remove_docstring(node)
@@ -59,7 +67,20 @@ def compiled(module: str, file: str, source: bytes) -> CodeType:
     """Returns the code of a module as Python compiles it from the single file, but without unneeded docstrings."""
     tree = ast.parse(source, file)
     Trimmer(printed=f"{module}.".startswith(PRINTED)).visit(tree)
-    return compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
+    code = compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
+    return _merge_lines(code) if f"{module}.".startswith(WITHOUT_LINES) else code
+
+
+def _merge_lines(code: CodeType) -> CodeType:
+    """Returns the code with one line number for each function: that of its first line.
+
+    The table of line numbers has an entry for each 8 code units: code 13 (no column), and line delta 0 (CPython,
+    Objects/locations.md).
+    """
+    units = len(code.co_code) // 2
+    table = b"".join(bytes((0x80 | 13 << 3 | min(8, units - at) - 1, 0)) for at in range(0, units, 8))
+    inner = tuple(_merge_lines(each) if isinstance(each, CodeType) else each for each in code.co_consts)
+    return code.replace(co_linetable=table, co_consts=inner)
 
 
 def main() -> None:
