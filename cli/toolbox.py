@@ -158,19 +158,30 @@ def _dispatch(words: list[str]) -> int:
     module = verb_module(verb)
     parser = Parser(prog=f"tpmwire {verb}", description=module.__doc__)
     module.configure(parser)
+    given = words[len(verb.split()) :]
+    if hasattr(module, "arrange"):  # a verb whose options belong to the argument before them
+        given = module.arrange(given)
     parse = parser.parse_go_style if getattr(module, "GO_STYLE", False) else parser.parse_args
-    code: int = module.run(parse(words[len(verb.split()) :], module.Settings()))
+    code: int = module.run(parse(given, module.Settings()))
     return code
 
 
 def verb_module(verb: str) -> ModuleType:
     """Imports and returns the module of a verb.
 
-    The module has the verb's name with underscores, and one more at the end if Python reserves the name.
+    The module has the verb's name with underscores, and one more at the end if Python reserves the name. Raises
+    UsageError if the single file does not have the module.
     """
     name = verb.replace("-", "_").replace(" ", "_")
     name += "_" if iskeyword(verb) or verb in _TAKEN else ""
-    return import_module(f".verbs.{name}", __package__)
+    try:
+        return import_module(f".verbs.{name}", __package__)
+    except ModuleNotFoundError as error:
+        if error.name != f"{__package__}.verbs.{name}":
+            raise
+        raise UsageError(
+            f"{verb} is not in the single file, which stays small; install tpmwire with pip or as a package"
+        ) from None
 
 
 def _overview() -> str:

@@ -46,7 +46,11 @@ MODULE = re.compile(r"(\w+/)+[A-Za-z_]\w*\.py", re.ASCII)
 LEFT_OUT = (
     "tpmwire/soft/",
     "cli/serving/sts_stand_in.py",
+    "cli/verbs/send.py",
+    "cli/verbs/shell.py",
+    "cli/inspect/command_plans.py",
     "cli/inspect/script.py",
+    "cli/inspect/send_output.py",
     "cli/inspect/shell/",
     "cli/lessons/",
     "cli/inspect/debugger/",

@@ -1,49 +1,28 @@
-"""Parses the commands of `tpmwire send`, from arguments or JSON."""
+"""Reads the commands of `tpmwire send` from JSON."""
 
 import json
-import sys
-from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any
 
 from tpmwire.policy import strict_json
-from tpmwire.spec.command import Command, command_class
-from tpmwire.spec.constants import TPM_CC
 
-from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-from .command_fields import nest_fields
+from .shell.lines import command_kind
+from .shell.numbers import plain
+from .shell.positions import OPTIONS, Plan
+from .shell.reader import BASE
+from .shell.sources import Files
 
-__all__ = ["CommandPlan", "plans_from_json", "plans_from_words"]
-
-
-class CommandPlan(NamedTuple):
-    """A command to send: its class, values by field name, passwords and policy steps."""
-
-    kind: "type[Command]"
-    values: dict[str, Any]
-    passwords: list[Any]
-    policy: list[str]
+__all__ = ["plans_from_json"]
 
 
-def plans_from_words(words: list[str]) -> list[CommandPlan]:
-    """Parses `NAME FIELD=VALUE ...`, with + between commands. Raises UsageError for invalid words."""
-    commands: list[list[str]] = [[]]
-    for word in words:
-        if word == "+":
-            commands.append([])
-        else:
-            commands[-1].append(word)
-    if not all(commands):
-        raise UsageError("missing command before or after +")
-    return [CommandPlan(_kind(name), nest_fields(fields), [], []) for name, *fields in commands]
-
-
-def plans_from_json(path: str) -> list[CommandPlan]:
+def plans_from_json(files: Files, path: str) -> list[Plan]:
     """Parses commands from a JSON file (-: standard input).
 
     For invalid JSON, raises UsageError with a message that quotes no secrets.
     """
-    data = _read_stdin() if path == "-" else read_small(path)
+    data = files.read(path)
+    if path == "-" and not data.strip():
+        raise UsageError("standard input is empty; expected commands in JSON")
     try:
         given = strict_json.loads(data)
     except ValueError as error:
@@ -51,36 +30,40 @@ def plans_from_json(path: str) -> list[CommandPlan]:
         if isinstance(error, json.JSONDecodeError):
             why = f"line {error.lineno}, column {error.colno}"
         raise UsageError(f"{path} is not valid JSON ({why})") from None
-    plans = []
-    for entry in given if isinstance(given, list) else [given]:
-        if not isinstance(entry, dict) or not isinstance(entry.get("command"), str):
-            raise UsageError(f'{path}: expected each command as an object such as {{"command": "GetRandom", ...}}')
-        values = dict(entry)
-        passwords, policy = values.pop("passwords", []), values.pop("policy", [])
-        if not isinstance(passwords, list):
-            raise UsageError(f"{path}: expected passwords as a list, one for each handle that needs a password")
-        if not isinstance(policy, list) or not all(isinstance(step, str) for step in policy):
-            raise UsageError(f'{path}: expected policy as a list of steps, such as ["pcr:sha256:7"]')
-        plans.append(CommandPlan(_kind(values.pop("command")), values, passwords, policy))
+    plans = [_plan(path, item) for item in (given if isinstance(given, list) else [given])]
     if not plans:
         raise UsageError(f"{path} contains no command")
     return plans
 
 
-def _read_stdin() -> bytes:
-    if sys.stdin is None:  # None if the parent process closed it
-        raise UsageError("standard input is closed; redirect it from a file or program")
-    data = sys.stdin.buffer.read(1 << 20)
-    if not data.strip():
-        raise UsageError("standard input is empty; expected commands in JSON")
-    return data
+def _plan(path: str, item: Any) -> Plan:
+    if not isinstance(item, dict) or not isinstance(item.get("command"), str):
+        raise UsageError(f'{path}: expected each command as an object such as {{"command": "GetRandom", ...}}')
+    values = dict(item)
+    kind = command_kind(values.pop("command"))
+    passwords, policy, save = (values.pop(name, []) for name in ("passwords", "policy", "save"))
+    if not isinstance(passwords, list):
+        raise UsageError(f"{path}: expected passwords as a list, one for each handle that needs a password")
+    if not isinstance(policy, list) or not all(isinstance(step, str) for step in policy):
+        raise UsageError(f'{path}: expected policy as a list of steps, such as ["pcr:sha256:7"]')
+    if save and (not isinstance(save, str) or not save.isidentifier()):
+        raise UsageError(f"{path}: expected save as a name of letters, digits and _")
+    loose: dict[str, list[Any]] = {"auth": passwords, "policy": policy}
+    if not any(plain(name) == "session" for name, _ in kind.fields()) and "session" in values:
+        loose["session"] = _as_list(values.pop("session"))
+    handles = {"": {name: found for name, found in loose.items() if found}}
+    roles = {plain(name) for name, _ in kind.handle_fields()}
+    for name, value in list(values.items()):
+        if plain(name) in roles and isinstance(value, dict):
+            options = dict(value)
+            values[name] = options.pop("handle", options.pop(BASE, None))
+            handles[name] = {option: _as_list(options.pop(option)) for option in OPTIONS if option in options}
+            if options:
+                raise UsageError(
+                    f"{path}: {name} has an unknown field {min(options)!r}; expected handle, {', '.join(OPTIONS)}"
+                )
+    return Plan(kind, values, handles={name: found for name, found in handles.items() if found}, save=save or "")
 
 
-def _kind(name: str) -> "type[Command]":
-    wanted = name.lower().removeprefix("tpm2_").removeprefix("tpm_cc_")
-    names = {code.name.lower(): code for code in TPM_CC}
-    found = command_class(names[wanted]) if wanted in names else None
-    if found is None:
-        close = " or ".join(names[key].name for key in get_close_matches(wanted, names, 2))
-        raise UsageError(f"unknown command {name!r}" + (f"; did you mean {close}?" if close else ""))
-    return found
+def _as_list(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]

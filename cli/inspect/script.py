@@ -1,4 +1,4 @@
-"""Runs commands of the TPM that are typed as text, and keeps their results as values. No terminal I/O.
+"""Runs TPM commands that are typed as text, and keeps their results as values. No terminal I/O.
 
 >>> from tpmwire import Tpm
 >>> from cli.inspect.script import Script
@@ -10,40 +10,30 @@ TPM_ALG.ECDSA
 """
 
 import contextlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from tpmwire.crypto.formulas import digest
-from tpmwire.errors import EncodeError, TpmError, TpmwireError
-from tpmwire.explain.names import field_name
-from tpmwire.record import Record
-from tpmwire.sessions import SessionStart
+from tpmwire.errors import TpmError, TpmwireError
+from tpmwire.sessions import SessionStart, Use
 from tpmwire.spec.commands.policies import PolicyGetDigest
-from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_SE
+from tpmwire.spec.constants import TPM_CC, TPM_SE, TPMA_SESSION
 from tpmwire.tpm import Tpm
-from tpmwire.wires import wire_of
+from tpmwire.wire import CommandMessage, ResponseMessage
 
 from ..terminal.messages import UsageError
-from .shell import outputs, steps, text
+from .shell import directives, outputs, steps, text
 from .shell.authorize import ScriptAuthorizer
-from .shell.defaults import CommandDefaults
-from .shell.entities import ScriptEntities
+from .shell.build import build_planned, read_message
+from .shell.entities import Listener, ScriptEntities
 from .shell.lines import parse_plan, split_line
-from .shell.positions import PSEUDO, Plan, place_loose, python_name
-from .shell.reader import Reader
-from .shell.sources import DiskFiles, Files, parse_bytes, parse_credential
-from .shell.values import UNKNOWN, Outcome, Values
+from .shell.positions import Plan
+from .shell.recording import MessagePair, ScriptRecording
+from .shell.rehearsal import rehearse
+from .shell.sources import DiskFiles, Files, parse_password
+from .shell.values import Outcome, Values
 
 __all__ = ["LineResult", "MessagePair", "Script"]
-
-
-class MessagePair(NamedTuple):
-    """A command and the response, as bytes."""
-
-    command: bytes
-    response: bytes
 
 
 class LineResult(NamedTuple):
@@ -66,8 +56,10 @@ class Script(ScriptEntities):
     `files` reads and writes the files that commands name. `public` means that other users can read the lines, as
     on a command line: secrets are then accepted as @FILE only. `session` is one of `shell.authorize.SESSIONS`.
     With `secrets`, texts show secret values. With `keep`, `close` leaves the objects and sessions of the commands
-    in the TPM. `report(command, response)` is called for each exchange.
+    in the TPM. `listener` is told of each command and response.
     """
+
+    dry = False
 
     def __init__(
         self,
@@ -78,17 +70,18 @@ class Script(ScriptEntities):
         session: str = "none",
         secrets: bool = False,
         keep: bool = False,
-        report: Callable[[bytes, bytes], None] | None = None,
+        listener: Listener | None = None,
     ) -> None:
-        super().__init__(tpm, self._record)
+        self.recording = ScriptRecording(listener or Listener())
+        super().__init__(tpm, self.recording)
         self.files: Files = files or DiskFiles()
         self.public = public
         self.secrets = secrets
         self.keep = keep
         self.values = Values()
-        self.exchanges: list[MessagePair] = []
-        self.on_exchange = report
         self.authorizer = ScriptAuthorizer(self, session)
+        self.line_starts: list[int] = [0]
+        """Positions in the recording at which lines with commands began."""
 
     def __enter__(self) -> Self:
         return self
@@ -98,35 +91,55 @@ class Script(ScriptEntities):
     ) -> None:
         self.close()
 
-    def _record(self, command: bytes, response: bytes) -> None:
-        self.exchanges.append(MessagePair(command, response))
-        if self.on_exchange is not None:
-            self.on_exchange(command, response)
-
-    # Lines
+    @property
+    def exchanges(self) -> list[MessagePair]:
+        """Every command that was sent so far, with its response."""
+        return self.recording.exchanges
 
     def run(self, line: str) -> LineResult:
-        """Runs a line: commands separated by `+`. Stops at the first command that the TPM refuses.
+        """Runs a line: commands separated by `+`, or a directive such as `explain last` (see `help`).
 
-        Raises UsageError for a mistake in the line, SessionError and TransportError for faults of the TPM.
+        Stops at the first command that the TPM refuses. An empty line and a comment do nothing. Raises UsageError
+        for a mistake in the line, before anything is sent; SessionError and TransportError for faults of the TPM.
         """
-        commands = split_line(line) if line.strip() else []
-        start = len(self.exchanges)
-        shown: list[str] = []
-        entry: Outcome | None = None
+        plans = self.plans(line)
+        if plans:
+            return self.run_plans(plans)
+        commands = split_line(line)
+        directive = directives.find(commands) if commands else None
+        return LineResult("" if directive is None else directive(self, commands[0][1:]), {})
+
+    def plans(self, line: str) -> list[Plan] | None:
+        """Returns the commands in a line, which are checked; None if it has a directive or nothing.
+
+        Raises UsageError for a mistake.
+        """
+        commands = split_line(line)
+        if not commands or directives.find(commands) is not None:
+            return None
         plans = [parse_plan(words) for words in commands]
+        rehearse(plans, self)
+        return plans
+
+    def run_plans(self, plans: Sequence[Plan]) -> LineResult:
+        """Sends commands in order; stops at the first one that the TPM refuses."""
+        start = len(self.exchanges)
+        self.line_starts.append(self.recording.position)
+        shown: list[str] = []
+        outcome: Outcome | None = None
+        code = 0
         for plan in plans:
             try:
-                entry = self.send(plan)
+                outcome = self.send(plan)
             except TpmError as error:
                 shown.append(str(error))
-                return LineResult("\n".join(shown), {}, error.rc, 0, tuple(self.exchanges[start:]))
-            shown.append(text.entry_text(entry, len(self.values.entries), plan.save, secrets=self.secrets))
-        values = entry.named() if entry is not None else {}
-        number = len(self.values.entries) if entry is not None else 0
-        return LineResult("\n".join(shown), values, 0, number, tuple(self.exchanges[start:]))
-
-    # Commands
+                outcome, code = None, error.rc
+                break
+            shown.append(text.outcome_text(outcome, len(self.values.outcomes), plan.save, secrets=self.secrets))
+        sent = tuple(self.exchanges[start:])
+        if outcome is None:
+            return LineResult("\n".join(shown), {}, code, 0, sent)
+        return LineResult("\n".join(shown), outcome.named(), 0, len(self.values.outcomes), sent)
 
     def send(self, plan: Plan, fixed: Mapping[str, Any] | None = None) -> Outcome:
         """Sends a command, and records its result. `fixed` has values of fields, by their Python names.
@@ -135,107 +148,48 @@ class Script(ScriptEntities):
         """
         before = self.keep_loaded()
         try:
-            command = self.build(plan, fixed)
-            entry = self._execute(command, plan)
+            outcome = self._execute(build_planned(plan, self, fixed), plan)
         finally:
             self.flush_loaded(before)
         if fixed is None:
-            self.values.add(entry, plan.save)
-            outputs.write(self, entry, plan)
-        return entry
-
-    def build(self, plan: Plan, fixed: Mapping[str, Any] | None = None) -> Any:
-        """Builds the command of a plan, with the defaults of missing fields. Raises UsageError."""
-        values, message = place_loose(plan, self)
-        kind = plan.kind
-        for name, value in (fixed or {}).items():
-            values[field_name(name)] = int(value)
-        self._expand(plan, values, message)
-        command = Reader(self).command(kind, values)
-        try:
-            if UNKNOWN not in vars(command).values():
-                command.build()
-        except EncodeError as error:
-            raise UsageError(f"{plan.label}: {error}") from error
-        return command
-
-    def _expand(self, plan: Plan, values: dict[str, Any], message: Any) -> None:
-        """Sets the fields that other words stand for: the digest of a message, the parts of a credential."""
-        if message is None:
-            return
-        if (plan.kind.code.name, "message") in PSEUDO:
-            data = self._message(message, f"{plan.label}.message")
-            values["digest"] = "hex:" + digest(self._hash_for(plan, values), data).hex()
-            return
-        where = f"{plan.label}.credentialFile"
-        blob, secret = parse_credential(parse_bytes(self.files, str(message), where), where)
-        values["credentialBlob"], values["secret"] = "hex:" + blob.hex(), "hex:" + secret.hex()
-
-    def _message(self, message: str, where: str) -> bytes:
-        if message.startswith("$"):
-            found = self.values.find(message, where)
-            data = found.build() if isinstance(found, Record) else found
-            if not isinstance(data, bytes):
-                raise UsageError(f"{where}: {message} is not bytes")
-            return data
-        return parse_bytes(self.files, message, where)
-
-    def _hash_for(self, plan: Plan, values: dict[str, Any]) -> TPM_ALG:
-        """Returns the hash of a message to sign or verify: the scheme's, the key's, or SHA-256."""
-        kind, reader = plan.kind, Reader(self)
-        defaults = CommandDefaults(kind, self)
-        found: dict[str, Any] = {}
-        for name in ("keyHandle", "inScheme", "signature"):
-            try:
-                wire = dict(kind.fields())[python_name(kind, name)]
-            except StopIteration:
-                continue
-            given = values.get(name, defaults.of(python_name(kind, name), found))
-            if given is not None:
-                found[python_name(kind, name)] = (
-                    given if isinstance(given, Record | int) else reader.value(wire_of(wire), given, name, found)
-                )
-        public = self.public_of(found.get("key_handle", 0))
-        own = getattr(getattr(public, "parameters", None), "scheme", None)
-        for record in (found.get("in_scheme"), found.get("signature"), own):
-            details = getattr(record, "details", None) or getattr(record, "signature", None)
-            alg = getattr(details, "hash_alg", None) or getattr(details, "hash", None)
-            if alg is not None:
-                return TPM_ALG(alg)
-        return TPM_ALG.SHA256
+            self.values.add(outcome, plan.save)
+            outputs.write(self, outcome, plan)
+        return outcome
 
     def _execute(self, command: Any, plan: Plan) -> Outcome:
-        used: list[Any] = []
-        session = None
-        if plan.kind.code == TPM_CC.StartAuthSession:
-            entry, session = self._start_session(command, plan)
-        else:
-            used = self.authorizer.of(command, plan)
-            entry = Outcome(command, self.tpm.execute(command, *used))
+        if plan.kind.code == TPM_CC.StartAuthSession and not command.encrypted_salt:
+            return self._start_session(command, plan)
+        used = self.authorizer.of(command, plan)
+        attributes = [use.attributes for use in used if isinstance(use, Use)]
+        if any(bits & TPMA_SESSION.DECRYPT for bits in attributes):
+            self.recording.clear_command(CommandMessage(command.code, command).build())
+        response: Any = self.tpm.execute(command, *used)
+        if any(bits & TPMA_SESSION.ENCRYPT for bits in attributes):
+            self.recording.clear_response(ResponseMessage(0, command.code, response).build(), command)
         self.authorizer.after_use(used)
-        policy_session = getattr(command, "policy_session", getattr(command, "session_handle", 0))
-        self.authorizer.note(command.code, policy_session)
-        self._note_handles(entry, command)
-        if session is not None:
-            self.authorizer.own[session.handle] = session
-        return entry
+        self.authorizer.note(command)
+        outcome = Outcome(command, response)
+        self._note_handles(outcome, command)
+        return outcome
 
-    def _start_session(self, command: Any, plan: Plan) -> tuple[Outcome, Any]:
+    def _start_session(self, command: Any, plan: Plan) -> Outcome:
         start, salt = self.authorizer.start(command, plan)
-        response = self.tpm.execute(start.command)
-        session = start.finish(response)
-        entry = Outcome(start.command, response)
+        outcome = Outcome(start.command, self.tpm.execute(start.command))
+        session = start.finish(outcome.response)  # type: ignore[arg-type]
         if salt:
-            entry.more["salt"] = salt
+            outcome.more["salt"] = salt
+            self.recording.salt(session.handle, salt)
         if session.session_key:
-            entry.more["sessionKey"] = session.session_key.reveal()
-        entry.secret_names = set(entry.more)
-        return entry, session
+            outcome.more["sessionKey"] = session.session_key.reveal()
+        self._note_handles(outcome, command)
+        self.authorizer.own[session.handle] = session
+        return outcome
 
-    def _note_handles(self, entry: Outcome, command: Any) -> None:
+    def _note_handles(self, outcome: Outcome, command: Any) -> None:
         """Records the handle that a command opened, and forgets the one that it flushed."""
-        if entry.handle:
-            self.add(entry.handle, entry.public)
+        if outcome.handle:
+            self.authorizer.forget(outcome.handle)
+            self.add(outcome.handle, outcome.public)
         for name in (command.flushes, "flush_handle"):
             handle = getattr(command, name, 0) if name else 0
             if handle and not self.tpm.is_open(handle):
@@ -251,7 +205,7 @@ class Script(ScriptEntities):
             return
         try:
             # Without the TPM, or with handles that it has flushed by itself, nothing remains to be done.
-            with self.unreported(), contextlib.suppress(TpmwireError):
+            with contextlib.suppress(TpmwireError):
                 self.authorizer.close()
                 for handle, is_result in reversed(self.opened.items()):
                     if self.tpm.is_open(handle) and not (self.keep and is_result):
@@ -259,32 +213,23 @@ class Script(ScriptEntities):
         finally:
             self.stop()
 
-    # What readers and authorizers ask for
-
     def password(self, given: Any) -> bytes:
-        """Returns the password that `given` states: @FILE, env:NAME, or text:WORDS and hex if nobody can read it.
+        """Returns the password that `given` states: @FILE, env:NAME, $VALUE, or text:WORDS and hex.
 
-        Raises UsageError.
+        Raises UsageError, also for words and hex on a command line.
         """
         word = str(given)
-        if word.startswith("@"):
-            return self.files.read_secret(word[1:])
-        if word.startswith("env:"):
-            if word[4:] not in os.environ:
-                raise UsageError(f"the environment variable {word[4:]} of --auth-env is not set")
-            return os.environb[word[4:].encode()]
         if word.startswith("$"):
-            return self._message(word, "auth")
-        if self.public:
-            raise UsageError("a password on the command line can be seen by other users; give auth=@FILE")
-        return parse_bytes(self.files, word, "a password")
+            found: bytes = read_message(self, word, "auth")
+            return found
+        return parse_password(self.files, word, public=self.public)
 
-    def policy_digest(self, text: str, where: str) -> Any:
+    def policy_digest(self, given: str, where: str) -> Any:
         """Returns the policy digest of policy steps such as `pcr:sha256:7`; None if the text is no step.
 
         Several steps are separated by semicolons. The digest is computed in a trial session.
         """
-        parts = [part.strip() for part in text.split(";")]
+        parts = [part.strip() for part in given.split(";")]
         if not all(steps.is_step(part) for part in parts):
             return None
         session = self.tpm.start_session(SessionStart(TPM_SE.TRIAL))
@@ -294,3 +239,14 @@ class Script(ScriptEntities):
             return self.tpm.execute(PolicyGetDigest(session.handle)).policy_digest
         finally:
             self.flush(session.handle)
+
+    def explanations(self, number: int = -1) -> list[tuple[str, Any]]:
+        """Returns (comment, tree) of each message of a line, by default the last one with commands.
+
+        Raises UsageError if there is no such line.
+        """
+        starts = [*self.line_starts[1:], self.recording.position]
+        if not -len(starts) < number < len(starts) or len(starts) == 1:
+            raise UsageError("no command was sent yet; explain needs a command")
+        place = number - 1 if number < 0 else number
+        return self.recording.trees(starts[place], starts[place + 1])

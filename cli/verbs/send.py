@@ -1,61 +1,70 @@
 """Sends any TPM 2.0 command, by the standard's names, and explains the command and its response.
 
-  tpmwire send GetRandom bytesRequested=8
-  tpmwire send PCR_Read pcrSelectionIn=sha256:7,23
-  tpmwire send CreatePrimary primaryHandle=owner inPublic=template:srk-ecc + \\
-      ReadPublic objectHandle='$1'
-  tpmwire send --auth-file owner.txt NV_DefineSpace authHandle=owner \\
-      auth=@index.txt publicInfo.nvIndex=0x01000001 publicInfo.nameAlg=SHA256 \\
-      publicInfo.dataSize=8 publicInfo.attributes='OWNERREAD|OWNERWRITE'
+  tpmwire send GetRandom 8
+  tpmwire send PCR_Read sha256:7,23
+  tpmwire send CreatePrimary + Create ecc:ecdsa-sha256 + Load + Sign text:hello
+  tpmwire send CreatePrimary ecc --save p + Create '$p' data=@secret.bin \\
+      outPublic=@seal.pub outPrivate=@seal.priv
+  tpmwire send NV_DefineSpace 1 'OWNERREAD|OWNERWRITE|COUNTER'
+  tpmwire send -f lesson.tpm
   tpmwire send --json commands.json
 
-`tpmwire spec TPM2_NAME` shows a command's fields. A number can be the name of a constant; join attributes with |.
-A handle can be owner, endorsement, platform, lockout, null, or $N, the handle that the Nth command returned. Bytes
-are hex, text:WORDS or @FILE. A structure is given by its fields, as JSON, or as bytes. A public area can be
-template: and one of h2-primary, h1-primary, srk-ecc, srk-rsa, ek-ecc or ek-rsa. Missing fields are empty.
+A command has the fields of the standard (`tpmwire spec TPM2_NAME`), as FIELD=VALUE, with dots for fields of
+structures. A value without a name goes to the first field that accepts it. Missing fields have the defaults of
+tpm2-tools; a missing handle is the newest one that suits. + separates commands, which share one connection.
 
-A handle is authorized by its password (--auth-file, --auth-env): unencrypted, in an HMAC session, or in a salted
-session, which also encrypts the first parameters (--session). A policy is satisfied step by step (--policy):
+Values: a number can be the name of a constant; join attributes with |. A handle can be owner, endorsement,
+platform, lockout, null, a context file of tpm2-tools (@key.ctx) or a Name. Bytes are hex, text:WORDS or @FILE. A
+public area can be a template's name, as in tpm2-tools (ecc, rsa2048:rsassa-sha256, aes128cfb, hmac), or ek-ecc,
+ek-rsa, srk-ecc, srk-rsa; a structure can also be JSON or bytes.
 
-  tpmwire send --session salted GetRandom bytesRequested=8
-  tpmwire send --policy pcr:sha256:23 HMAC handle=0x81010021 \\
-      buffer=text:20261124
+Results: $N is the result of the Nth command, $NAME that of the command with --save NAME (or NAME=COMMAND):
+$1.outPrivate, $key.handle, $key.outPublic.unique.x. Without a field, it stands for the handle, or for the value
+with the field's type. outPublic=@FILE writes a value of the response, in the format of tpm2-tools; context=@FILE
+writes the object's saved context.
+
+Authorization, after the command that it is for: --auth-file FILE is the password of its first handle. --policy
+STEP satisfies the policy of the handle that needs one: pcr:sha256:7, auth-value, password, secret:endorsement,
+or any policy command with its fields ('PolicyNV 1 00 operation=EQ'). keyHandle.auth=@FILE, keyHandle.policy=STEP
+and keyHandle.session='$s' name the handle. The policy of a standard endorsement key is satisfied without being
+asked. --session opens a session for all commands; session='$s,audit' uses one of your own (StartAuthSession):
+
+  tpmwire send --session salted GetRandom 8
+  tpmwire send HMAC 0x81010021 text:20261124 --policy pcr:sha256:23
+  tpmwire send --save s StartAuthSession HMAC + GetRandom 8 session='$s,audit'
 
 The output includes the commands that open the sessions, and encrypted parameters in plaintext.
 
-Several commands, separated by +, share one connection. --json takes an object, or a list of objects: {"command":
-"GetRandom", "bytesRequested": 8}, with "passwords": ["text:..."] for its handles, in order, and "policy":
-["pcr:sha256:7"] for the first. At the end, transient objects and sessions that the commands created are flushed,
-unless --keep is given.
+A script (-f) has commands in lines, with the same language; # begins a comment. --json takes an object, or a list
+of objects: {"command": "GetRandom", "bytesRequested": 8}, with "passwords": ["text:..."] for its handles, in
+order, "policy": ["pcr:sha256:7"] and "save": "NAME". At the end, transient objects and sessions that the commands
+created are flushed, unless --keep is given. `tpmwire shell` is interactive.
 """
 
 import argparse
-import contextlib
-import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from tpmwire.errors import EncodeError, TpmwireError
-from tpmwire.explain import Node, explain_command, explain_response
-from tpmwire.policy.policy import Policy
-from tpmwire.spec.command import role_of
-from tpmwire.spec.constants import TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND
 from tpmwire.tpm import Tpm
-from tpmwire.transport import Transport
-from tpmwire.wire import CommandMessage, ResponseMessage, build_command, split
+from tpmwire.wire import build_command, split
 
-from ..inspect.command_auth import SESSIONS, STEPS, CommandAuthorizer, policy_from
-from ..inspect.command_fields import command_from, password_from
-from ..inspect.command_plans import CommandPlan, plans_from_json, plans_from_words
-from ..inspect.writers import JsonLinesWriter, JsonWriter, Writer
-from ..terminal.colors import ColorSettings, add_color_option, printer
-from ..terminal.messages import UsageError, note
-from ..terminal.options import TpmSettings, add_tpm_options, secret_file
-from ..terminal.progress import activity
+from ..inspect.command_plans import plans_from_json
+from ..inspect.script import Script
+from ..inspect.send_output import SendListener, SendWriter, WaitingTransport, send_writer
+from ..inspect.shell.authorize import SESSIONS
+from ..inspect.shell.lines import parse_plan, split_commands
+from ..inspect.shell.positions import Plan
+from ..inspect.shell.rehearsal import NoResults, rehearse
+from ..inspect.shell.sources import DiskFiles, parse_password
+from ..inspect.shell.steps import STEPS
+from ..inspect.shell.values import UNKNOWN
+from ..terminal.colors import ColorSettings, add_color_option
+from ..terminal.messages import UsageError
+from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.path import connect
 
-__all__ = ["Settings", "configure", "run"]
+__all__ = ["Settings", "arrange", "configure", "run"]
 
 
 class Settings(ColorSettings, TpmSettings):
@@ -63,14 +72,46 @@ class Settings(ColorSettings, TpmSettings):
 
     words: list[str]
     json: str | None
+    file: str | None
     auth_file: list[str]
     auth_env: list[str]
     session: str
     policy: list[str]
+    save: str | None
     keep: bool
     dry_run: bool
     format: str
     secrets: bool
+    show_salt: bool
+
+
+_OF_COMMANDS = ("--save", "--auth-file", "--auth-env", "--policy")
+_FLAGS = ("--keep", "--dry-run", "--secrets", "--show-salt", "-h", "--help")
+
+
+def arrange(words: Sequence[str]) -> list[str]:
+    """Returns the verb's arguments with the options of one command attached to that command.
+
+    `A --save x + B --policy pcr:7` becomes `A save=x + B policy=pcr:7`, because argparse drops the order. Options
+    before the first command remain options.
+    """
+    given = list(words)
+    if "+" not in given:
+        return given
+    found: list[str] = []
+    seen = False
+    rest = iter(given)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in _OF_COMMANDS and seen:
+            found.append(f"{name}={value if equals else next(rest, '')}".replace("--", "\0", 1))
+            continue
+        found.append(word)
+        if not word.startswith("-"):
+            seen = True
+        elif not equals and name not in _FLAGS:
+            found += [value for value in [next(rest, None)] if value is not None]
+    return found
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -80,9 +121,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "words",
         nargs="*",
         metavar="NAME FIELD=VALUE",
-        help="command and its fields (FIELD=VALUE); + separates commands",
+        help="command and its fields (FIELD=VALUE, or VALUE); + separates commands",
     )
+    parser.add_argument("-f", "--file", metavar="FILE", help="script with commands in lines; - is standard input")
     parser.add_argument("--json", metavar="FILE", help="file with the commands as JSON; - is standard input")
+    parser.add_argument("--save", metavar="NAME", help="name of the command's result, for $NAME")
     parser.add_argument(
         "--auth-file",
         action="append",
@@ -109,8 +152,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STEP",
-        help=f"policy step that authorizes the first handle, one of {STEPS}; repeatable, "
-        "executed in the given order",
+        help=f"policy step that authorizes the handle that needs a policy, such as {STEPS}, or a policy command; "
+        "repeatable, executed in the given order",
     )
     parser.add_argument(
         "--keep", action="store_true", help="do not flush the objects and sessions that the commands create"
@@ -118,197 +161,134 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="explain the commands without sending them")
     parser.add_argument(
         "--format",
-        choices=("text", "json", "jsonl"),
+        choices=("text", "json", "jsonl", "values", "values-json"),
         default="text",
-        help="output: text, a JSON list, or JSON Lines with one tree per line (default: text)",
+        help="output: text, a JSON list, or JSON Lines with one tree per line; or only the values of the "
+        "responses, as text or as a JSON list (default: text)",
     )
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
+    parser.add_argument(
+        "--show-salt", action="store_true", help="print the salts of sessions, for `tpmwire decode --salt`"
+    )
     add_color_option(parser)
 
 
 def run(args: Settings) -> int:
     """Sends the commands in order; stops at the first error response."""
-    if bool(args.words) == bool(args.json):
+    if [bool(args.words), bool(args.json), bool(args.file)].count(True) != 1:
         raise UsageError(
-            "no command; give a command and its fields, or --json FILE (`tpmwire spec` lists the commands)"
+            "no command; give a command and its fields, --json FILE or -f FILE (`tpmwire spec` lists the commands)"
         )
-    plans = plans_from_json(args.json) if args.json else plans_from_words(args.words)
-    if (args.auth_file or args.auth_env or args.policy) and len(plans) > 1:
+    files = DiskFiles()
+    if args.file:
+        if args.auth_file or args.auth_env or args.policy or args.save or args.dry_run:
+            raise UsageError("-f needs no other options for commands; write auth, policy and save into the script")
+        return _run_file(args, files.read(args.file))
+    plans = plans_from_json(files, args.json) if args.json else _plans_from_words(args)
+    if (args.auth_file or args.auth_env or args.policy or args.save) and len(plans) > 1:
         raise UsageError(
-            "--auth-file, --auth-env and --policy are for one command; for several, use --json, in which each "
-            "command has its passwords and policy"
+            "--auth-file, --auth-env, --policy and --save before the first command are for one command; "
+            "write them after the command that they are for"
         )
-    # Builds all commands once before the first is sent, to report errors; handles are not known yet.
-    handles = [0x80000000] * len(plans)
-    built = [_build(plan, handles[:n], args) for n, plan in enumerate(plans)]
-    secrets = [_passwords(plan, args) for plan in plans]
-    policies = [policy_from(args.policy or plan.policy, plan.kind) for plan in plans]
+    if len(plans) == 1:
+        plans = [_with_options(plans[0], args)]
+    # All commands are built once before the first is sent, to report errors; results are not known yet.
+    built = rehearse(plans, NoResults(files, public=not args.json))
     if args.dry_run:
-        if args.session != "none" or any(policies):
-            raise UsageError(
-                "--dry-run cannot show sessions, which need nonces from a TPM; remove one of the options"
-            )
-        with _writer(args) as writer:
-            return _dry_run(built, secrets, writer)
+        with send_writer(args) as writer:
+            return _dry_run(args, list(zip(plans, built, strict=True)), writer)
     if args.session != "none" and not any(plan.kind.sessions for plan in plans):
-        raise UsageError(f"TPM2_{plans[0].kind.code.name} does not allow sessions; remove --session")
-
-    with _writer(args) as writer:
-        _send_all(list(zip(plans, secrets, policies, strict=True)), args, writer)
+        raise UsageError(f"{plans[0].label} does not allow sessions; remove --session")
+    with send_writer(args) as writer:
+        _send_all(plans, args, writer)
     return 0
 
 
-def _send_all(
-    orders: "list[tuple[CommandPlan, list[bytes], Policy | None]]", args: Settings, writer: Writer
-) -> None:
-    """Sends commands with their passwords and policies in order, and explains commands and responses."""
-    transport: Any = ExplainingTransport(connect(args.tpm_path, args.timeout), writer)
-    tpm = Tpm(transport)
-    authorizer = CommandAuthorizer(tpm, args.session)
+def _plans_from_words(args: Settings) -> list[Plan]:
+    return [
+        parse_plan([word.replace("\0", "--", 1) if word.startswith("\0") else word for word in words])
+        for words in split_commands(args.words)
+    ]
+
+
+def _with_options(plan: Plan, args: Settings) -> Plan:
+    """Returns the plan of the only command with the options of the command line."""
+    handles = {name: dict(options) for name, options in plan.handles.items()}
+    auths = [f"@{path}" for path in args.auth_file] + [f"env:{name}" for name in args.auth_env]
+    for name, given in (("auth", auths), ("policy", args.policy)):
+        if given:
+            handles.setdefault("", {})[name] = [*given]
+    return plan._replace(handles=handles, save=args.save or plan.save)
+
+
+def _send_all(plans: Sequence[Plan], args: Settings, writer: SendWriter) -> None:
+    """Sends commands in order, and explains commands and responses."""
+    with _open(args, writer, public=not args.json) as script:
+        for plan in plans:
+            outcome = script.send(plan)
+            writer.add_outcome(outcome, len(script.values.outcomes), plan.save)
+
+
+def _run_file(args: Settings, data: bytes) -> int:
+    """Runs the lines of a script; stops at the first error. Raises UsageError with the line's number."""
     try:
-        answers: list[int] = []
-        for plan, passwords, policy in orders:
-            command = _build(plan, answers, args)
-            answers.append(_send(tpm, command, authorizer.of(plan.kind, passwords, policy), writer))
-    finally:
-        transport.end(
-            ""
-            if args.keep
-            else "tpmwire: flushing the objects and sessions that the commands created (--keep prevents this)"
+        lines = data.decode().splitlines()
+    except UnicodeDecodeError:
+        raise UsageError(f"{args.file} is not text in UTF-8; expected a script with commands in lines") from None
+    with send_writer(args) as writer, _open(args, writer, public=False) as script:
+        for number, line in enumerate(lines, 1):
+            try:
+                plans = script.plans(line)
+                if plans is None:
+                    writer.add_text(script.run(line).text)
+                for plan in plans or []:
+                    outcome = script.send(plan)
+                    writer.add_outcome(outcome, len(script.values.outcomes), plan.save)
+            except UsageError as error:
+                raise UsageError(f"{args.file}, line {number}: {error}") from error
+    return 0
+
+
+class _open:
+    """Opens the TPM, and a script on it; flushes what the commands created, and closes the TPM."""
+
+    def __init__(self, args: Settings, writer: SendWriter, *, public: bool) -> None:
+        self._args = args
+        transport: Any = WaitingTransport(connect(args.tpm_path, args.timeout))
+        self._listener = SendListener(writer, show_salt=args.show_salt or args.secrets)
+        self._tpm = Tpm(transport)
+        self.script = Script(
+            self._tpm,
+            public=public,
+            session=args.session,
+            secrets=args.secrets,
+            keep=args.keep,
+            listener=self._listener,
         )
-        _close(tpm, authorizer, keep=args.keep)
+
+    def __enter__(self) -> Script:
+        return self.script
+
+    def __exit__(self, *_error: object) -> None:
+        kept = self._args.keep
+        text = "flushing the objects and sessions that the commands created (--keep prevents this)"
+        self._listener.end("" if kept else f"tpmwire: {text}")
+        try:
+            self.script.close()
+        finally:
+            self._tpm.transport.close() if kept else self._tpm.close()
 
 
-def _close(tpm: "Tpm", authorizer: CommandAuthorizer, *, keep: bool) -> None:
-    """Flushes all objects and sessions that the commands created, and closes the TPM. Ignores TPM errors.
-
-    With `keep`, flushes only the sessions that the verb opened for authorization.
-    """
-    if not keep:
-        tpm.close()
-        return
-    try:
-        with contextlib.suppress(TpmwireError):
-            authorizer.close()
-    finally:
-        tpm.transport.close()
-
-
-class ExplainingTransport:
-    """A transport that prints and explains each command and response."""
-
-    def __init__(self, transport: "Transport", writer: Writer) -> None:
-        self._transport = transport
-        self._writer = writer
-        self._ending = False
-        self._last_words = ""
-
-    def end(self, words: str) -> None:
-        """Stops explaining commands. `words` is a line to print before the next command, if one follows, or ""."""
-        self._ending, self._last_words = True, words
-
-    def transceive(self, command: bytes) -> bytes:
-        """Prints and sends a command; prints and returns the response."""
-        if self._ending:
-            if self._last_words:
-                note(self._last_words)
-                self._last_words = ""
-            return self._transport.transceive(command)
-        self._writer.add(explain_command(command))
-        with activity("waiting for the TPM"):
-            response = self._transport.transceive(command)
-        self._writer.add(explain_response(response, command))
-        return response
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class _TextWriter(Writer):
-    """A writer that prints each explanation (Node) as text, followed by an empty line."""
-
-    def __init__(self, show: Callable[[Node], None]) -> None:
-        super().__init__()
-        self._show = show
-
-    def write(self, tree: Node) -> None:
-        """Prints an explanation and an empty line."""
-        self._show(tree)
-        print(flush=True)
-
-
-def _writer(args: Settings) -> Writer:
-    if args.format == "text":
-        return _TextWriter(printer(args.color, secrets=args.secrets))
-    return (JsonWriter if args.format == "json" else JsonLinesWriter)(secrets=args.secrets)
-
-
-def _send(tpm: "Tpm", command: Any, authorizations: list[Any], writer: Writer) -> int:
-    """Sends a command; returns the handle in its response, or 0.
-
-    If a session encrypts parameters, also prints the command or response with the plaintext.
-    """
-    does = [use.attributes for use in authorizations if hasattr(use, "attributes")]
-    if any(attributes & TPMA_SESSION.DECRYPT for attributes in does):
-        _explain_plain(
-            writer,
-            explain_command(CommandMessage(command.code, command).build()),
-            f"TPM2_{command.code.name} without its sessions, before its first parameter is encrypted",
-        )
-    answer: Any = tpm.execute(command, *authorizations)
-    if any(attributes & TPMA_SESSION.ENCRYPT for attributes in does):
-        clear = ResponseMessage(0, command.code, answer).build()
-        _explain_plain(
-            writer,
-            explain_response(clear, command),
-            "That response without its sessions, after its first parameter is decrypted",
-        )
-    return _handle_of(answer)
-
-
-def _explain_plain(writer: Writer, tree: Node, comment: str) -> None:
-    """Writes the explanation of a message before encryption or after decryption, with a comment."""
-    if isinstance(writer, _TextWriter):
-        print(f"# {comment}:")
-    else:
-        tree.type = f"{tree.type} without sessions"
-    writer.add(tree)
-
-
-def _handle_of(answer: Any) -> int:
-    return next((getattr(answer, name) for name, annotation in answer.fields() if role_of(annotation)), 0)
-
-
-def _build(plan: CommandPlan, answers: list[int], args: Settings) -> Any:
-    try:
-        command = command_from(plan.kind, plan.values, answers, public=not args.json)
-        command.build()
-        return command
-    except EncodeError as error:
-        raise UsageError(f"TPM2_{plan.kind.code.name}: {error}") from error
-
-
-def _passwords(plan: CommandPlan, args: Settings) -> list[bytes]:
-    secrets = [secret_file(path) for path in args.auth_file] + [_variable(name) for name in args.auth_env]
-    secrets = secrets or [password_from(value) for value in plan.passwords]
-    wanted = sum(role.authorized for _, role in plan.kind.handle_fields())
-    if len(secrets) > wanted:
-        raise UsageError(
-            f"TPM2_{plan.kind.code.name} has {wanted} handles that need a password; got {len(secrets)} passwords"
-        )
-    return secrets
-
-
-def _variable(name: str) -> bytes:
-    if name not in os.environ:
-        raise UsageError(f"the environment variable {name} of --auth-env is not set")
-    return os.environb[name.encode()]
-
-
-def _dry_run(commands: list[Any], passwords: list[Any], writer: Writer) -> int:
-    for command, given in zip(commands, passwords, strict=True):
+def _dry_run(args: Settings, commands: list[tuple[Plan, Any]], writer: SendWriter) -> int:
+    if args.session != "none" or any("policy" in one for plan, _ in commands for one in plan.handles.values()):
+        raise UsageError("--dry-run cannot show sessions, which need nonces from a TPM; remove one of the options")
+    for plan, command in commands:
+        unknown = [name for name, value in vars(command).items() if value is UNKNOWN]
+        if unknown:
+            raise UsageError(f"--dry-run cannot show {plan.label}: a field is in the response to another command")
+        given = plan.handles.get("", {}).get("auth", [])
+        secrets = [parse_password(DiskFiles(), str(word), public=not args.json) for word in given]
         wanted = sum(role.authorized for _, role in command.handle_fields())
-        secrets = [*given, *([b""] * (wanted - len(given)))]
-        auths = [TPMS_AUTH_COMMAND(hmac=secret) for secret in secrets]
-        writer.add(explain_command(build_command(command.code, split(command), auths)))
+        auths = [TPMS_AUTH_COMMAND(hmac=secret) for secret in [*secrets, *([b""] * (wanted - len(secrets)))]]
+        writer.add_command(build_command(command.code, split(command), auths))
     return 0

@@ -25,10 +25,12 @@ from tpmwire.wire import first_parameter
 from ...terminal.messages import UsageError
 from ...terminal.options import suggestion
 from .positions import Plan, python_name
+from .recording import ScriptRecording
+from .sources import Files, parse_password
 from .steps import parse_step
 from .values import Outcome, Values
 
-__all__ = ["SESSIONS", "ScriptAuthorizer"]
+__all__ = ["SESSIONS", "ScriptAuthorizer", "check_authorizations"]
 
 SESSIONS = {
     "none": "unencrypted passwords (default)",
@@ -62,6 +64,8 @@ class Runner(Protocol):
     values: Values
     files: Any
     public: bool
+    recording: ScriptRecording
+    opened: dict[int, bool]
 
     def send(self, plan: Plan, fixed: Mapping[str, Any]) -> Outcome:
         """Sends a command with fixed values of some fields."""
@@ -76,6 +80,29 @@ class Runner(Protocol):
         """Returns the password that `text` states."""
 
 
+def check_authorizations(plan: Plan, files: Files, *, public: bool) -> None:
+    """Checks passwords, policy steps and sessions of a command as far as this is possible without the TPM.
+
+    `public` means that other users can read the command. Raises UsageError.
+    """
+    kind = plan.kind
+    if not kind.sessions and plan.handles:
+        raise UsageError(f"{plan.label} does not allow sessions; remove its auth, policy and session")
+    fields = [field_name(name) for name, role in kind.handle_fields() if role.authorized]
+    for name, options in plan.handles.items():
+        if name and name not in fields and not (name == "bind" and kind.code == TPM_CC.StartAuthSession):
+            raise UsageError(f"{plan.label}: {name} needs no authorization; remove its options")
+        if options.get("policy") and not fields:
+            raise UsageError(f"{plan.label} has no handle that a policy can authorize")
+        for word in options.get("auth", []):
+            if not str(word).startswith("$"):
+                parse_password(files, str(word), public=public)
+    passwords = plan.handles.get("", {}).get("auth", [])
+    most = len(fields) + (kind.code == TPM_CC.StartAuthSession)
+    if len(passwords) > most:
+        raise UsageError(f"{plan.label} has {most} handles that need a password; got {len(passwords)} passwords")
+
+
 class ScriptAuthorizer:
     """Authorizes the commands of a script. `wanted` is the session for commands without one (`SESSIONS`)."""
 
@@ -84,8 +111,6 @@ class ScriptAuthorizer:
         self.wanted = wanted
         self._shared: dict[str, Session] = {}
         self.own: dict[int, Session] = {}
-        self.salts: dict[int, Secret] = {}
-        """The salts of the sessions that were opened, by handle."""
 
     def forget(self, handle: int) -> None:
         """Forgets a session that the TPM has flushed."""
@@ -108,13 +133,10 @@ class ScriptAuthorizer:
         """
         kind = plan.kind
         if not kind.sessions:
-            if plan.handles:
-                raise UsageError(f"{plan.label} does not allow sessions; remove its auth, policy and session")
             return []
         fields = [(field_name(name), role) for name, role in kind.handle_fields() if role.authorized]
         options = {name: dict(plan.handles.get(name, {})) for name, _ in fields}
         loose = {name: list(values) for name, values in plan.handles.get("", {}).items()}
-        self._check_handles(plan, [name for name, _ in fields], loose)
         for name, _ in fields:
             if loose.get("auth") and "auth" not in options[name]:
                 options[name]["auth"] = [loose["auth"].pop(0)]
@@ -144,17 +166,6 @@ class ScriptAuthorizer:
             # A session that neither authorizes nor encrypts must be an audit session (Part 1, §17.6).
             given.append(shared.use(decrypt=can[0], encrypt=can[1], audit=not any(can)))
         return given
-
-    def _check_handles(self, plan: Plan, fields: list[str], loose: dict[str, list[Any]]) -> None:
-        for name in plan.handles:
-            if name and name not in fields and not (name == "bind" and plan.kind.code == TPM_CC.StartAuthSession):
-                raise UsageError(f"{plan.label}: {name} needs no authorization; remove its options")
-        if loose.get("policy") and not fields:
-            raise UsageError(f"{plan.label} has no handle that a policy can authorize")
-        if len(loose.get("auth", [])) > len(fields):
-            raise UsageError(
-                f"{plan.label} has {len(fields)} handles that need a password; got {len(loose['auth'])} passwords"
-            )
 
     def _needs_policy(self, command: Any, fields: list[tuple[str, Role]], options: Mapping[str, Any]) -> str:
         """Returns the field of the handle that only a policy can authorize, or else of the first handle."""
@@ -244,7 +255,9 @@ class ScriptAuthorizer:
 
     def _open(self, name: str, kind: TPM_SE, auth_hash: TPM_ALG = TPM_ALG.SHA256) -> Session:
         if name in ("none", "hmac"):
-            return self._script.tpm.start_session(SessionStart(kind, auth_hash))
+            session = self._script.tpm.start_session(SessionStart(kind, auth_hash))
+            self._script.opened[session.handle] = False
+            return session
         key, created = self._salt_key()
         salt, sealed = seal_secret(key.public)
         cipher = _CIPHERS[name]
@@ -255,7 +268,8 @@ class ScriptAuthorizer:
         finally:
             if created:
                 self._script.tpm.flush(key.handle)
-        self.salts[session.handle] = salt
+        self._script.opened[session.handle] = False
+        self._script.recording.salt(session.handle, salt.reveal())
         return session
 
     def _salt_key(self) -> tuple[Loaded, bool]:
@@ -296,7 +310,7 @@ class ScriptAuthorizer:
             try:
                 for statement in policy.statements:
                     statement.state(self._script.tpm, session)
-                    self.note(statement.code, session)
+                    self.note(statement.command(session))
             except TpmError:
                 if not last:
                     raise
@@ -304,9 +318,10 @@ class ScriptAuthorizer:
             else:
                 return
 
-    def note(self, code: int, handle: int) -> None:
-        """Records what a policy command means for the authorization by the session with this handle."""
-        session = self.own.get(handle)
+    def note(self, command: Any) -> None:
+        """Records what a policy command means for the authorization by its session."""
+        code = command.code
+        session = self.own.get(getattr(command, "policy_session", getattr(command, "session_handle", 0)))
         if session is not None and code in (TPM_CC.PolicyAuthValue, TPM_CC.PolicyPassword, TPM_CC.PolicyRestart):
             session.wants_auth_value = code == TPM_CC.PolicyAuthValue
             session.wants_password = code == TPM_CC.PolicyPassword

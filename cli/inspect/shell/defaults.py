@@ -16,12 +16,13 @@ from tpmwire.spec.structures import (
     TPMT_SIG_SCHEME,
     TPMT_TK_HASHCHECK,
 )
+from tpmwire.wires import Number, YesNo, wire_of
 
 from .numbers import plain
 from .scope import ScriptScope
-from .values import Outcome
+from .values import UNKNOWN, Outcome
 
-__all__ = ["CommandDefaults", "leaf", "public_base"]
+__all__ = ["CommandDefaults", "default_text", "leaf", "public_base"]
 
 _TEXTS = {
     "CreatePrimary.primaryHandle": "owner",
@@ -118,8 +119,8 @@ class CommandDefaults:
         if role_of(self._annotations[name]) is not None:
             return self._handle(field, values) or _TEXTS.get(field)
         if (source := _FROM_RESULT.get(f"{code}.{field}")) is not None:
-            entry = self._scope.values.newest(lambda entry: _has(entry, source))
-            return None if entry is None else entry.get(source)
+            outcome = self._scope.values.newest(lambda outcome: _has(outcome, source))
+            return None if outcome is None else outcome.get(source)
         if type_name(self._annotations[name]) in _NEWEST and code != "StartAuthSession":
             wire = self._annotations[name]
             return self._newest_of_type(wire)
@@ -127,8 +128,8 @@ class CommandDefaults:
 
     def _newest_of_type(self, annotation: Any) -> Any:
         wanted = type_name(annotation)
-        for entry in reversed(self._scope.values.entries):
-            for _, known, value in entry.annotated():
+        for outcome in reversed(self._scope.values.outcomes):
+            for _, known, value in outcome.annotated():
                 if type_name(known) == wanted:
                     return value
         return None
@@ -140,17 +141,19 @@ class CommandDefaults:
         def named(names: tuple[str, ...]) -> bool:
             return field in names or f"{code}.{field}" in names
 
-        def suits(entry: Outcome) -> bool:
-            if not entry.has_handle or not self._scope.is_open(entry.handle):
+        def suits(outcome: Outcome) -> bool:
+            if not outcome.has_handle or not self._scope.is_open(outcome.handle):
                 return False
-            bits = entry.public.object_attributes if isinstance(entry.public, TPMT_PUBLIC) else None
-            kind = entry.handle >> 24
+            bits = outcome.public.object_attributes if isinstance(outcome.public, TPMT_PUBLIC) else None
+            kind = outcome.handle >> 24
             if named(_SESSION_FIELDS):
                 return kind in (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION)
             if kind != TPM_HT.TRANSIENT:
                 return field in ("flushHandle", "saveHandle")
+            if self._scope.dry and bits is None:
+                return True
             if field == "sequenceHandle":
-                return "Sequence" in entry.command.code.name or entry.command.code.name == "HMAC_Start"
+                return "Sequence" in outcome.command.code.name or outcome.command.code.name == "HMAC_Start"
             if named(_PARENTS):
                 return bits is not None and bits & _STORAGE == _STORAGE
             if named(_SIGNERS):
@@ -159,7 +162,7 @@ class CommandDefaults:
                 return bits is not None and bits & _STORAGE != _STORAGE
             return bits is not None or field in ("flushHandle", "saveHandle")
 
-        if field in ("nvIndex", "authHandle", "auth", "lockHandle", "primaryHandle", "pcrHandle", "platform"):
+        if field in _NO_NEWEST:
             return None
         found = self._scope.values.newest(suits)
         return None if found is None else found.handle
@@ -218,10 +221,10 @@ class CommandDefaults:
     def default_validation(self, values: dict[str, Any]) -> Any:
         """Returns the ticket of TPM2_Hash for the digest, or an empty ticket."""
         wanted = values.get("digest")
-        for entry in reversed(self._scope.values.entries):
+        for outcome in reversed(self._scope.values.outcomes):
             for name in ("out_hash", "result"):
-                if wanted and getattr(entry.response, name, None) == wanted:
-                    return entry.get("validation")
+                if wanted and getattr(outcome.response, name, None) == wanted:
+                    return outcome.get("validation")
         return TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
 
     def default_symmetric(self, values: dict[str, Any]) -> str:
@@ -233,8 +236,10 @@ class CommandDefaults:
         """Returns 16 zeros, the IV of tpm2_encryptdecrypt."""
         return bytes(16)
 
-    def default_size(self, values: dict[str, Any]) -> int | None:
+    def default_size(self, values: dict[str, Any]) -> Any:
         """Returns the size of the NV index."""
+        if self._scope.dry:
+            return UNKNOWN
         public = self._scope.nv_public_of(values.get("nv_index", 0))
         return None if public is None else public.data_size - min(public.data_size, values.get("offset") or 0)
 
@@ -259,13 +264,13 @@ class CommandDefaults:
 
     def default_key_sign(self, values: dict[str, Any]) -> Any:
         """Returns the Name of the newest key that a signature was verified with."""
-        entry = self._scope.values.newest(lambda entry: entry.command.code.name == "VerifySignature")
-        return None if entry is None else self._scope.name_of(entry.get("keyHandle"))
+        outcome = self._scope.values.newest(lambda outcome: outcome.command.code.name == "VerifySignature")
+        return None if outcome is None else self._scope.name_of(outcome.get("keyHandle"))
 
 
-def _has(entry: Outcome, name: str) -> bool:
+def _has(outcome: Outcome, name: str) -> bool:
     try:
-        entry.get(name)
+        outcome.get(name)
     except KeyError:
         return False
     return True
@@ -277,12 +282,51 @@ def _key_of(values: dict[str, Any]) -> int:
 
 
 def _newest_index(scope: ScriptScope) -> int | None:
-    for entry in reversed(scope.values.entries):
-        info = getattr(entry.command, "public_info", None)
-        index = getattr(entry.command, "nv_index", None) or getattr(info, "nv_index", None)
+    for outcome in reversed(scope.values.outcomes):
+        info = getattr(outcome.command, "public_info", None)
+        index = getattr(outcome.command, "nv_index", None) or getattr(info, "nv_index", None)
         if isinstance(index, int):
             return index
     return None
+
+
+def default_text(kind: Any, name: str) -> str:
+    """Returns the default of a command's field in words, for help; "" if the field must be given."""
+    field, code = field_name(name), kind.code.name
+    annotation = dict(kind.fields())[name]
+    is_handle = role_of(annotation) is not None
+    if f"{code}.{field}" in _TEXTS:
+        return _TEXTS[f"{code}.{field}"]
+    if hasattr(CommandDefaults, f"default_{name}") and not (field == "hierarchy" and code != "LoadExternal"):
+        return _WORDS.get(name, "")
+    if is_handle:
+        return _TEXTS.get(field) or ("" if field in _NO_NEWEST else "the newest that suits")
+    if f"{code}.{field}" in _FROM_RESULT or (type_name(annotation) in _NEWEST and code != "StartAuthSession"):
+        return "the newest result of the type"
+    if field in _TEXTS and field not in ("auth", "platform"):
+        return _TEXTS[field]
+    value = leaf(name, kind, {}) if isinstance(wire_of(annotation), Number) else None
+    if value is not None and not hasattr(kind, name):
+        return str(value)
+    return "" if isinstance(wire_of(annotation), Number | YesNo) and not hasattr(kind, name) else "empty"
+
+
+_NO_NEWEST = ("nvIndex", "authHandle", "auth", "lockHandle", "primaryHandle", "pcrHandle", "platform")
+_WORDS = {
+    "nv_index": "the newest index",
+    "auth_handle": "the index",
+    "in_public": "an ECC key, or sealed data",
+    "hierarchy": "owner",
+    "in_scheme": "that of the key, or the usual one",
+    "validation": "the ticket of the digest, or an empty one",
+    "symmetric": "aes128cfb if salted or bound, else null",
+    "iv_in": "16 zeros",
+    "size": "the rest of the index",
+    "persistent_handle": "the object's, if it is persistent",
+    "property_": "the first",
+    "property_count": "127",
+    "key_sign": "the key of the newest VerifySignature",
+}
 
 
 def public_base(given: dict[str, Any], *, primary: bool, with_data: bool) -> TPMT_PUBLIC | None:

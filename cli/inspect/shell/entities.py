@@ -18,22 +18,43 @@ from tpmwire.tpm import Tpm
 
 from ...terminal.messages import UsageError
 
-__all__ = ["ScriptEntities"]
+__all__ = ["Listener", "ScriptEntities"]
 
 _OBJECTS = ((0x80000000, 0x80FFFFFF), (0x81000000, 0x81FFFFFF))
 
 
-class Recorder:
-    """A transport that reports each command and response, except those of `ScriptEntities.unreported`."""
+class Listener:
+    """Is told of the commands and responses of a script. This class does nothing with them."""
 
-    def __init__(self, transport: Any, report: Callable[[bytes, bytes], None]) -> None:
+    def command(self, data: bytes) -> None:
+        """Is called before a command is sent."""
+
+    def response(self, data: bytes, command: bytes) -> None:
+        """Is called with the response to a command."""
+
+    def clear_command(self, data: bytes) -> None:
+        """Is called before a command is encrypted, with the command without its sessions."""
+
+    def clear_response(self, data: bytes, command: Any) -> None:
+        """Is called with a decrypted response without its sessions, and the command's structure."""
+
+    def salt(self, session: int, salt: bytes) -> None:
+        """Is called with the salt of a session that was opened."""
+
+
+class Recorder:
+    """A transport that tells a listener of each command and response."""
+
+    def __init__(self, transport: Any, listener: Callable[[], Listener]) -> None:
         self.inner = transport
-        self._report = report
+        self._listener = listener
 
     def transceive(self, command: bytes) -> bytes:
-        """Sends a command, reports it with its response, and returns the response."""
+        """Sends a command, and returns the response."""
+        listener = self._listener()
+        listener.command(command)
         response: bytes = self.inner.transceive(command)
-        self._report(command, response)
+        listener.response(response, command)
         return response
 
     def __getattr__(self, name: str) -> Any:
@@ -41,25 +62,22 @@ class Recorder:
 
 
 class ScriptEntities:
-    """The entities of an open TPM. `report(command, response)` is called for each exchange that is not hidden.
+    """The entities of an open TPM. `listener` is told of each command that is not hidden.
 
     `opened` has the handles that must be flushed; the value is true if a result of the script has the handle.
     """
 
-    def __init__(self, tpm: Tpm, report: Callable[[bytes, bytes], None]) -> None:
+    def __init__(self, tpm: Tpm, listener: Listener) -> None:
         self.tpm = tpm
         self.opened: dict[int, bool] = {}
-        self._report = report
+        self.listener = listener
+        self._nobody = Listener()
         self._hidden = False
         self._loaded: list[int] = []  # contexts that the running command loaded
         self._publics: dict[int, Any] = {}
         self._transport = tpm.transport
-        recorder: Any = Recorder(tpm.transport, self._pass_on)
+        recorder: Any = Recorder(tpm.transport, lambda: self._nobody if self._hidden else self.listener)
         tpm.transport = recorder
-
-    def _pass_on(self, command: bytes, response: bytes) -> None:
-        if not self._hidden:
-            self._report(command, response)
 
     @contextlib.contextmanager
     def unreported(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 from tpmwire.spec.constants import TPM_CC
 
@@ -11,7 +12,7 @@ from ...terminal.options import suggestion
 from .numbers import find_command, plain
 from .positions import Plan, split_words
 
-__all__ = ["parse_plan", "split_commands", "split_line"]
+__all__ = ["command_kind", "parse_plan", "split_commands", "split_line"]
 
 
 def split_line(line: str) -> list[list[str]]:
@@ -49,14 +50,20 @@ def parse_plan(words: Sequence[str]) -> Plan:
         save, rest = rest[0], rest[2:]
     elif "=" in rest[0] and find_command(rest[0].partition("=")[2]) is not None:
         save, _, rest[0] = rest[0].partition("=")
-    kind = find_command(rest[0])
-    if kind is None:
-        names = [code.name for code in TPM_CC]
-        raise UsageError(f"unknown command {rest[0]!r}{_did_you_mean(rest[0], names)}")
+    kind = command_kind(rest[0])
     plan = split_words(kind, list(_join_options(rest[1:])), save)
     if plan.save and (not plan.save.isidentifier() or plan.save.isdecimal()):
         raise UsageError(f"{plan.save!r} is not a valid name for a result; use letters, digits and _")
     return plan
+
+
+def command_kind(name: str) -> Any:
+    """Returns the class of the command with this name, or with a name that begins so. Raises UsageError."""
+    kind = find_command(name)
+    if kind is None:
+        names = [code.name for code in TPM_CC]
+        raise UsageError(f"unknown command {name!r}{_did_you_mean(name, names)}")
+    return kind
 
 
 def _did_you_mean(name: str, names: list[str]) -> str:

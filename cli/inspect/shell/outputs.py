@@ -17,31 +17,31 @@ from .positions import Plan
 from .sources import WITH_SIZE
 from .values import Outcome
 
-__all__ = ["file_content", "write"]
+__all__ = ["annotation_of", "file_content", "value_content", "write"]
 
 
-def write(script: Any, entry: Outcome, plan: Plan) -> None:
+def write(script: Any, outcome: Outcome, plan: Plan) -> None:
     """Writes the values of a result to the files that the command names. Raises UsageError, OSError."""
     for name, path in plan.outputs.items():
-        script.files.write(path, file_content(script, entry, name, path))
+        script.files.write(path, file_content(script, outcome, name, path))
 
 
-def file_content(script: Any, entry: Outcome, name: str, path: str) -> bytes:
+def file_content(script: Any, outcome: Outcome, name: str, path: str) -> bytes:
     """Returns the content of a file with a value, as tpm2-tools writes it.
 
     A public area is a TPM2B_PUBLIC, or PEM or DER if the file's name ends so. `context` is the saved context of
     the object, `credentialFile` both parts of a credential. Raises UsageError for a value that is not bytes.
     """
-    if name == "context" and entry.has_handle:
-        return _context(script, entry)
+    if name == "context" and outcome.has_handle:
+        return _context(script, outcome)
     if name == "credentialFile":
-        blob = EncryptedCredential.parse(entry.get("credentialBlob"))
-        return CredentialFile(MAGIC, 1, blob, entry.get("secret")).build()
+        blob = EncryptedCredential.parse(outcome.get("credentialBlob"))
+        return CredentialFile(MAGIC, 1, blob, outcome.get("secret")).build()
     try:
-        value = entry.get(name)
+        value = outcome.get(name)
     except KeyError:
         raise UsageError(f"{name}=@{path}: the response has no {name}") from None
-    return value_content(value, _annotation(entry, name), f"{name}=@{path}")
+    return value_content(value, annotation_of(outcome, name), f"{name}=@{path}")
 
 
 def value_content(value: Any, annotation: Any, where: str) -> bytes:
@@ -61,15 +61,16 @@ def value_content(value: Any, annotation: Any, where: str) -> bytes:
     raise UsageError(f"{where}: the value is not bytes")
 
 
-def _annotation(entry: Outcome, name: str) -> Any:
-    fields = type(entry.command).Response.fields()
+def annotation_of(outcome: Outcome, name: str) -> Any:
+    """Returns the type of a field of the response, or None."""
+    fields = type(outcome.command).Response.fields()
     return next((found for field, found in fields if plain(field_name(field)) == plain(name)), None)
 
 
-def _context(script: Any, entry: Outcome) -> bytes:
+def _context(script: Any, outcome: Outcome) -> bytes:
     """Saves the context of an object; the object stays loaded."""
-    if not isinstance(entry.public, TPMT_PUBLIC):
+    if not isinstance(outcome.public, TPMT_PUBLIC):
         raise UsageError("context=@FILE: only the contexts of objects can be saved")
     with script.unreported():
-        context = script.tpm.execute(ContextSave(entry.handle)).context
-    return build_context_file(context, script.name_of(entry.handle), entry.public)
+        context = script.tpm.execute(ContextSave(outcome.handle)).context
+    return build_context_file(context, script.name_of(outcome.handle), outcome.public)

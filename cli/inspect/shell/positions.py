@@ -17,7 +17,7 @@ from .numbers import is_handle, plain
 from .reader import BASE, Reader
 from .scope import ScriptScope
 
-__all__ = ["PSEUDO", "Plan", "field_paths", "place_loose", "python_name", "split_words"]
+__all__ = ["OPTIONS", "PSEUDO", "Plan", "field_paths", "loose_order", "place_loose", "python_name", "split_words"]
 
 _ORDER = {
     "Create": "parentHandle inPublic inSensitive.data",
@@ -40,6 +40,9 @@ _ORDER = {
 }
 """The order in which values without a field name are assigned, where it is not the standard's order."""
 
+_USUAL_REFUSALS = ("is not hex", "expected a number", "is not a number", "expected yes or no", "is not a valid")
+"""Parts of messages that only say that a value belongs to another field."""
+
 PSEUDO = {
     ("Sign", "message"): "digest",
     ("VerifySignature", "message"): "digest",
@@ -47,7 +50,7 @@ PSEUDO = {
 }
 """Names that are not fields of the command, and the fields that they set."""
 
-_OPTIONS = ("auth", "policy", "session")
+OPTIONS = ("auth", "policy", "session")
 """Options of a handle: `keyHandle.auth=@FILE`; without the handle's name, of the first handle that needs one."""
 
 _NAME = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)=(.*)", re.ASCII | re.DOTALL)
@@ -97,7 +100,7 @@ def split_words(kind: Any, words: Sequence[str], save: str = "") -> Plan:
             outputs[parts[0]] = value[1:]
         elif role == "message":
             message = value
-        elif role in _OPTIONS:
+        elif role in OPTIONS:
             handles.setdefault(parts[0] if len(parts) > 1 else "", {}).setdefault(role, []).append(value)
         else:
             _nest(values, parts, value, name)
@@ -127,10 +130,10 @@ def _resolve(kind: Any, name: str) -> tuple[list[str], str]:
     roles = {field_name(field): role for field, role in kind.handle_fields()}
     first = top.get(plain(parts[0]))
     if first is not None:
-        if len(parts) == 2 and first in roles and parts[1] in _OPTIONS:
+        if len(parts) == 2 and first in roles and parts[1] in OPTIONS:
             return [first, parts[1]], parts[1]
         return [first, *parts[1:]], ""
-    if name in _OPTIONS or name == "save":
+    if name in OPTIONS or name == "save":
         return [name], name
     if (kind.code.name, name) in PSEUDO:
         return [name], "message"
@@ -165,16 +168,22 @@ def field_paths(kind: Any, above: str = "") -> Iterator[str]:
             yield from field_paths(inner.record, f"{path}.")
 
 
+def loose_order(kind: Any) -> list[str]:
+    """Returns the fields of a command in the order in which values without a name are assigned."""
+    order = _ORDER.get(kind.code.name, "").split() or [field_name(name) for name, _ in kind.fields()]
+    if "nvIndex" in order and "authHandle" in order:  # NV_Read 1 names the index
+        order.remove("nvIndex")
+        order.insert(order.index("authHandle"), "nvIndex")
+    return order
+
+
 def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
     """Returns (fields, message): the plan's, with each loose value in the first field that accepts it.
 
     Raises UsageError for a value that no field accepts.
     """
     kind, message = plan.kind, plan.message
-    order = _ORDER.get(kind.code.name, "").split() or [field_name(name) for name, _ in kind.fields()]
-    if "nvIndex" in order and "authHandle" in order:  # NV_Read 1 names the index
-        order.remove("nvIndex")
-        order.insert(order.index("authHandle"), "nvIndex")
+    order = loose_order(kind)
     values = {name: value for name, value in plan.values.items()}
     reader = Reader(scope, trial=True)
     taken: dict[str, Any] = {}
@@ -196,7 +205,7 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
             try:
                 found = _try(reader, kind, path, text, f"{plan.label}.{path}", taken)
             except UsageError as error:
-                if "is a secret" in str(error):
+                if problem is None and not any(words in str(error) for words in _USUAL_REFUSALS):
                     problem = error
                 continue
             if not found:

@@ -188,21 +188,21 @@ class Reader:
             return (self._result(wire.element, value, text, where),)
         raise UsageError(f"{where}: {text} is not a {type_name(wire) or 'value of this type'}")
 
-    def _of_entry(self, wire: Any, entry: Outcome, text: str, where: str) -> Any:
+    def _of_entry(self, wire: Any, outcome: Outcome, text: str, where: str) -> Any:
         if isinstance(wire, Number):
-            if is_handle(wire) and entry.has_handle:
-                return entry.handle
-        elif type_name(wire) == "TPM2B_NAME" and entry.name is not None:
-            return entry.name
-        elif type_name(wire) == "TPM2B_NAME" and entry.has_handle:
-            return self._scope.name_of(entry.handle)
+            if is_handle(wire) and outcome.has_handle:
+                return outcome.handle
+        elif type_name(wire) == "TPM2B_NAME" and outcome.name is not None:
+            return outcome.name
+        elif type_name(wire) == "TPM2B_NAME" and outcome.has_handle:
+            return self._scope.name_of(outcome.handle)
         element = wire.element if isinstance(wire, Counted) else wire
-        found = entry.of_type(wire)
-        found = entry.of_type(element) if found is None else found
+        found = outcome.of_type(wire)
+        found = outcome.of_type(element) if found is None else found
         if found is None and type_name(wire) in ("TPM2B_PUBLIC", "TPMT_PUBLIC", "TPM2B_TEMPLATE"):
-            found = entry.public
+            found = outcome.public
         if found is None:
-            fields = ", ".join(f"{text}.{name}" for name in entry.named()) or "no values"
+            fields = ", ".join(f"{text}.{name}" for name in outcome.named()) or "no values"
             raise UsageError(f"{where}: {text} has no {type_name(wire) or 'such value'}; it has {fields}")
         return found
 

@@ -14,12 +14,13 @@ class ScriptScope(Protocol):
     """Earlier results, files, and entities of the TPM.
 
     `public` means that other users can read the text, as on a command line: secret fields are then accepted as
-    @FILE only.
+    @FILE only. `dry` means that the TPM is not asked: what it would return is UNKNOWN.
     """
 
     values: Values
     files: Files
     public: bool
+    dry: bool
 
     def load(self, data: bytes, where: str) -> int:
         """Loads a context file of tpm2-tools, and returns the handle."""

@@ -69,9 +69,7 @@ def named_template(word: str, *, primary: bool, with_data: bool, where: str) -> 
     except EncodeError as error:
         if not explicit and not re.match(r"(rsa|ecc|aes\d|hmac|keyedhash|ml(kem|dsa))", name):
             return None
-        raise UsageError(
-            f"{where}: {error}; other templates: {', '.join((*SHORT_TEMPLATES, *_PURPOSES))}"
-        ) from None
+        raise UsageError(f"{where}: {error}, or one of {', '.join((*SHORT_TEMPLATES, *_PURPOSES))}") from None
 
 
 def from_word(kind: Any, word: str, hash_alg: TPM_ALG = TPM_ALG.SHA256) -> Record | None:

@@ -1,5 +1,6 @@
 """Where bytes in a command come from: hex, text, files, standard input; and tpm2-tools' file formats."""
 
+import os
 from typing import Any, Protocol
 
 from tpmwire.errors import DecodeError, TpmwireError
@@ -12,7 +13,15 @@ from ...terminal.files import read_input, write_whole
 from ...terminal.messages import UsageError
 from ...terminal.options import secret_file
 
-__all__ = ["DiskFiles", "Files", "parse_bytes", "parse_credential", "parse_structure", "remove_size"]
+__all__ = [
+    "DiskFiles",
+    "Files",
+    "parse_bytes",
+    "parse_credential",
+    "parse_password",
+    "parse_structure",
+    "remove_size",
+]
 
 WITH_SIZE = ("TPM2B_PRIVATE", "TPM2B_ENCRYPTED_SECRET", "TPM2B_ID_OBJECT", "TPM2B_PUBLIC", "TPM2B_NV_PUBLIC")
 """Types that tpm2-tools writes to files with their size field."""
@@ -61,6 +70,23 @@ def parse_bytes(files: Files, text: str, where: str) -> bytes:
     except ValueError:
         # The message omits the value, which may be a secret in the wrong place.
         raise UsageError(f"{where} is not hex; use text:WORDS for text, @FILE for a file") from None
+
+
+def parse_password(files: Files, text: str, *, public: bool) -> bytes:
+    """Returns the password that `text` states as @FILE, env:NAME, text:WORDS or hex.
+
+    If other users can read the text (`public`), raises UsageError for words and hex, which they would see.
+    """
+    if text.startswith("@"):
+        return files.read_secret(text[1:])
+    if text.startswith("env:"):
+        name = text.removeprefix("env:")
+        if name not in os.environ:
+            raise UsageError(f"the environment variable {name} of --auth-env is not set")
+        return os.fsencode(os.environ[name])
+    if public:
+        raise UsageError("other users can see a password on the command line; give auth=@FILE or --auth-file FILE")
+    return parse_bytes(files, text, "a password")
 
 
 def remove_size(wire: Any, data: bytes) -> bytes:

@@ -14,27 +14,50 @@ from tpmwire.wires import wire_of
 from .numbers import is_handle
 from .values import Outcome
 
-__all__ = ["entry_text", "value_text"]
+__all__ = ["outcome_json", "outcome_text", "value_text"]
 
 _HIDDEN = "{} bytes, secret (--secrets shows it)"
 
 
-def entry_text(entry: Outcome, number: int, save: str, *, secrets: bool) -> str:
+def outcome_text(outcome: Outcome, number: int, save: str, *, secrets: bool) -> str:
     """Returns the result of a command as text: its number and name, and a line for each value.
 
     Without `secrets`, secret values are hidden.
     """
-    head = f"${number}{f' = ${save}' if save else ''}  TPM2_{entry.command.code.name}"
-    found = [head, *_values(entry, secrets)]
+    head = f"${number}{f' = ${save}' if save else ''}  TPM2_{outcome.command.code.name}"
+    found = [head, *_values(outcome, secrets)]
     return "\n".join(found)
 
 
-def _values(entry: Outcome, secrets: bool) -> Iterator[str]:
-    for name, annotation, value in entry.annotated():
+def _values(outcome: Outcome, secrets: bool) -> Iterator[str]:
+    for name, annotation, value in outcome.annotated():
         hidden = is_secret(annotation) and not secrets
         yield from _lines(name, _HIDDEN.format(len(value)) if hidden else value, 1, wire_of(annotation))
-    for name, value in entry.more.items():
+    for name, value in outcome.more.items():
         yield from _lines(name, value if secrets else _HIDDEN.format(len(value)), 1, None)
+
+
+def outcome_json(outcome: Outcome, number: int, save: str, *, secrets: bool) -> dict[str, Any]:
+    """Returns the result of a command as plain values: its number, name, command and values.
+
+    Bytes are in hex. Without `secrets`, secret values are null.
+    """
+    hidden = {name for name in outcome.named() if outcome.is_secret(name) and not secrets}
+    values = {name: None if name in hidden else _plain(value) for name, value in outcome.named().items()}
+    named = {"name": save} if save else {}
+    return {"number": number, **named, "command": f"TPM2_{outcome.command.code.name}", "values": values}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return {field_name(name): _plain(getattr(value, name)) for name, _ in value.fields()}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, bool | None):
+        return value
+    if isinstance(value, int) and not isinstance(value, IntEnum | Attributes):
+        return int(value)
+    return _word(value, None).replace("empty", "") if isinstance(value, bytes) else _word(value, None)
 
 
 def value_text(name: str, value: Any) -> str:

@@ -39,11 +39,8 @@ class Outcome:
         self.response = response
         self.handle = 0x80000000 if response is None else _handle_of(response)
         self.name: bytes | None = getattr(response, "name", None)
-        self.public: Any = next(
-            (value for where in (response, command) for value in [_public_of(where)] if value is not None), None
-        )
+        self.public: Any = _public_of(response) or _public_of(command)
         self.more: dict[str, Any] = {}
-        self.secret_names: set[str] = set()
 
     @property
     def has_handle(self) -> bool:
@@ -54,13 +51,19 @@ class Outcome:
         """Returns the values of the response by the standard's names, and the derived values."""
         found: dict[str, Any] = {}
         for name, _ in type(self.command).Response.fields():
-            found[field_name(name)] = UNKNOWN if self.response is None else getattr(self.response, name)
+            found[field_name(name)] = self._field(name)
         return found | self.more
 
     def annotated(self) -> Iterator[tuple[str, Any, Any]]:
         """Yields (the standard's name, annotation, value) of each field of the response."""
         for name, annotation in type(self.command).Response.fields():
-            yield field_name(name), annotation, UNKNOWN if self.response is None else getattr(self.response, name)
+            yield field_name(name), annotation, self._field(name)
+
+    def _field(self, name: str) -> Any:
+        """Returns the value of a field of the response; before the response, what the command says of it."""
+        if self.response is not None:
+            return getattr(self.response, name)
+        return self.public if name == "out_public" and self.public is not None else UNKNOWN
 
     def get(self, name: str) -> Any:
         """Returns the value with this name: of the response, derived, or of the command. Raises KeyError."""
@@ -86,7 +89,7 @@ class Outcome:
 
     def is_secret(self, name: str) -> bool:
         """Returns whether the value with this name is a secret."""
-        return name in self.secret_names or any(
+        return name in self.more or any(
             is_secret(annotation) for known, annotation, _ in self.annotated() if plain(known) == plain(name)
         )
 
@@ -107,23 +110,23 @@ class Values:
     """The results of a script's commands, by number and by name."""
 
     def __init__(self) -> None:
-        self.entries: list[Outcome] = []
+        self.outcomes: list[Outcome] = []
         self.names: dict[str, Outcome] = {}
 
-    def add(self, entry: Outcome, name: str = "") -> int:
+    def add(self, outcome: Outcome, name: str = "") -> int:
         """Records a result, and returns its number."""
-        self.entries.append(entry)
+        self.outcomes.append(outcome)
         if name:
-            self.names[name] = entry
-        return len(self.entries)
+            self.names[name] = outcome
+        return len(self.outcomes)
 
     def find(self, text: str, where: str) -> Any:
         """Returns what `$NAME` (an Outcome) or `$NAME.FIELD` (a value) stands for. Raises UsageError."""
         match = _REFERENCE.fullmatch(text)
         if match is None:
             raise UsageError(f"{where}: {text!r} is not a valid value; use $NAME or $NAME.FIELD")
-        entry = self._entry(match[1] or match[2], text, where)
-        value: Any = entry
+        outcome = self._entry(match[1] or match[2], text, where)
+        value: Any = outcome
         for part in re.findall(r"\w+", match[3]):
             value = _step(value, part, text, where)
             if value is UNKNOWN:
@@ -133,19 +136,22 @@ class Values:
     def _entry(self, name: str, text: str, where: str) -> Outcome:
         if name in self.names:
             return self.names[name]
-        number = len(self.entries) if not name else int(name) if name.isdecimal() else 0
-        if not 0 < number <= len(self.entries):
-            known = ", ".join(f"${known}" for known in self.names)
-            last = f"$1 to ${len(self.entries)}" if self.entries else "none, because no command was sent"
+        number = len(self.outcomes) if not name else int(name) if name.isdecimal() else 0
+        if not 0 < number <= len(self.outcomes):
+            count = len(self.outcomes)
+            known = [f"$1 to ${count}" if count > 1 else "$1"] * bool(count) + [
+                f"${known}" for known in self.names
+            ]
             raise UsageError(
-                f"{where}: unknown result {text.partition('.')[0]}; known: "
-                f"{', '.join(filter(None, [last, known]))}{suggestion(name, self.names)}"
+                f"{where}: unknown result {text.partition('.')[0]}; "
+                f"{'known: ' + ', '.join(known) if known else 'no earlier command returned one'}"
+                f"{suggestion(name, self.names)}"
             )
-        return self.entries[number - 1]
+        return self.outcomes[number - 1]
 
     def newest(self, suits: Any) -> Outcome | None:
-        """Returns the newest result for which `suits(entry)` is true, or None."""
-        return next((entry for entry in reversed(self.entries) if suits(entry)), None)
+        """Returns the newest result for which `suits(outcome)` is true, or None."""
+        return next((outcome for outcome in reversed(self.outcomes) if suits(outcome)), None)
 
 
 def _step(value: Any, part: str, text: str, where: str) -> Any:

@@ -1,0 +1,89 @@
+"""Builds the command of a plan: loose values and messages placed, and defaults for what is missing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tpmwire.crypto.formulas import digest
+from tpmwire.errors import EncodeError
+from tpmwire.explain.names import field_name
+from tpmwire.record import Record
+from tpmwire.spec.constants import TPM_ALG
+from tpmwire.wires import wire_of
+
+from ...terminal.messages import UsageError
+from .defaults import CommandDefaults
+from .positions import PSEUDO, Plan, place_loose
+from .reader import Reader
+from .scope import ScriptScope
+from .sources import parse_bytes, parse_credential
+from .values import UNKNOWN
+
+__all__ = ["build_planned", "read_message"]
+
+
+def build_planned(plan: Plan, scope: ScriptScope, fixed: Mapping[str, Any] | None = None) -> Any:
+    """Returns the command of a plan, with the defaults of missing fields.
+
+    `fixed` has handles by the Python names of their fields. Raises UsageError for an invalid field.
+    """
+    values, message = place_loose(plan, scope)
+    for name, value in (fixed or {}).items():
+        values[field_name(name)] = int(value)
+    if message is not None:
+        _expand(plan, values, message, scope)
+    command = Reader(scope).command(plan.kind, values)
+    try:
+        if UNKNOWN not in vars(command).values():
+            command.build()
+    except EncodeError as error:
+        raise UsageError(f"{plan.label}: {error}") from error
+    return command
+
+
+def read_message(scope: ScriptScope, text: str, where: str) -> Any:
+    """Returns the bytes that `text` states: $VALUE, @FILE, text:WORDS or hex. Raises UsageError."""
+    if not text.startswith("$"):
+        return parse_bytes(scope.files, text, where)
+    found = scope.values.find(text, where)
+    data = found.build() if isinstance(found, Record) else found
+    if data is not UNKNOWN and not isinstance(data, bytes):
+        raise UsageError(f"{where}: {text} is not bytes")
+    return data
+
+
+def _expand(plan: Plan, values: dict[str, Any], message: str, scope: ScriptScope) -> None:
+    """Sets the fields that other words stand for: the digest of a message, the parts of a credential."""
+    if (plan.kind.code.name, "message") in PSEUDO:
+        data = read_message(scope, message, f"{plan.label}.message")
+        if data is UNKNOWN:
+            values["digest"] = "00" * 32
+            return
+        values["digest"] = "hex:" + digest(_hash_for(plan, values, scope), data).hex()
+        return
+    where = f"{plan.label}.credentialFile"
+    blob, secret = parse_credential(parse_bytes(scope.files, str(message), where), where)
+    values["credentialBlob"], values["secret"] = "hex:" + blob.hex(), "hex:" + secret.hex()
+
+
+def _hash_for(plan: Plan, values: dict[str, Any], scope: ScriptScope) -> TPM_ALG:
+    """Returns the hash of a message to sign or verify: the scheme's, the key's, or SHA-256."""
+    reader, defaults = Reader(scope), CommandDefaults(plan.kind, scope)
+    found: dict[str, Any] = {}
+    annotations = dict(plan.kind.fields())
+    for name in ("keyHandle", "inScheme", "signature"):
+        field = {"keyHandle": "key_handle", "inScheme": "in_scheme"}.get(name, name)
+        if field not in annotations:
+            continue
+        given = values.get(name, defaults.of(field, found))
+        if isinstance(given, Record | int):
+            found[field] = given
+        elif given is not None and given is not UNKNOWN:
+            found[field] = reader.value(wire_of(annotations[field]), given, f"{plan.label}.{name}", found)
+    public = scope.public_of(found.get("key_handle", 0))
+    own = getattr(getattr(public, "parameters", None), "scheme", None)
+    for record in (found.get("in_scheme"), found.get("signature"), own):
+        details = getattr(record, "details", None) or getattr(record, "signature", None)
+        alg = getattr(details, "hash_alg", None) or getattr(details, "hash", None)
+        if alg is not None:
+            return TPM_ALG(alg)
+    return TPM_ALG.SHA256
