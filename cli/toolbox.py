@@ -87,6 +87,7 @@ GROUPS = {
         "trace": "run a program and explain its TPM commands live",
         "spec": "show a table of the TPM 2.0 standard, or the meaning of a value",
         "send": "send any TPM command and explain the response",
+        "shell": "run TPM commands interactively, with completion and results as values",
         "soft": "run a TPM in Python for other programs, to learn and to test with",
         "demo": "show the main job, step by step, without a TPM and without AWS",
     },

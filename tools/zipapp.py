@@ -49,6 +49,7 @@ LEFT_OUT = (
     "cli/verbs/send.py",
     "cli/verbs/shell.py",
     "cli/inspect/command_plans.py",
+    "cli/inspect/line_input.py",
     "cli/inspect/script.py",
     "cli/inspect/send_output.py",
     "cli/inspect/shell/",

@@ -52,6 +52,7 @@ _shtab_tpmwire_commands() {
     send:'send any TPM command and explain the response'
     serve:'serve temporary credentials to AWS SDKs on this machine'
     setup:'guide through the first steps: check this machine, and move plaintext keys into the TPM'
+    shell:'run TPM commands interactively, with completion and results as values'
     show:'show every field of a key file'
     sign:'sign a request to any AWS service and print its headers'
     soft:'run a TPM in Python for other programs, to learn and to test with'
@@ -1441,6 +1442,18 @@ _shtab_tpmwire_setup_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_setup_defaults_added=0
 
+_shtab_tpmwire_shell_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--session=[session for the commands]:session:(none hmac salted salted-aes)"
+  "--keep[do not flush the objects and sessions that the commands create]"
+  "--secrets[show secret values in results]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_shell_defaults_added=0
+
 _shtab_tpmwire_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print a JSON object with the fields of the file]"
@@ -1904,6 +1917,7 @@ _shtab_tpmwire() {
         send) _arguments -C -s $_shtab_tpmwire_send_options ;;
         serve) _arguments -C -s $_shtab_tpmwire_serve_options ;;
         setup) _arguments -C -s $_shtab_tpmwire_setup_options ;;
+        shell) _arguments -C -s $_shtab_tpmwire_shell_options ;;
         show) _arguments -C -s $_shtab_tpmwire_show_options ;;
         sign) _arguments -C -s $_shtab_tpmwire_sign_options ;;
         soft) _arguments -C -s $_shtab_tpmwire_soft_options ;;

@@ -125,6 +125,7 @@ OPTIONAL = (
     "dpkt",
     "kyber_py",
     "OpenSSL",
+    "prompt_toolkit",
     "rich",
     "textual",
 )
