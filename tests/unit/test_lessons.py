@@ -15,6 +15,7 @@ from cli.lessons.page import lesson_page, plain_text
 from cli.terminal.messages import UsageError
 from tests.support.programs import ROOT
 from tests.support.verbs import PROGRAM, Tool
+from tools.glossary import list_of_lessons
 from tpmwire.explain.readers.words import read_words
 
 LESSONS = load_lessons()
@@ -421,6 +422,8 @@ def test_add_a_lesson(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_page_lists_the_lessons() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "docs" / "learn.md").read_text(), re.M)
-    assert rows == [(str(lesson.number), lesson.title) for lesson in LESSONS]
+def test_the_glossary_and_the_list_of_lessons_are_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "glossary.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list_of_lessons("## The lessons\n\n| 1 | an old title |\n\n## Next\n").count("\n| ") == len(LESSONS) + 1
