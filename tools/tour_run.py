@@ -4,6 +4,8 @@ The run starts from the state and key files in fixtures/keys, so keys and Names 
 nonces, the salt and the values derived from them are new each time.
 """
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ from sigv4.request import Request
 from sigv4.signer import Signer
 from sigv4.sts import GetSessionToken
 from tests.support.swtpm import Swtpm
+from tpmwire import calls
 from tpmwire.channel import create_primary
 from tpmwire.crypto.formulas import kdfe
 from tpmwire.crypto.pure.curves import P256
 from tpmwire.keys.keyfile import parse
-from tpmwire.keys.templates import h2_primary
+from tpmwire.keys.templates import h2_primary, srk_rsa
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.statements import PolicyPCR
 from tpmwire.secret import Secret
@@ -35,6 +38,7 @@ NOON = 1795521600.0
 """2026-11-24 12:00:00 UTC, in seconds since 1970."""
 
 KEY, SRK, MESSAGE = 0x81010002, 0x81000001, b"20261124"
+PASSWORD, SECRET = b"swordfish", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 
 class Recorder:
@@ -73,6 +77,7 @@ def record() -> dict[str, str]:
             _record_salted(tpm, recorder)
             _file(tpm, recorder)
             _request(tpm, recorder)
+            _record_bound(tpm, recorder)
     return dict(recorder.values)
 
 
@@ -145,3 +150,48 @@ def _request(tpm: Tpm, recorder: Recorder) -> None:
     recorder.values["request_headers"] = text.encode().hex()
     assert isinstance(signed.body, bytes)
     recorder.values["request_body"] = signed.body.hex()
+
+
+def _record_bound(tpm: Tpm, recorder: Recorder) -> None:
+    """Uses a key with a password in a session that is bound to it, salted to an RSA key, and encrypts with AES."""
+    tpm.flush_opened()
+    parent = calls.create_primary(tpm, srk_rsa())
+    blob = calls.create(tpm, parent, "hmac", auth=PASSWORD, data=b"AWS4" + SECRET)
+    key = calls.load(tpm, parent, blob)
+    salt, seed = os.urandom(32), os.urandom(32)
+    modulus = parent.public.unique
+    assert isinstance(modulus, bytes)
+    encrypted = pow(int.from_bytes(_encode_oaep(salt, seed), "big"), 65537, int.from_bytes(modulus, "big"))
+    recorder.values["bound_modulus"] = modulus.hex()
+    recorder.values["bound_name"] = key.name.hex()
+    recorder.values["bound_salt"], recorder.values["bound_seed"] = salt.hex(), seed.hex()
+    recorder.name = "bound_start"
+    session = tpm.start_session(
+        SessionStart(
+            symmetric=TPMT_SYM_DEF(TPM_ALG.AES, 128, TPM_ALG.CFB),
+            tpm_key=parent.handle,
+            salt=Secret(salt),
+            encrypted_salt=encrypted.to_bytes(256, "big"),
+            bind=key.handle,
+            bind_name=key.name,
+            bind_auth=Secret(PASSWORD),
+        )
+    )
+    recorder.name = "bound_hmac"
+    tpm.execute(HMAC(key.handle, MESSAGE), session.use(PASSWORD, keep=False, decrypt=True, encrypt=True))
+
+
+def _encode_oaep(message: bytes, seed: bytes) -> bytes:
+    """Returns the OAEP encoding with SHA-256 and the label SECRET, for a key of 2048 bits (RFC 8017, §7.1.1)."""
+    block = hashlib.sha256(b"SECRET\0").digest() + bytes(256 - 2 - 64 - len(message)) + b"\1" + message
+    masked = _xor(block, _mgf1(seed, len(block)))
+    return b"\0" + _xor(seed, _mgf1(masked, len(seed))) + masked
+
+
+def _mgf1(seed: bytes, size: int) -> bytes:
+    blocks = (hashlib.sha256(seed + n.to_bytes(4, "big")).digest() for n in range(size // 32 + 1))
+    return b"".join(blocks)[:size]
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))

@@ -99,7 +99,7 @@ def _teach_lesson(run: LessonRun, place: str) -> bool:
     """Shows the page and runs the user's lines until the lesson is solved or skipped. Returns False to end."""
     lesson = run.lesson
     _print_page(lesson)
-    print(f"TPM of this lesson: {place}\nType commands, or: hint, tasks, solution, wire, page, skip, quit")
+    print(f"TPM of this lesson: {place}\nType commands, or: hint, tasks, solution, wire, python, page, skip, quit")
     for line in _read_lines(f"lesson {lesson.number}> "):
         match line.strip():
             case "quit" | "exit":

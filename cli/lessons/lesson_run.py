@@ -30,6 +30,7 @@ WORDS = {
     "hint": "show a hint for the next task",
     "solution": "show lines that solve the lesson",
     "wire": "show each byte of the last line's commands and responses",
+    "python": "show the same bytes as values for Python",
     "flip command NAME OFFSET": "change a bit in the next command NAME, at this byte offset",
     "flip response NAME OFFSET": "change a bit in the response to the next command NAME",
 }
@@ -106,6 +107,7 @@ class LessonRun:
             "flip": lambda: self._flip(rest),
             "help": self.help,
             "hint": self.hint,
+            "python": self.python,
             "solution": lambda: "\n".join(self.lesson.solution),
             "tasks": self.tasks,
             "wire": self.wire,
@@ -162,12 +164,23 @@ class LessonRun:
 
     def wire(self) -> str:
         """Returns an explanation of each byte of the commands of the last line, and of the responses."""
-        if not self._wire:
-            raise UsageError("wire: no command was sent yet; send one first")
         parts = []
-        for each in self._wire:
+        for each in self._last_sent():
             parts += [as_text(explain_command(each.sent)), as_text(explain_response(each.received, each.sent))]
         return "\n\n".join(parts)
+
+    def python(self) -> str:
+        """Returns Python statements that assign the bytes of the last line's commands and responses to names."""
+        return "\n".join(
+            f'{name}_{number} = bytes.fromhex("{data.hex()}")'
+            for number, each in enumerate(self._last_sent(), 1)
+            for name, data in (("command", each.sent), ("response", each.received))
+        )
+
+    def _last_sent(self) -> list[Sent]:
+        if not self._wire:
+            raise UsageError("no command was sent yet; send one first")
+        return self._wire
 
     def hint(self) -> str:
         """Returns a hint for the first task that is not solved."""

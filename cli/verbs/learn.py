@@ -14,6 +14,7 @@ each line. More words at the prompt:
   tasks      the tasks, and what is missing
   solution   lines that solve the lesson
   wire       each byte of the last commands and responses
+  python     the same bytes as values for Python
   page       the page of the lesson again
   skip       leave this lesson for later
   quit       end; Ctrl-D does the same
