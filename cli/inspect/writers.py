@@ -158,7 +158,9 @@ class HtmlWriter(Writer):
         neighbours = f'<a href="{html.escape(quote(os.path.basename(self._path)))}">All pages</a>'
         neighbours += f' <a href="{self._link(number - 1)}">previous page</a>' if number > 1 else ""
         title = f"{self._title}: {self._range(number)}"
-        self._write(self._part(number), self._page.build(title, "", above=f"<p>{neighbours}</p>"))
+        above = f"<p>{neighbours}</p>"
+        page = self._page.build(title, "", self.histories or [], above, list_sessions=False)
+        self._write(self._part(number), page)
 
     def _find(self, place: int) -> str:
         """Returns the URL of the message with an index in the recording."""

@@ -12,6 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from cli.toolbox import main
 from tests.support.browser import browser
+from tests.support.programs import ROOT
 from tests.support.recording import AES, DATA, PASSWORD, Bench, bench
 from tests.support.salt_keys import SEALED
 from tpmwire.policy.pcr_selection import parse_pcrs
@@ -22,6 +23,9 @@ from tpmwire.spec.constants import TPM_CC, TPM_SE
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
 
 __all__ = ["bench"]  # a fixture
+
+
+AXE = ROOT / "tests/js/node_modules/axe-core/axe.min.js"
 
 
 @pytest.fixture
@@ -153,10 +157,26 @@ def test_stepping_through_a_session(page: webdriver.Chrome, bench: Bench) -> Non
     assert [entry["message"] for entry in page.get_log("browser")] == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: webdriver.Chrome, scheme: str) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed; run make setup")
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    page.set_script_timeout(120)
+    for address in ("#m0", "#step4"):
+        page.get(page.current_url.partition("#")[0] + address)
+        page.refresh()
+        # The page's policy refuses scripts of a test, but not those of the browser's debugger.
+        page.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text()})
+        found = page.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
+
+
 def test_nothing_is_wider_than_the_page(page: webdriver.Chrome) -> None:
     script = """return [...document.querySelectorAll('body *')].filter(e => e.clientWidth && (
-      e.getBoundingClientRect().right > innerWidth + 1 || e.scrollWidth > e.clientWidth + 1))
-      .map(e => e.outerHTML)"""
+      e.getBoundingClientRect().right > innerWidth + 1 ||
+      getComputedStyle(e).overflowX != 'visible' && e.scrollWidth > e.clientWidth + 1)).map(e => e.outerHTML)"""
     for width in (320, 390, 700, 1440):
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": True}
         page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

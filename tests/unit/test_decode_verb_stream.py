@@ -12,6 +12,7 @@ import pytest
 from cli.inspect import writers
 from cli.toolbox import main
 from tests.support.captures import COMMAND, ERROR, RESPONSE, Capture, recorded
+from tests.support.programs import ROOT
 from tests.unit.test_recordings import Page
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.context import ContextSave
@@ -164,6 +165,19 @@ def test_pages_for_many_messages(
     monkeypatch.undo()
     assert main(["decode", "--html", str(page), str(path)]) == 0
     Page(page.read_text())
+
+
+def test_500_messages_are_one_page_of_less_than_3_mb(tmp_path: Path) -> None:
+    lines = (ROOT / "fixtures/captures/tpm2-tools.jsonl").read_text().splitlines()[:250]
+    talk, page = tmp_path / "talk.jsonl", tmp_path / "page.html"
+    talk.write_text("\n".join(lines))
+    assert main(["decode", "--html", str(page), str(talk)]) == 0
+    assert sorted(os.listdir(tmp_path)) == ["page.html", "talk.jsonl"]
+    text = page.read_text()
+    assert len(text.encode()) < 3_000_000
+    assert text.count('<section class="m"') == 500
+    assert text.count('<article class="x bad"') == text.count('<span class="r no">') == 4
+    Page(text)
 
 
 def test_a_log_is_explained_line_by_line(tmp_path: Path) -> None:

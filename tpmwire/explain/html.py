@@ -9,7 +9,7 @@ from html import escape
 
 from .page.cards import Card, card_html
 from .page.dump import KINDS
-from .page.rail import rail_html, rail_row
+from .page.rail import rail_html, rail_lives, rail_row
 from .page.script import SCRIPT
 from .page.sessions import sessions_html
 from .page.style import STYLE
@@ -52,7 +52,8 @@ class PageBuilder:
     def _clear(self) -> None:
         self._cards: list[str] = []
         self._rows: list[str] = []
-        self._all_executed = True
+        self._places: list[int] = []
+        self._all_executed, self._messages = True, False
         self.messages = 0
         self.size = 0
 
@@ -80,6 +81,8 @@ class PageBuilder:
                     self.refused.append((self._open.place, f"{self._open.name}: {self._open.result}"))
             self._cards.append(card_html(self._open))
             self._rows.append(rail_row(self._open))
+            self._places.append(self._open.place)
+            self._messages |= self._open.other is None
             self.size += len(self._cards[-1]) + len(self._rows[-1])
             self._open = None
 
@@ -89,21 +92,23 @@ class PageBuilder:
         story: str,
         histories: Sequence[SessionHistory] = (),
         above: str = "",
+        *,
+        list_sessions: bool = True,
     ) -> str:
-        """Returns the page, and forgets its cards.
+        """Returns the page, and forgets its cards. `list_sessions` adds the steps of the sessions.
 
         `above` is HTML for the header.
         """
         self.close_card()
         alone = len(self._rows) < 2
-        sessions = sessions_html(histories, lambda place: f"#m{place}", steps=True)
+        sessions = "" if not list_sessions else sessions_html(histories, lambda place: f"#m{place}", steps=True)
         body = ["" if alone else _STEPS, sessions, *self._cards]
         page = html_page(
             title,
             story,
             body,
-            rail="" if alone else rail_html(self._rows),
-            above=above + _tools(refused=not self._all_executed) * (not alone) + _legend(),
+            rail="" if alone else rail_html(self._rows, rail_lives(self._places, histories)),
+            above=above + _tools(refused=not self._all_executed) * (not alone) + _legend() * self._messages,
         )
         self._clear()
         return page

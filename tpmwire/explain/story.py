@@ -53,7 +53,7 @@ class Story:
 
     def _sentences(self, histories: Sequence[SessionHistory]) -> Iterator[str]:
         counts = self._counts
-        if counts["structure"]:
+        if counts["structure"] > 1:
             yield f"{_count(counts['structure'], 'structure')}."
         messages = counts["command"] + counts["response"]
         if not messages:

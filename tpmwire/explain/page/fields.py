@@ -21,6 +21,8 @@ def field_list(tree: Node) -> str:
 def _items(tree: Node) -> Iterator[str]:
     area = ""
     for child in tree.children:
+        if not child.octets and child.name == "parameters":  # after an error
+            continue
         yield from _field(child, child.area if child.area != area else "")
         area = child.area
     for value in tree.beside:

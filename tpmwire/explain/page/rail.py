@@ -1,20 +1,49 @@
 """The rail of the HTML page: all commands and responses as a sequence diagram, whose rows lead to their cards."""
 
+import bisect
 from collections.abc import Sequence
 from html import escape
 
+from ..session_history import SessionHistory
 from .cards import Card
 
-__all__ = ["rail_html", "rail_row"]
+__all__ = ["rail_html", "rail_lives", "rail_row"]
+
+LANES = 3
+"""Sessions whose life is shown beside a row."""
 
 
-def rail_html(rows: Sequence[str]) -> str:
-    """Returns the rail with its rows as a <nav> element."""
+def rail_html(rows: Sequence[str], bars: Sequence[str]) -> str:
+    """Returns the rail with its rows as a <nav> element. `bars` has the bars of each row."""
+    items = "".join(f"<li>{row}{bar}</li>" for row, bar in zip(rows, bars, strict=True))
     return (
         '<nav aria-label="Messages"><details open><summary>All messages</summary>'
         '<p class="ends"><span>program</span> <span>TPM</span></p>'
-        f'<ol class="rail">{"".join(rows)}</ol></details></nav>'
+        f'<ol class="rail">{items}</ol></details></nav>'
     )
+
+
+def rail_lives(places: Sequence[int], histories: Sequence[SessionHistory]) -> list[str]:
+    """Returns, for the rows of the cards that begin at `places`, bars that show which sessions are open.
+
+    The first `LANES` sessions that are open at the same time have a bar.
+    """
+    rows: list[list[str]] = [[] for _ in places]
+    free: dict[int, int] = dict.fromkeys(range(LANES), -1)  # lane: its last row
+    last = places[-1] + 1 if places else 0
+    for history in histories:
+        first = history.steps[0].place
+        end = history.steps[-1].place if history.ended and not history.omitted else last
+        begin, finish = bisect.bisect(places, first) - 1, bisect.bisect(places, end) - 1
+        lane = next((lane for lane, row in free.items() if row < max(begin, 0)), None)
+        if finish < 0 or lane is None or first > last:
+            continue
+        free[lane] = finish
+        title = escape(history.title.partition(",")[0])
+        for row in range(max(begin, 0), finish + 1):
+            edge = " top" * (row == begin) + " end" * (row == finish and end < last)
+            rows[row].append(f'<i class="l{lane}{edge}" title="{title}"></i>')
+    return ["".join(bars) for bars in rows]
 
 
 def rail_row(card: Card) -> str:
@@ -27,7 +56,7 @@ def rail_row(card: Card) -> str:
     answered = (
         f'<span class="r {kind}">{sign}{escape(card.result)}</span>' if card.command or card.response else ""
     )
-    return f'<li><a href="#x{card.number}">{asked}{answered}</a></li>'
+    return f'<a href="#x{card.number}">{asked}{answered}</a>'
 
 
 def _short(handle: str) -> str:

@@ -36,8 +36,9 @@ padding-top:1rem}
 nav details{position:sticky;top:.75rem;max-height:calc(100vh - 1.5rem);overflow-y:auto;scrollbar-width:thin;
 padding:0 .6rem .5rem 0}
 nav summary,.life summary{cursor:pointer}nav summary{font-weight:600}
-.ends{display:flex;justify-content:space-between;margin:.4rem 0 .1rem;font-size:.82rem;color:var(--dim)}
-.rail{list-style:none;margin:0 .55rem;padding:.2rem 0;border:solid var(--dim);border-width:0 2px;font-size:.84rem;
+.ends{display:flex;justify-content:space-between;margin:.4rem .9rem .1rem 0;font-size:.82rem;color:var(--dim)}
+.rail{list-style:none;margin:0 1.4rem 0 .55rem;padding:.2rem 0;
+border:solid var(--dim);border-width:0 2px;font-size:.84rem;
 line-height:1.3}
 .rail a{display:block;color:var(--text);text-decoration:none;padding:.25rem 0 .35rem;margin:0 2px}
 .rail a:hover,.rail [aria-current]{background:var(--soft)}.rail [aria-current] b{text-decoration:underline}
@@ -47,6 +48,9 @@ line-height:1.3}
 .rail .q::after{right:-1px;border-left:8px solid var(--dim)}
 .rail .r::after{left:-1px;border-right:8px solid currentColor}
 .rail .none::after{display:none}.rail .none{color:var(--dim)}
+.rail li{position:relative}.rail i{position:absolute;top:0;bottom:0;right:-9px;width:4px;background:#3f7fd0}
+.rail .l1{right:-15px;background:#b06fd0}.rail .l2{right:-21px;background:#c08a1e}
+.rail .top{top:45%;border-radius:3px 3px 0 0}.rail .end{bottom:45%;border-radius:0 0 3px 3px}
 .lock{border:1px solid;border-radius:3px;padding:0 .25rem}
 .ok{color:var(--ok)}.no{color:var(--no)}.rail .no{font-weight:600}
 .x{border:1px solid var(--line);border-radius:10px;margin:0 0 1.2rem;padding:.8rem 1rem 1rem;
