@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from tpmwire.channel import OF_THIS_BOOT
 from tpmwire.crypto.salt import seal_secret
-from tpmwire.errors import TpmError, TpmwireError
+from tpmwire.errors import SessionError, TpmError, TpmwireError
 from tpmwire.explain.names import field_name
 from tpmwire.keys import templates
 from tpmwire.policy.choice import Either
@@ -231,7 +231,12 @@ class ScriptAuthorizer:
                 raise UsageError(
                     f"session={text}: unknown attribute {word!r}; use {', '.join(known)}{suggestion(word, known)}"
                 )
-        return session.use(secret, **chosen)
+        try:
+            return session.use(secret, **chosen)
+        except SessionError:
+            raise UsageError(
+                f"session={text}: the session has no cipher; use salted, or StartAuthSession symmetric=aes128cfb"
+            ) from None
 
     def _own_session(self, text: str) -> Session:
         found = self._script.values.find(text, "session") if text.startswith("$") else text

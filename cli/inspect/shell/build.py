@@ -6,6 +6,8 @@ from typing import Any
 from tpmwire.crypto.formulas import digest
 from tpmwire.errors import EncodeError
 from tpmwire.explain.names import field_name
+from tpmwire.keys.private_areas import private_areas
+from tpmwire.keys.wrapping import duplicate
 from tpmwire.record import Record
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.wires import wire_of
@@ -16,7 +18,7 @@ from .positions import PSEUDO, Plan, place_loose
 from .reader import Reader
 from .scope import ScriptScope
 from .sources import parse_bytes, parse_credential
-from .values import UNKNOWN
+from .values import UNKNOWN, Outcome
 
 __all__ = ["build_planned", "read_message"]
 
@@ -45,6 +47,8 @@ def read_message(scope: ScriptScope, text: str, where: str) -> Any:
     if not text.startswith("$"):
         return parse_bytes(scope.files, text, where)
     found = scope.values.find(text, where)
+    if isinstance(found, Outcome):  # of a result with one value, such as TPM2_PolicyGetDigest
+        found = found.only_bytes()
     data = found.build() if isinstance(found, Record) else found
     if data is not UNKNOWN and not isinstance(data, bytes):
         raise UsageError(f"{where}: {text} is not bytes")
@@ -60,14 +64,46 @@ def _expand(plan: Plan, values: dict[str, Any], message: str, scope: ScriptScope
             return
         values["digest"] = "hex:" + digest(_hash_for(plan, values, scope), data).hex()
         return
+    if (plan.kind.code.name, "keyFile") in PSEUDO:
+        _wrap_key(plan, values, message, scope)
+        return
     where = f"{plan.label}.credentialFile"
     blob, secret = parse_credential(parse_bytes(scope.files, str(message), where), where)
     values["credentialBlob"], values["secret"] = "hex:" + blob.hex(), "hex:" + secret.hex()
 
 
+def _wrap_key(plan: Plan, values: dict[str, Any], text: str, scope: ScriptScope) -> None:
+    """Sets the fields of TPM2_Import to a private key in PEM or DER, encrypted to the parent."""
+    where = f"{plan.label}.keyFile"
+    try:
+        public, sensitive = private_areas(_load_private_key(parse_bytes(scope.files, text, where)))
+    except (ValueError, TypeError, EncodeError) as error:
+        raise UsageError(f"{where}: expected an unencrypted private key in PEM or DER: {error}") from None
+    given = values.get("parentHandle", CommandDefaults(plan.kind, scope, values).of("parent_handle", {}))
+    wire = wire_of(dict(plan.kind.fields())["parent_handle"])
+    handle = given if isinstance(given, int) else Reader(scope).value(wire, given, f"{plan.label}.parentHandle")
+    parent = None if scope.dry else scope.public_of(handle)
+    if parent is None and not scope.dry:
+        raise UsageError(f"{where}: the TPM has no parent at 0x{handle:08x}")
+    values["objectPublic"] = "hex:" + public.build().hex()
+    wrapped = None if parent is None else duplicate(public, sensitive, parent)
+    values["duplicate"] = "hex:" + (b"" if wrapped is None else wrapped.private).hex()
+    values["inSymSeed"] = "hex:" + (b"" if wrapped is None else wrapped.seed).hex()
+    values.setdefault("encryptionKey", "")
+
+
+def _load_private_key(data: bytes) -> Any:
+    """Returns the private key in PEM or DER. Raises ValueError and TypeError, also for an encrypted key."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - only this field needs the package
+
+    if b"-----BEGIN" in data:
+        return serialization.load_pem_private_key(data, None)
+    return serialization.load_der_private_key(data, None)
+
+
 def _hash_for(plan: Plan, values: dict[str, Any], scope: ScriptScope) -> TPM_ALG:
     """Returns the hash of a message to sign or verify: the scheme's, the key's, or SHA-256."""
-    reader, defaults = Reader(scope), CommandDefaults(plan.kind, scope)
+    reader, defaults = Reader(scope), CommandDefaults(plan.kind, scope, values)
     found: dict[str, Any] = {}
     annotations = dict(plan.kind.fields())
     for name in ("keyHandle", "inScheme", "signature"):

@@ -1,5 +1,6 @@
 """Values of the fields that a command leaves out: those of tpm2-tools, and the newest results that suit."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tpmwire.crypto.formulas import digest_size
@@ -18,6 +19,7 @@ from tpmwire.spec.structures import (
 )
 from tpmwire.wires import Number, YesNo, wire_of
 
+from ...terminal.messages import UsageError
 from .numbers import plain
 from .scope import ScriptScope
 from .values import UNKNOWN, Outcome
@@ -43,6 +45,8 @@ _TEXTS = {
     "StartAuthSession.tpmKey": "null",
     "StartAuthSession.bind": "null",
     "StartAuthSession.sessionType": "TRIAL",
+    "PCR_Read.pcrSelectionIn": "sha256:all",
+    "CertifyX509.reserved": "",
     "GetCapability.capability": "TPM_PROPERTIES",
     "Duplicate.newParentHandle": "null",
     "PolicyDuplicationSelect.includeObject": "no",
@@ -76,7 +80,8 @@ _NEWEST = {
 """Types of parameters whose default is the newest result of the type."""
 
 _FROM_RESULT = {
-    "Load.inPublic": "outPublic",
+    "Load.inPrivate": "outPrivate",
+    "Import.duplicate": "duplicate",
     "Import.objectPublic": "public",
     "Import.encryptionKey": "encryptionKeyOut",
     "CertifyCreation.creationHash": "creationHash",
@@ -97,12 +102,13 @@ _HASHES = {digest_size(alg): alg for alg in (TPM_ALG.SHA1, TPM_ALG.SHA256, TPM_A
 
 
 class CommandDefaults:
-    """The defaults of the fields of one command; earlier results are in `scope`."""
+    """The defaults of the fields of one command; earlier results are in `scope`, other fields in `given`."""
 
-    def __init__(self, kind: Any, scope: ScriptScope) -> None:
+    def __init__(self, kind: Any, scope: ScriptScope, given: Mapping[str, Any]) -> None:
         self._kind = kind
         self._scope = scope
         self._annotations = dict(kind.fields())
+        self.given = given
 
     def of(self, name: str, values: dict[str, Any]) -> Any:
         """Returns the default of a field: a value, a text for the reader, or None.
@@ -178,16 +184,16 @@ class CommandDefaults:
         """Returns the index itself for commands that it can authorize, as in tpm2-tools; else None."""
         if type_name(self._annotations["auth_handle"]) != "TPMI_RH_NV_AUTH":
             return None
-        return self._index_in_command or _newest_index(self._scope)
-
-    _index_in_command = 0
-
-    def use_index(self, index: int) -> None:
-        """Sets the NV index that the command names, for the default of authHandle."""
-        self._index_in_command = index
+        return self.given.get("nvIndex") or _newest_index(self._scope)
 
     def default_in_public(self, values: dict[str, Any]) -> Any:
-        """Returns the template of tpm2_create: for sealed data if the command has data, else for an ECC key."""
+        """Returns the template of tpm2_create: for sealed data if the command has data, else for an ECC key.
+
+        For TPM2_Load, returns the public area that belongs to the newest private area.
+        """
+        if self._kind.code.name == "Load":
+            found = self._scope.values.newest(lambda outcome: _has(outcome, "outPrivate"))
+            return None if found is None else found.public or UNKNOWN
         if self._kind.code.name not in ("Create", "CreateLoaded"):
             return None
         sealed = bool(getattr(values.get("in_sensitive"), "data", b""))
@@ -240,8 +246,17 @@ class CommandDefaults:
         """Returns the size of the NV index."""
         if self._scope.dry:
             return UNKNOWN
-        public = self._scope.nv_public_of(values.get("nv_index", 0))
+        index = values.get("nv_index", 0)
+        public = self._scope.nv_public_of(index)
+        if public is None and index >> 24 == TPM_HT.NV_INDEX:
+            raise UsageError(f"the TPM has no NV index 0x{index:08x}; NV_DefineSpace creates it")
         return None if public is None else public.data_size - min(public.data_size, values.get("offset") or 0)
+
+    def default_object_handle(self, values: dict[str, Any]) -> Any:
+        """Returns the persistent object that TPM2_EvictControl names, if no object is loaded that it can store."""
+        if self._kind.code.name != "EvictControl" or self._handle("objectHandle", values) is not None:
+            return None
+        return self.given.get("persistentHandle")
 
     def default_persistent_handle(self, values: dict[str, Any]) -> int | None:
         """Returns the handle of an object that is persistent, and which TPM2_EvictControl removes."""
@@ -311,7 +326,17 @@ def default_text(kind: Any, name: str) -> str:
     return "" if isinstance(wire_of(annotation), Number | YesNo) and not hasattr(kind, name) else "empty"
 
 
-_NO_NEWEST = ("nvIndex", "authHandle", "auth", "lockHandle", "primaryHandle", "pcrHandle", "platform")
+_NO_NEWEST = (
+    "privacyAdminHandle",
+    "privacyHandle",
+    "nvIndex",
+    "authHandle",
+    "auth",
+    "lockHandle",
+    "primaryHandle",
+    "pcrHandle",
+    "platform",
+)
 _WORDS = {
     "nv_index": "the newest index",
     "auth_handle": "the index",

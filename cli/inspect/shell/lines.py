@@ -62,6 +62,8 @@ def command_kind(name: str) -> Any:
     kind = find_command(name)
     if kind is None:
         names = [code.name for code in TPM_CC]
+        if name.startswith("$"):
+            raise UsageError(f"unknown command {name!r}; `show {name}` prints a result")
         raise UsageError(f"unknown command {name!r}{_did_you_mean(name, names)}")
     return kind
 

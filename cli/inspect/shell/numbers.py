@@ -65,7 +65,7 @@ def parse_number(wire: Any, text: str, where: str, values: Mapping[str, Any]) ->
     `values` has the preceding fields of the command: they decide which names a property of GetCapability has.
     Raises UsageError with the field name `where` for any other text.
     """
-    number = _parse_digits(text, wire.size)
+    number = _parse_digits(text, wire.size if where.endswith(".expiration") else 0)
     if number is not None:
         return number
     if issubclass(wire.kind, IntFlag):
@@ -85,11 +85,12 @@ def parse_number(wire: Any, text: str, where: str, values: Mapping[str, Any]) ->
 
 
 def _parse_digits(text: str, size: int) -> int | None:
+    """Returns the number in a text, or None. A negative number is in two's complement of `size` bytes, if any."""
     try:
         number = int(text, 0)
     except ValueError:
         return int(text) if text.isascii() and text.isdecimal() else None  # also 007
-    return number + (1 << 8 * size) if number < 0 and number >= -(1 << (8 * size - 1)) else number
+    return number + (1 << 8 * size) if size and -(1 << (8 * size - 1)) <= number < 0 else number
 
 
 def _look_up(kind: Any, text: str, where: str) -> int:

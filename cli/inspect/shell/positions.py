@@ -1,6 +1,7 @@
 """Words of a command: FIELD=VALUE, values without a field name, and the options of one command."""
 
 import contextlib
+import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -29,6 +30,7 @@ _ORDER = {
     "VerifySignature": "keyHandle signature message",
     "NV_DefineSpace": "authHandle publicInfo.nvIndex publicInfo.dataSize publicInfo.attributes",
     "PolicyPCR": "policySession pcrs pcrDigest",
+    "EvictControl": "auth persistentHandle objectHandle",
     "Quote": "signHandle pcrSelect qualifyingData inScheme",
     "EncryptDecrypt": "keyHandle inData decrypt mode ivIn",
     "HierarchyControl": "enable state authHandle",
@@ -36,17 +38,28 @@ _ORDER = {
     "ActivateCredential": "activateHandle keyHandle credentialFile credentialBlob secret",
     "PolicySigned": "authObject policySession auth nonceTPM cpHashA policyRef expiration",
     "PolicyNV": "authHandle nvIndex policySession operandB operation offset",
-    "Import": "parentHandle objectPublic duplicate inSymSeed encryptionKey symmetricAlg",
+    "Import": "parentHandle keyFile objectPublic duplicate inSymSeed encryptionKey symmetricAlg",
 }
 """The order in which values without a field name are assigned, where it is not the standard's order."""
 
-_USUAL_REFUSALS = ("is not hex", "expected a number", "is not a number", "expected yes or no", "is not a valid")
+_USUAL_REFUSALS = (
+    *(
+        "is not hex",
+        "expected a number",
+        "is not a number",
+        "expected yes or no",
+        "context file",
+        "is not a valid TPM",
+    ),
+    *("out of range", "has no TPM", "expected an unencrypted"),
+)
 """Parts of messages that only say that a value belongs to another field."""
 
 PSEUDO = {
     ("Sign", "message"): "digest",
     ("VerifySignature", "message"): "digest",
     ("ActivateCredential", "credentialFile"): "credentialBlob",
+    ("Import", "keyFile"): "duplicate",
 }
 """Names that are not fields of the command, and the fields that they set."""
 
@@ -184,16 +197,17 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
     """
     kind, message = plan.kind, plan.message
     order = loose_order(kind)
-    values = {name: value for name, value in plan.values.items()}
+    values = copy.deepcopy(plan.values)
     reader = Reader(scope, trial=True)
     taken: dict[str, Any] = {}
     for name, value in values.items():
         with contextlib.suppress(UsageError, KeyError):
             taken[python_name(kind, name)] = reader.value(_wire(kind, name), value, f"{plan.label}.{name}", taken)
     for text in plan.loose:
-        if text.startswith("$"):
+        if text.startswith("$") and "," not in text:
             scope.values.find(text, plan.label)
         problem: UsageError | None = None
+        reason: UsageError | None = None
         for path in order:
             if (kind.code.name, path) in PSEUDO:
                 if message is None and "digest" not in values:
@@ -205,8 +219,12 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
             try:
                 found = _try(reader, kind, path, text, f"{plan.label}.{path}", taken)
             except UsageError as error:
-                if problem is None and not any(words in str(error) for words in _USUAL_REFUSALS):
+                usual = any(words in str(error) for words in _USUAL_REFUSALS)
+                if problem is None and not usual:
                     problem = error
+                elif text.startswith(("@", "$")):
+                    useful = "not a valid TPM" in str(error) or text.startswith("$")
+                    reason = reason or (error if useful else None)
                 continue
             if not found:
                 continue
@@ -214,10 +232,14 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
             break
         else:
             names = ", ".join(path for path in order if not _is_given(values, path))
-            raise problem or UsageError(
-                f"{plan.label}: {_quote(text)} fits no field"
-                + (f"; remaining fields: {names}" if names else ", and all fields are given")
-                + suggestion(text, [f"{path}=" for path in order])
+            raise (
+                problem
+                or reason
+                or UsageError(
+                    f"{plan.label}: {_quote(text)} fits no field"
+                    + (f"; remaining fields: {names}" if names else ", and all fields are given")
+                    + suggestion(text, [f"{path}=" for path in order])
+                )
             )
     return values, message
 
@@ -249,7 +271,7 @@ def _is_given(values: dict[str, Any], path: str) -> bool:
         if not isinstance(values, dict) or part not in values:
             return False
         values = values[part]
-    return True
+    return not isinstance(values, dict) or BASE in values
 
 
 def _try(reader: Reader, kind: Any, path: str, text: str, where: str, taken: dict[str, Any]) -> bool:

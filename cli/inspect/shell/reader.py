@@ -17,7 +17,7 @@ from ...terminal.options import suggestion
 from . import defaults, shorthand
 from .numbers import is_handle, parse_number, plain
 from .scope import ScriptScope
-from .sources import parse_bytes, parse_structure, remove_size
+from .sources import is_context, parse_bytes, parse_structure, remove_size
 from .values import UNKNOWN, Outcome
 
 __all__ = ["BASE", "Reader"]
@@ -43,7 +43,7 @@ class Reader:
         """Builds a command of class `kind` from its fields. Raises UsageError for an invalid field."""
         where = f"TPM2_{kind.code.name}"
         self._primary = kind.code == TPM_CC.CreatePrimary
-        return self.record(kind, given, where, defaults.CommandDefaults(kind, self._scope))
+        return self.record(kind, given, where, defaults.CommandDefaults(kind, self._scope, given))
 
     def record(self, kind: Any, given: Any, where: str, base: Any = None) -> Any:
         """Builds a structure of class `kind` from its fields; `where` names the structure in errors.
@@ -51,8 +51,10 @@ class Reader:
         `given` has the fields, a short form such as a template's name, or the structure's bytes. `base` supplies
         the fields that are missing: a structure of the same class, or defaults.
         """
+        explicit = False  # whether a template's name states the attributes
         if isinstance(given, dict) and BASE in given:
             given = dict(given)
+            explicit = ";" in str(given[BASE])
             base = self.record(kind, given.pop(BASE), where, base)
             if not given or base is UNKNOWN:
                 return base
@@ -69,7 +71,7 @@ class Reader:
             )
         if base is None and kind is TPMT_PUBLIC:
             base = defaults.public_base(given, primary=self._primary, with_data=self._with_data)
-        if isinstance(base, TPMT_PUBLIC) and any(plain(name) == "authpolicy" for name in given):
+        if isinstance(base, TPMT_PUBLIC) and not explicit and any(plain(name) == "authpolicy" for name in given):
             # An object with a policy is authorized by its policy only, as in tpm2_create.
             base = base.replace(object_attributes=base.object_attributes & ~TPMA_OBJECT.USER_WITH_AUTH)
         values: dict[str, Any] = {}
@@ -136,7 +138,8 @@ class Reader:
 
         `values` has the preceding fields of the structure.
         """
-        if isinstance(given, str) and given.startswith("$"):
+        several = isinstance(wire, Counted) and "," in str(given)
+        if isinstance(given, str) and given.startswith("$") and not several:
             return self._result(wire, self._scope.values.find(given, where), given, where)
         match wire:
             case Struct():
@@ -201,6 +204,8 @@ class Reader:
         found = outcome.of_type(element) if found is None else found
         if found is None and type_name(wire) in ("TPM2B_PUBLIC", "TPMT_PUBLIC", "TPM2B_TEMPLATE"):
             found = outcome.public
+        if found is None and isinstance(wire, Sized | Rest) and not isinstance(wire, SizedRecord):
+            found = outcome.only_bytes()
         if found is None:
             fields = ", ".join(f"{text}.{name}" for name in outcome.named()) or "no values"
             raise UsageError(f"{where}: {text} has no {type_name(wire) or 'such value'}; it has {fields}")
@@ -229,12 +234,14 @@ class Reader:
             return _parse_pcrs(given, where)
         if isinstance(given, str) and given[:1] not in "[{" and given:
             given = given.split(",")
-        elements = [] if given is None or given == "" else _json(given, list, where)
+        if given is None:
+            raise UsageError(f"{where} is missing; give {where.rpartition('.')[2]}=VALUE,VALUE")
+        elements = [] if given == "" else _json(given, list, where)
         return tuple(self.value(wire.element, element, f"{where}[{n}]") for n, element in enumerate(elements))
 
     def _number(self, wire: Any, given: Any, where: str, values: dict[str, Any]) -> Any:
         if given is None or given is UNKNOWN:
-            raise UsageError(f"{where} is missing")
+            raise UsageError(f"{where} is missing; {_advice(wire, where)}")
         if isinstance(given, int) and not isinstance(given, bool):
             number = int(given)
         elif is_handle(wire):
@@ -250,7 +257,11 @@ class Reader:
     def _handle(self, wire: Any, text: str, where: str, values: dict[str, Any]) -> int:
         if text.startswith("@"):
             data = self._scope.files.read(text[1:])
-            return 0x80000000 if self._trial else self._scope.load(data, f"{where}: {text[1:]}")
+            if not self._trial:
+                return self._scope.load(data, f"{where}: {text[1:]}")
+            if not is_context(data):
+                raise UsageError(f"{where}: {text[1:]} is not a valid context file of tpm2-tools")
+            return 0x80000000
         if len(text) in (44, 68, 100, 132):  # a Name: the algorithm and a digest
             try:
                 name = bytes.fromhex(text)
@@ -280,6 +291,14 @@ def _fits(wire: Any, record: Record) -> bool:
     while isinstance(wire, SizedRecord):
         wire = wire.inner
     return not isinstance(wire, Struct) or type(record) is wire.record
+
+
+def _advice(wire: Any, where: str) -> str:
+    """Returns what to do about a missing number."""
+    name = where.rpartition(".")[2]
+    if is_handle(wire) and not type_name(wire).startswith(("TPMI_DH_PCR", "TPMI_RH_NV")):
+        return f"no earlier command returned a handle that suits; give {name}=HANDLE"
+    return f"give {name}=VALUE"
 
 
 def _flat(values: dict[str, Any]) -> list[Any]:

@@ -16,6 +16,7 @@ from ...terminal.options import secret_file
 __all__ = [
     "DiskFiles",
     "Files",
+    "is_context",
     "parse_bytes",
     "parse_credential",
     "parse_password",
@@ -113,6 +114,11 @@ def parse_structure(kind: Any, data: bytes, where: str) -> Any:
         except TpmwireError:
             pass
     raise UsageError(f"{where} is not a valid {kind.__name__}: {problem}") from None
+
+
+def is_context(data: bytes) -> bool:
+    """Returns whether a file can be a context file of tpm2-tools."""
+    return data[:4] == MAGIC
 
 
 def parse_credential(data: bytes, where: str) -> tuple[bytes, bytes]:

@@ -87,6 +87,11 @@ class Outcome:
                 return value
         return None
 
+    def only_bytes(self) -> Any:
+        """Returns the value of a response that has one value of bytes; None if it has more, or none."""
+        found = [value for value in self.named().values() if isinstance(value, bytes) or value is UNKNOWN]
+        return found[0] if len(found) == 1 else None
+
     def is_secret(self, name: str) -> bool:
         """Returns whether the value with this name is a secret."""
         return name in self.more or any(
@@ -99,7 +104,7 @@ def _handle_of(response: Record) -> int:
 
 
 def _public_of(record: Record | None) -> Any:
-    for name in ("out_public", "in_public"):
+    for name in ("out_public", "in_public", "object_public"):
         value = getattr(record, name, None)
         if isinstance(value, Record):
             return value
