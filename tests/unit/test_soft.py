@@ -290,3 +290,21 @@ def test_one_warning_for_a_secret(tool: Tool, tmp_path: Path, address: str, why:
     assert done.code == 0, done.err
     assert [line for line in done.err.splitlines() if "warning" in line and why in line] != []
     assert done.err.count("is a soft TPM") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "response"),
+    [
+        ("80030000000cc0000017b000", 0x84),
+        ("00c40000000a00000171", 0x1E),
+        ("80010000000e0000016580ffffff", 0x1C4),
+        ("80010000002000000161000000000000000180000000400000010004deadbeef", 0x95),
+        ("80010000001c00000161000000000000000180000000400000010000", 0x9A),
+        ("80010000001e000001610000000000000001800000004000000100020000", 0x1D5),
+    ],
+    ids=["tag", "known tag", "handle", "long integrity", "no integrity", "short integrity"],
+)
+def test_malformed_commands(command: str, response: int) -> None:
+    """The responses are those of swtpm."""
+    found = SoftTransport().transceive(bytes.fromhex(command))
+    assert found == bytes.fromhex("80010000000a") + response.to_bytes(4, "big")

@@ -19,7 +19,7 @@ from tpmwire.keys.wrapping import to_any
 from tpmwire.primary import create_primary
 from tpmwire.sessions import Password
 from tpmwire.soft import SoftTransport, dhkem, ecc
-from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_MLKEM, TPM_RH, TPM_SE, TPM_ST
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_MLKEM, TPM_RH, TPM_SE, TPM_ST, TPMA_OBJECT
 from tpmwire.spec.properties import TPM_CAP
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.spec.structures import (
@@ -207,6 +207,22 @@ def test_duplicate(tpm: Tpm) -> None:
         moved = calls.load(other, new, calls.import_wrapped(other, new, wrapped))
         signature = calls.sign_sequence(other, moved, b"message")
         bridges.verify_signature(key.public, signature, b"message")
+
+
+def test_external_keys(tpm: Tpm) -> None:
+    key = create_primary(tpm, TPM_RH.OWNER, templates.signing("mldsa65"))
+    signature = calls.sign_sequence(tpm, key, b"message")
+    public = key.public.replace(object_attributes=TPMA_OBJECT.SIGN_ENCRYPT)
+    loaded = tpm.execute(commands.LoadExternal(None, public, TPM_RH.OWNER))
+    found = tpm.execute(commands.VerifySequenceStart(loaded.object_handle)).sequence_handle
+    tpm.execute(commands.SequenceUpdate(found, b"message"))
+    ticket = tpm.execute(commands.VerifySequenceComplete(found, loaded.object_handle, signature)).validation
+    assert (ticket.tag, ticket.hierarchy) == (TPM_ST.MESSAGE_VERIFIED, TPM_RH.OWNER)
+    for name in ("mldsa65", "mlkem512"):
+        template = templates.signing(name) if "dsa" in name else templates.decryption(name)
+        with pytest.raises(TpmError) as refused:
+            tpm.execute(commands.LoadExternal(None, template.replace(unique=bytes(99)), TPM_RH.OWNER))
+        assert refused.value.rc == 0x2DC
 
 
 def test_the_seed_repeats_keys() -> None:

@@ -47,8 +47,7 @@ def _execute(tpm: TpmState, data: bytes) -> bytes:
     except Refusal as refusal:
         rc = refusal.rc(kind)
         note("refused", _describe(rc, refusal))
-        tag = TPM_ST.RSP_COMMAND if rc == TPM_RC.BAD_TAG else TPM_ST.NO_SESSIONS
-        return _header(tag, b"", rc)
+        return _header(TPM_ST.NO_SESSIONS, b"", rc)
 
 
 def _simulate_retry(tpm: TpmState) -> None:
@@ -78,7 +77,7 @@ def _read_header(tpm: TpmState, data: bytes) -> tuple[TPM_ST, type[Command], io.
         raise Refusal(TPM_RC.COMMAND_SIZE)
     tag = TPM_ST(int.from_bytes(data[:2], "big"))
     if tag not in (TPM_ST.NO_SESSIONS, TPM_ST.SESSIONS):
-        raise Refusal(TPM_RC.BAD_TAG)
+        raise Refusal(TPM_RC.BAD_TAG if tag.known else TPM_RC.VALUE)
     if int.from_bytes(data[2:6], "big") != len(data):
         raise Refusal(TPM_RC.COMMAND_SIZE)
     code = int.from_bytes(data[6:10], "big")

@@ -30,6 +30,7 @@ __all__ = [
     "ciphertext_size",
     "decapsulate",
     "derive_public_key",
+    "public_key_size",
     "seed_size",
     "sign_mu",
     "verify_mu",
@@ -54,6 +55,12 @@ MlParameters = TPMS_MLKEM_PARMS | TPMS_MLDSA_PARMS | TPMS_HASH_MLDSA_PARMS
 def seed_size(parameters: MlParameters) -> int:
     """Returns the size of a private key in bytes: d || z for ML-KEM, the seed for ML-DSA (Part 2, §12.3.2)."""
     return 64 if isinstance(parameters, TPMS_MLKEM_PARMS) else 32
+
+
+def public_key_size(parameters: MlParameters) -> int:
+    """Returns the size of a public key in bytes."""
+    sizes = (800, 1184, 1568) if isinstance(parameters, TPMS_MLKEM_PARMS) else (1312, 1952, 2592)
+    return sizes[parameters.parameter_set - 1]
 
 
 def derive_public_key(parameters: MlParameters, seed: bytes) -> bytes:

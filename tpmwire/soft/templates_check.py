@@ -19,7 +19,7 @@ from . import postquantum
 from .entities import KeyedObject
 from .refusal import require
 
-__all__ = ["check_creation", "check_public", "is_asymmetric"]
+__all__ = ["check_creation", "check_public", "check_unique", "is_asymmetric"]
 
 A = TPMA_OBJECT
 SIGN_SCHEMES = (
@@ -52,6 +52,13 @@ def check_creation(public: TPMT_PUBLIC, data: bytes, parent: KeyedObject | None)
     elif attributes & A.RESTRICTED:
         require(origin or not attributes & (A.FIXED_TPM | A.FIXED_PARENT), TPM_RC.ATTRIBUTES)
     check_public(public, parent)
+
+
+def check_unique(public: TPMT_PUBLIC) -> None:
+    """Raises Refusal if the public key of an ML-KEM or ML-DSA object has another size than its parameter set."""
+    if isinstance(public.parameters, postquantum.MlParameters):
+        assert isinstance(public.unique, bytes)
+        require(len(public.unique) == postquantum.public_key_size(public.parameters), TPM_RC.KEY)
 
 
 def check_public(public: TPMT_PUBLIC, parent: KeyedObject | None, primary: bool = True) -> None:

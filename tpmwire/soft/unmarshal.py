@@ -21,6 +21,9 @@ from .refusal import Refusal
 
 __all__ = ["read_handles", "read_parameters", "read_template"]
 
+HANDLE_PARAMETERS = ("TPMI_DH_CONTEXT", "TPMI_DH_PERSISTENT", "TPMI_DH_SAVED")
+"""Types of handles that commands have as parameters."""
+
 RESERVED = {TPMA_OBJECT: ~0x000F0CF6, TPMA_NV: ~0xFE0FFCFF}
 """Reserved bits of each attribute type, which must be clear."""
 
@@ -143,6 +146,8 @@ def _check(wire: Any, value: int, where: tuple[str, str]) -> None:
     allowed = VALUES.get(name)
     if where in MACS:
         allowed = (*HASHES, TPM_ALG.CMAC, TPM_ALG.NULL), TPM_RC.SYMMETRIC
+    if name in HANDLE_PARAMETERS and not handle_types(name)(value):
+        raise Refusal(TPM_RC.VALUE)
     if allowed is not None:
         values, code = allowed
         null_hash = name == "TPMI_ALG_HASH" and value == TPM_ALG.NULL and where not in NULL_HASHES

@@ -10,7 +10,7 @@ from ..tpm_state import TpmState
 @handles(PP_Commands)
 def pp_commands(tpm: TpmState, command: PP_Commands) -> None:
     """Raises Refusal: the soft TPM does not support physical presence (TPM2_PP_Commands)."""
-    raise Refusal(TPM_RC.PP)
+    raise Refusal(TPM_RC.PP, session=1)
 
 
 @handles(SetAlgorithmSet)

@@ -22,7 +22,7 @@ from ..refusal import Refusal, require
 from ..registry import handles
 from ..secrets import decrypt_secret, encrypt_secret
 from ..sequence import SoftSequence
-from ..templates_check import check_public, is_asymmetric
+from ..templates_check import check_public, check_unique, is_asymmetric
 from ..tpm_state import TpmState
 from ..unmarshal import read_template
 
@@ -92,6 +92,7 @@ def load_external(tpm: TpmState, command: LoadExternal) -> LoadExternal.Response
     with at_field("in_public"):
         if sensitive is not None or is_asymmetric(public):
             _check_external(public)
+        check_unique(public)
     if sensitive is not None:
         objects.check_binding(public, sensitive)
     found = KeyedObject(
