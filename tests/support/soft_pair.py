@@ -77,10 +77,13 @@ PERSISTENT = (0x81000001, 0x81000002)
 
 OBJECT_MEMORY, REFERENCE_H1 = 0x902, 0x911
 ALLOWED = {
+    ("RSA_Decrypt", 0x101, 0x1D5),
+    ("RSA_Decrypt", 0x101, 0x1C4),
+    ("RSA_Encrypt", 0x101, 0x1C4),
     ("SequenceUpdate", 0x1C9, 0x189),
     *(
         ("CertifyX509", code | handle, code | 0x300 ^ handle)
-        for code in (0x82, 0x84, 0x89, 0x9C)
+        for code in (0x81, 0x82, 0x84, 0x89, 0x9C)
         for handle in (0x100, 0x200)
     ),
 }
@@ -144,8 +147,10 @@ class Pair:
                 codes.append(error.rc)
         self.count += 1
         name = type(command).__name__
+        # The soft TPM has no derived objects.
+        derived = name == "CreateLoaded" and codes[1] == 0x18A
         if codes[0] != codes[1]:
-            if (name, *codes) not in ALLOWED and not _one_of_swtpm((codes[0], codes[1])):
+            if (name, *codes) not in ALLOWED and not derived and not _one_of_swtpm((codes[0], codes[1])):
                 self.differences.append(f"{self.count}: swtpm 0x{codes[0]:x}, soft 0x{codes[1]:x}: {command!r}")
         elif not codes[0] and compare(responses[0]) != compare(responses[1]):
             self.differences.append(f"{self.count}: {compare(responses[0])} {compare(responses[1])}: {command!r}")

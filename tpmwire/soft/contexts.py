@@ -7,7 +7,7 @@ from ..crypto.pure.aes import cfb
 from ..spec.constants import TPM_RH
 from ..spec.response_codes import TPM_RC
 from ..spec.storage import TPMS_NV_PUBLIC
-from ..spec.structures import MAX_DIGEST, TPMS_CONTEXT, TPMT_PUBLIC, TPMT_SENSITIVE, TPMT_SYM_DEF
+from ..spec.structures import TPMS_CONTEXT, TPMT_PUBLIC, TPMT_SENSITIVE, TPMT_SYM_DEF
 from .entities import Hierarchy, KeyedObject, NvIndex
 from .freeze import Freezer
 from .objects import split_buffer
@@ -18,7 +18,7 @@ from .session import PolicyState, SoftSession
 from .tickets import PROOF_ALG
 from .tpm_state import Lockout, TpmState
 
-__all__ = ["open_context", "seal_context", "split_context"]
+__all__ = ["open_context", "seal_context"]
 
 FINGERPRINT = 8
 """Minimum size of the encrypted data of a context in bytes."""
@@ -57,16 +57,10 @@ def seal_context(tpm: TpmState, value: Any, sequence: int, handle: int, hierarch
 
 def _covered(tpm: TpmState, sequence: int, handle: int, encrypted: bytes) -> bytes:
     # Contexts end with a reset, and those of stClear objects with a restart too (Part 1, §30.3.2).
-    epochs = tpm.reset_count.to_bytes(4, "big")
+    epochs = tpm.total_resets.to_bytes(8, "big")
     if handle == 0x80000002:
         epochs += tpm.restart_count.to_bytes(4, "big")
     return epochs + sequence.to_bytes(8, "big") + handle.to_bytes(4, "big") + encrypted
-
-
-def split_context(context: TPMS_CONTEXT) -> tuple[bytes, bytes]:
-    """Returns (integrity value, encrypted data) of a saved context. Raises Refusal if the former is truncated."""
-    require(int.from_bytes(context.context_blob[:2], "big") <= MAX_DIGEST, TPM_RC.SIZE)
-    return split_buffer(context.context_blob)
 
 
 def open_context(tpm: TpmState, context: TPMS_CONTEXT) -> Any:
@@ -75,7 +69,7 @@ def open_context(tpm: TpmState, context: TPMS_CONTEXT) -> Any:
     Raises Refusal if the context is not from this TPM, or was saved before the last TPM reset.
     """
     require(context.hierarchy in tpm.hierarchies, TPM_RC.VALUE)
-    mac, encrypted = split_context(context)
+    mac, encrypted = split_buffer(context.context_blob)
     require(len(mac) == digest_size(PROOF_ALG) and len(encrypted) >= FINGERPRINT, TPM_RC.SIZE)
     key, proof = _keys(tpm, context.hierarchy, context.sequence, context.saved_handle)
     covered = _covered(tpm, context.sequence, context.saved_handle, encrypted)

@@ -71,6 +71,10 @@ class Hierarchy(Entity):
 class Pcr(Entity):
     """A PCR as an entity of commands. `PcrBanks` has the PCR values."""
 
+    def needs_policy(self, role: Role) -> bool:
+        """Returns whether only the policy can authorize a command: yes, if the PCR has a policy."""
+        return self.policy_alg != TPM_ALG.NULL
+
 
 @dataclass(repr=False)
 class NvIndex(Entity):

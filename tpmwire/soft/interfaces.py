@@ -116,7 +116,7 @@ _HANDLES = {
     "TPMI_DH_PARENT": _any_of(*HIERARCHIES, TPM_RH.NULL, kinds=_OBJECT),
     "TPMI_DH_PERSISTENT": _any_of(kinds=(TPM_HT.PERSISTENT,)),
     "TPMI_DH_ENTITY": lambda handle: (
-        handle >> 24 in (*_OBJECT, TPM_HT.NV_INDEX) or handle in (*HIERARCHIES, TPM_RH.LOCKOUT) or handle < 24
+        _any_of(*HIERARCHIES, TPM_RH.LOCKOUT, kinds=(*_OBJECT, TPM_HT.NV_INDEX))(handle) or handle < 24
     ),
     "TPMI_DH_PCR": lambda handle: handle < 24,
     "TPMI_SH_AUTH_SESSION": _any_of(kinds=(TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION)),

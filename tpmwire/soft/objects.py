@@ -11,6 +11,7 @@ from ..errors import DecodeError
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import (
+    MAX_DIGEST,
     TPM2B_SENSITIVE,
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
@@ -114,16 +115,19 @@ def _is_storage(public: TPMT_PUBLIC) -> bool:
     return public.object_attributes & wanted == wanted
 
 
-def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE) -> None:
-    """Raises Refusal unless the sensitive area belongs to the public area (Part 2, §12.3.2)."""
-    require(sensitive.sensitive_type == public.type, TPM_RC.TYPE)
+def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, field: str) -> None:
+    """Raises Refusal unless the sensitive area belongs to the public area (Part 2, §12.3.2).
+
+    `field` is the name of the parameter that has the sensitive area.
+    """
+    require(sensitive.sensitive_type == public.type, TPM_RC.TYPE, field)
     if public.name_alg != TPM_ALG.NULL:
-        require(len(sensitive.auth_value) <= digest_size(public.name_alg), TPM_RC.SIZE)
+        require(len(sensitive.auth_value) <= digest_size(public.name_alg), TPM_RC.SIZE, field)
     parameters = public.parameters
     if isinstance(parameters, TPMS_RSA_PARMS) and isinstance(public.unique, bytes):
         prime, modulus = int.from_bytes(sensitive.sensitive, "big"), int.from_bytes(public.unique, "big")
-        require(8 * len(public.unique) == parameters.key_bits, TPM_RC.KEY)
-        require(2 * len(sensitive.sensitive) == len(public.unique), TPM_RC.KEY_SIZE)
+        size_fits = 2 * len(sensitive.sensitive) == len(public.unique) and sensitive.sensitive[0] >= 0x80
+        require(size_fits, TPM_RC.KEY_SIZE, field)
         require(prime and modulus % prime == 0, TPM_RC.BINDING)
     elif isinstance(parameters, TPMS_ECC_PARMS) and isinstance(public.unique, TPMS_ECC_POINT):
         curve = ecc.CURVES[parameters.curve_id]
@@ -174,6 +178,8 @@ def to_buffer(sensitive: TPMT_SENSITIVE) -> bytes:
 
 def parse_sensitive(data: bytes) -> TPMT_SENSITIVE:
     """Returns the sensitive area in TPM2B_SENSITIVE bytes. Raises Refusal if the bytes are not valid."""
+    require(len(data) >= 2, TPM_RC.INSUFFICIENT)
+    require(int.from_bytes(data[:2], "big") == len(data) - 2, TPM_RC.SIZE)
     stream = io.BytesIO(data)
     try:
         found = wire_of(TPM2B_SENSITIVE)._parse(stream, {}, "")
@@ -206,6 +212,8 @@ def _keys(source: str, alg: int, bits: int, seed: bytes, name: bytes) -> tuple[b
 def protect(parent: KeyedObject, public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, random: Random) -> bytes:
     """Returns the content of TPM2B_PRIVATE: the sensitive area, encrypted and authenticated by the parent."""
     assert parent.sensitive is not None
+    # The authValue is padded, so that the size of a private area does not tell the size of the password.
+    sensitive = sensitive.replace(auth_value=sensitive.auth_value.ljust(auth_limit(public), b"\0"))
     alg, name = parent.public.name_alg, name_of(public)
     bits = storage_algorithm(parent.public).key_bits or 0
     source = f"seedValue of the parent {show_handle(parent.handle)}"
@@ -240,9 +248,10 @@ def _check_integrity(mac: bytes, ours: bytes) -> None:
 
 
 def split_buffer(data: bytes) -> tuple[bytes, bytes]:
-    """Returns (content of the TPM2B at the start of `data`, remaining bytes). Raises Refusal if truncated."""
+    """Returns (TPM2B_DIGEST at the start of `data`, remaining bytes). Raises Refusal if it is not valid."""
     require(len(data) >= 2, TPM_RC.INSUFFICIENT)
     size = int.from_bytes(data[:2], "big")
+    require(size <= MAX_DIGEST, TPM_RC.SIZE)
     require(size <= len(data) - 2, TPM_RC.INSUFFICIENT)
     return data[2 : 2 + size], data[2 + size :]
 

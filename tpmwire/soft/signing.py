@@ -175,6 +175,7 @@ def verify_signature(key: KeyedObject, digest: bytes, signature: TPMT_SIGNATURE,
         require(value.hash == getattr(parameters, "hash_alg", None), TPM_RC.SCHEME)
         mu = digest_mu(_unique(key), value.hash, digest, context)
         return postquantum.verify_mu(parameters, _unique(key), mu, value.signature)
+    require(key.public.type != TPM_ALG.KEYEDHASH or key.sensitive is not None, TPM_RC.HANDLE)
     require(signature.sig_alg in BY_TYPE.get(key.public.type, ()), TPM_RC.SCHEME)
     if isinstance(value, TPMS_SIGNATURE_ECC) and isinstance(parameters, TPMS_ECC_PARMS):
         curve = ecc.CURVES[parameters.curve_id]

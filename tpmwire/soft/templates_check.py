@@ -5,6 +5,7 @@ from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import (
     TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
     TPMS_HASH_MLDSA_PARMS,
     TPMS_KEYEDHASH_PARMS,
     TPMS_MLDSA_PARMS,
@@ -15,11 +16,11 @@ from ..spec.structures import (
     TPMT_PUBLIC,
     TPMT_SYM_DEF_OBJECT,
 )
-from . import postquantum
+from . import ecc, postquantum
 from .entities import KeyedObject
 from .refusal import require
 
-__all__ = ["check_creation", "check_public", "check_unique", "is_asymmetric"]
+__all__ = ["check_creation", "check_public", "check_scheme", "check_unique", "is_asymmetric"]
 
 A = TPMA_OBJECT
 SIGN_SCHEMES = (
@@ -54,11 +55,28 @@ def check_creation(public: TPMT_PUBLIC, data: bytes, parent: KeyedObject | None)
     check_public(public, parent)
 
 
-def check_unique(public: TPMT_PUBLIC) -> None:
-    """Raises Refusal if the public key of an ML-KEM or ML-DSA object has another size than its parameter set."""
-    if isinstance(public.parameters, postquantum.MlParameters):
-        assert isinstance(public.unique, bytes)
-        require(len(public.unique) == postquantum.public_key_size(public.parameters), TPM_RC.KEY)
+def check_unique(public: TPMT_PUBLIC, alone: bool) -> None:
+    """Raises Refusal unless an external public key is valid. `alone` is true without the private key."""
+    parameters, unique = public.parameters, public.unique
+    if isinstance(parameters, postquantum.MlParameters):
+        assert isinstance(unique, bytes)
+        require(len(unique) == postquantum.public_key_size(parameters), TPM_RC.KEY)
+    elif isinstance(parameters, TPMS_RSA_PARMS):
+        assert isinstance(unique, bytes)
+        require(8 * len(unique) == parameters.key_bits and unique[0] >= 0x80, TPM_RC.KEY)
+        require(parameters.exponent == 0 or parameters.exponent >= 7, TPM_RC.VALUE)
+    elif isinstance(parameters, TPMS_ECC_PARMS) and alone:
+        assert isinstance(unique, TPMS_ECC_POINT)
+        curve = ecc.CURVES[parameters.curve_id]
+        require(len(unique.x) == len(unique.y) == curve.size, TPM_RC.KEY)
+        require(public.name_alg == TPM_ALG.NULL or ecc.to_point(curve, unique), TPM_RC.ECC_POINT)
+
+
+def check_scheme(public: TPMT_PUBLIC) -> None:
+    """Raises Refusal unless the scheme of an external public area is consistent with its attributes."""
+    attributes = public.object_attributes
+    signs, decrypts = bool(attributes & A.SIGN_ENCRYPT), bool(attributes & A.DECRYPT)
+    _check_scheme(public, None, signs, decrypts, bool(attributes & A.RESTRICTED))
 
 
 def check_public(public: TPMT_PUBLIC, parent: KeyedObject | None, primary: bool = True) -> None:

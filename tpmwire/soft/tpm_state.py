@@ -90,6 +90,7 @@ class TpmState:
     platform_nv: bool = True
     clock_offset: int = 0
     reset_count: int = 0
+    total_resets: int = 0
     restart_count: int = 0
     context_counter: int = 0
     highest_counter: int = 0
@@ -97,7 +98,7 @@ class TpmState:
     open_commits: list[int] = field(default_factory=list)
     orderly: int | None = None
     audit_commands: set[int] = field(default_factory=lambda: {TPM_CC.SetCommandCodeAuditStatus})
-    audit_alg: int = TPM_ALG.SHA256
+    audit_alg: int = TPM_ALG.SHA512
     audit_counter: int = 0
     audit_digest: bytes = b""
     exclusive_session: int = 0

@@ -40,7 +40,8 @@ def read_handles(kind: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
             raise Refusal(TPM_RC.INSUFFICIENT, handle=number)
         handle = wire._parse(stream, {}, "")
         null = handle == TPM_RH.NULL and (kind.__name__, name) in NULL_HANDLES
-        if not null and not handle_types(type_name(wire))(handle):
+        refused = handle == TPM_RH.NULL and (kind.__name__, name) == ("HierarchyControl", "auth_handle")
+        if refused or (not null and not handle_types(type_name(wire))(handle)):
             raise Refusal(TPM_RC.VALUE, handle=number)
         handles.append(handle)
     return tuple(handles)
@@ -144,6 +145,8 @@ def _read_list(wire: Counted, stream: io.BytesIO, context: dict[str, Any], where
 def _check(wire: Any, value: int, where: tuple[str, str]) -> None:
     name = type_name(wire)
     allowed = VALUES.get(name)
+    if where == ("TPMT_SIGNATURE", "sig_alg") and value == TPM_ALG.NULL:
+        raise Refusal(TPM_RC.SCHEME)
     if where in MACS:
         allowed = (*HASHES, TPM_ALG.CMAC, TPM_ALG.NULL), TPM_RC.SYMMETRIC
     if name in HANDLE_PARAMETERS and not handle_types(name)(value):

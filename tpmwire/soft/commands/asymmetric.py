@@ -54,16 +54,15 @@ def _scheme(parameters: TPMS_RSA_PARMS, given: TPMT_RSA_DECRYPT) -> tuple[int, i
         return given.scheme, int(getattr(given.details, "hash_alg", TPM_ALG.NULL))
     require(
         given.scheme == TPM_ALG.NULL or given == TPMT_RSA_DECRYPT(own.scheme, own.details),
-        TPM_RC.VALUE,
+        TPM_RC.SCHEME,
         "in_scheme",
     )
     return own.scheme, int(getattr(own.details, "hash_alg", TPM_ALG.NULL))
 
 
-def _check_label(label: bytes, scheme: int) -> None:
-    """Raises Refusal unless a nonempty label ends with a zero byte and the padding scheme is OAEP."""
-    if label and scheme == TPM_ALG.OAEP:
-        require(label[-1] == 0, TPM_RC.VALUE, "label")
+def _check_label(label: bytes) -> None:
+    """Raises Refusal unless a nonempty label ends with a zero byte."""
+    require(not label or label[-1] == 0, TPM_RC.VALUE, "label")
 
 
 @handles(RSA_Encrypt)
@@ -71,7 +70,7 @@ def rsa_encrypt(tpm: TpmState, command: RSA_Encrypt) -> RSA_Encrypt.Response:
     """Encrypts a message with a public RSA key (TPM2_RSA_Encrypt)."""
     key, parameters = _rsa(tpm, command.key_handle)
     scheme, alg = _scheme(parameters, command.in_scheme)
-    _check_label(command.label, scheme)
+    _check_label(command.label)
     try:
         made = rsa.encrypt(rsa_key(key), scheme, alg, command.message, command.label, tpm.generator.bytes)
     except ValueError:
@@ -85,9 +84,9 @@ def rsa_decrypt(tpm: TpmState, command: RSA_Decrypt) -> RSA_Decrypt.Response:
     key, parameters = _rsa(tpm, command.key_handle)
     require(not key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.ATTRIBUTES, "key_handle")
     scheme, alg = _scheme(parameters, command.in_scheme)
-    _check_label(command.label, scheme)
+    _check_label(command.label)
     numbers = rsa_key(key)
-    require(len(command.cipher_text) == numbers.size, TPM_RC.SIZE, "cipher_text")
+    require(len(command.cipher_text) == numbers.size, TPM_RC.SIZE)
     require(int.from_bytes(command.cipher_text, "big") < numbers.modulus, TPM_RC.SIZE, "cipher_text")
     try:
         return RSA_Decrypt.Response(rsa.decrypt(numbers, scheme, alg, command.cipher_text, command.label))

@@ -104,6 +104,7 @@ def certify(tpm: TpmState, command: Certify) -> Certify.Response:
 def certify_creation(tpm: TpmState, command: CertifyCreation) -> CertifyCreation.Response:
     """Attests the creation data of an object, if the creation ticket is valid (TPM2_CertifyCreation)."""
     found, ticket = tpm.key(command.object_handle), command.creation_ticket
+    _signer(tpm, command.sign_handle, command.in_scheme)
     if ticket.hierarchy not in tpm.hierarchies:
         raise Refusal(TPM_RC.TICKET, "creation_ticket")
     ours = creation_ticket(tpm, ticket.hierarchy, found.name, command.creation_hash)

@@ -3,7 +3,7 @@
 from ...spec.commands.audit import SetCommandCodeAuditStatus
 from ...spec.constants import TPM_ALG, TPM_CC
 from ...spec.response_codes import TPM_RC
-from ..refusal import Refusal, require
+from ..refusal import Refusal
 from ..registry import HANDLERS, handles
 from ..tpm_state import TpmState
 
@@ -19,6 +19,5 @@ def set_command_code_audit_status(tpm: TpmState, command: SetCommandCodeAuditSta
             raise Refusal(TPM_RC.VALUE, "audit_alg")
         tpm.audit_alg, tpm.audit_digest = command.audit_alg, b""
         return
-    require(all(code in HANDLERS for code in command.set_list), TPM_RC.VALUE, "set_list")
-    tpm.audit_commands |= {int(code) for code in command.set_list if code != NEVER}
+    tpm.audit_commands |= {int(code) for code in command.set_list if code in HANDLERS and code != NEVER}
     tpm.audit_commands -= {int(code) for code in command.clear_list if code != ALWAYS}

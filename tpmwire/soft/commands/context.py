@@ -5,9 +5,10 @@ from dataclasses import replace
 from ...spec.commands.context import ContextLoad, ContextSave, EvictControl, FlushContext
 from ...spec.constants import TPM_HT, TPM_RH
 from ...spec.response_codes import TPM_RC
-from ..contexts import open_context, seal_context, split_context
+from ..contexts import open_context, seal_context
 from ..creation import at_field
 from ..entities import KeyedObject
+from ..objects import split_buffer
 from ..refusal import Refusal, require
 from ..registry import handles
 from ..sequence import SoftSequence
@@ -81,7 +82,7 @@ def context_save(tpm: TpmState, command: ContextSave) -> ContextSave.Response:
 def context_load(tpm: TpmState, command: ContextLoad) -> ContextLoad.Response:
     """Loads an object or session from its saved context (TPM2_ContextLoad)."""
     context = command.context
-    split_context(context)  # Like the reference code, without the number of the parameter.
+    split_buffer(context.context_blob)  # Like the reference code, without the number of the parameter.
     with at_field("context"):
         found = open_context(tpm, context)
     if not isinstance(found, SoftSession):

@@ -65,19 +65,19 @@ def _check_new_parent(parent: KeyedObject, field: str) -> None:
 @handles(Import)
 def import_object(tpm: TpmState, command: Import) -> Import.Response:
     """Returns the private area of a duplicate, encrypted for its new parent (TPM2_Import)."""
-    parent = tpm.key(command.parent_handle)
-    require(parent.is_parent, TPM_RC.TYPE, "parent_handle")
     public = command.object_public
     forbidden = public.object_attributes & (A.FIXED_TPM | A.FIXED_PARENT)
     require(not forbidden, TPM_RC.ATTRIBUTES, "object_public")
+    parent = tpm.key(command.parent_handle)
+    require(parent.is_parent, TPM_RC.TYPE, "parent_handle")
     require(public.name_alg != TPM_ALG.NULL, TPM_RC.HASH, "object_public")
     _check_inner_key(command.symmetric_alg, command.encryption_key, "encryption_key", may_be_empty=False)
     if public.object_attributes & A.ENCRYPTED_DUPLICATION:
         require(command.encryption_key, TPM_RC.ATTRIBUTES, "encryption_key")
     data = command.duplicate
     if command.in_sym_seed:
+        require(is_asymmetric(parent.public), TPM_RC.TYPE, "parent_handle")
         with at_field("in_sym_seed"):
-            require(is_asymmetric(parent.public), TPM_RC.TYPE)
             seed = decrypt_secret(parent, command.in_sym_seed, b"DUPLICATE")
         with at_field("duplicate"):
             data = objects.unwrap(parent.public, seed, name_of(public), data)
@@ -85,10 +85,10 @@ def import_object(tpm: TpmState, command: Import) -> Import.Response:
         raise Refusal(TPM_RC.ATTRIBUTES, "in_sym_seed")
     with at_field("duplicate"):
         sensitive = objects.parse_sensitive(_inner_unwrap(public, command.encryption_key, data))
-    with at_field("object_public"):
-        check_public(public, parent)
-    with at_field("duplicate"):
-        objects.check_binding(public, sensitive)
+    if parent.has(A.FIXED_TPM):
+        with at_field("object_public"):
+            check_public(public, parent)
+        objects.check_binding(public, sensitive, "duplicate")
     return Import.Response(objects.protect(parent, public, sensitive, tpm.generator.bytes))
 
 
@@ -108,8 +108,10 @@ def rewrap(tpm: TpmState, command: Rewrap) -> Rewrap.Response:
         require(command.in_sym_seed, TPM_RC.HANDLE, "old_parent")
         old = tpm.key(command.old_parent)
         _check_new_parent(old, "old_parent")
-        with at_field("in_sym_seed"):
+        try:
             seed = decrypt_secret(old, command.in_sym_seed, b"DUPLICATE")
+        except Refusal:
+            raise Refusal(TPM_RC.VALUE, "in_sym_seed") from None
         with at_field("in_duplicate"):
             data = objects.unwrap(old.public, seed, name, data)
     else:

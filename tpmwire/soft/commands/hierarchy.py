@@ -54,7 +54,7 @@ def hierarchy_control(tpm: TpmState, command: HierarchyControl) -> None:
     """Enables or disables a hierarchy (TPM2_HierarchyControl). Only the platform can enable a hierarchy."""
     own = command.auth_handle == command.enable
     platform = command.auth_handle == TPM_RH.PLATFORM
-    if not platform and (command.state or not own):
+    if not platform and (not own or (command.state and not tpm.hierarchies[command.enable].enabled)):
         raise Refusal(TPM_RC.AUTH_TYPE)
     if command.enable == TPM_RH.PLATFORM_NV:
         tpm.platform_nv = bool(command.state)

@@ -22,7 +22,7 @@ from ..refusal import Refusal, require
 from ..registry import handles
 from ..secrets import decrypt_secret, encrypt_secret
 from ..sequence import SoftSequence
-from ..templates_check import check_public, check_unique, is_asymmetric
+from ..templates_check import check_public, check_scheme, check_unique, is_asymmetric
 from ..tpm_state import TpmState
 from ..unmarshal import read_template
 
@@ -58,7 +58,7 @@ def load(tpm: TpmState, command: Load) -> Load.Response:
         sensitive = objects.unprotect(parent, command.in_public, command.in_private)
     with at_field("in_public"):
         check_public(command.in_public, parent)
-        objects.check_binding(command.in_public, sensitive)
+    objects.check_binding(command.in_public, sensitive, "in_private")
     found = _child(parent, command.in_public, sensitive)
     return Load.Response(tpm.add_transient(found), found.name)
 
@@ -92,9 +92,11 @@ def load_external(tpm: TpmState, command: LoadExternal) -> LoadExternal.Response
     with at_field("in_public"):
         if sensitive is not None or is_asymmetric(public):
             _check_external(public)
-        check_unique(public)
+        else:
+            check_scheme(public)
+        check_unique(public, sensitive is None)
     if sensitive is not None:
-        objects.check_binding(public, sensitive)
+        objects.check_binding(public, sensitive, "in_private")
     found = KeyedObject(
         0,
         sensitive.auth_value if sensitive is not None else b"",
@@ -153,14 +155,17 @@ def object_change_auth(tpm: TpmState, command: ObjectChangeAuth) -> ObjectChange
 @handles(CreateLoaded)
 def create_loaded(tpm: TpmState, command: CreateLoaded) -> CreateLoaded.Response:
     """Creates and loads a primary object (under a hierarchy) or a child (under a key) (TPM2_CreateLoaded)."""
+    primary = command.parent_handle in tpm.hierarchies
+    if not primary:
+        parent = tpm.key(command.parent_handle)
+        require(parent.is_parent, TPM_RC.TYPE, "parent_handle")
+    tpm.check_memory()
     with at_field("in_public"):
         public = read_template(command.in_public)
-    if command.parent_handle in tpm.hierarchies:
+    if primary:
         found = create_primary(tpm, command.parent_handle, public, command.in_sensitive)
         private = b""
     else:
-        parent = tpm.key(command.parent_handle)
-        require(parent.is_parent and is_asymmetric(parent.public), TPM_RC.TYPE, "parent_handle")
         made, sensitive = create_child(tpm, parent, public, command.in_sensitive)
         found = _child(parent, made, sensitive)
         private = objects.protect(parent, made, sensitive, tpm.generator.bytes)

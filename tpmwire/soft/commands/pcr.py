@@ -96,5 +96,5 @@ def pcr_set_auth_policy(tpm: TpmState, command: PCR_SetAuthPolicy) -> None:
 @handles(PCR_SetAuthValue)
 def pcr_set_auth_value(tpm: TpmState, command: PCR_SetAuthValue) -> None:
     """Sets the authValue of PCRs 20 to 22 until the next startup (TPM2_PCR_SetAuthValue)."""
-    require(command.pcr_handle in AUTHORIZED, TPM_RC.VALUE, "pcr_handle")
+    require(command.pcr_handle in AUTHORIZED, TPM_RC.VALUE)
     tpm.pcr_auth = trimmed(command.auth)

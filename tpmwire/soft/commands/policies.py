@@ -27,6 +27,8 @@ from ...spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_ST
 from ...spec.response_codes import TPM_RC
 from ...spec.structures import TPMT_TK_AUTH
 from ..comparison import holds
+from ..creation import at_field
+from ..interfaces import HASHES
 from ..observer import joined, note
 from ..refusal import Refusal, require
 from ..registry import HANDLERS, handles
@@ -280,7 +282,8 @@ def policy_signed(tpm: TpmState, command: PolicySigned) -> PolicySigned.Response
         assert alg is not None
         expiration = command.expiration.to_bytes(4, "big")
         hashed = digest(alg, command.nonce_tpm, expiration, command.cp_hash_a, command.policy_ref)
-        require(verify_signature(key, hashed, command.auth), TPM_RC.SIGNATURE, "auth")
+        with at_field("auth"):
+            require(verify_signature(key, hashed, command.auth), TPM_RC.SIGNATURE)
     _update(tpm, session, TPM_CC.PolicySigned, key.name, command.policy_ref, command.cp_hash_a, timeout)
     return PolicySigned.Response(
         *_ticket(tpm, session, TPM_ST.AUTH_SIGNED, key.hierarchy, command, key.name, sent)
@@ -306,7 +309,7 @@ def _ticket(
 def _ticket_digest(
     tpm: TpmState, hierarchy: int, tag: TPM_ST, timeout: bytes, cp_hash: bytes, policy_ref: bytes, name: bytes
 ) -> bytes:
-    epoch = tpm.reset_count.to_bytes(4, "big")
+    epoch = tpm.total_resets.to_bytes(8, "big")
     return ticket_digest(tpm, hierarchy, tag, timeout, epoch, cp_hash, policy_ref, name)
 
 
@@ -342,9 +345,11 @@ def policy_ticket(tpm: TpmState, command: PolicyTicket) -> None:
 def policy_authorize(tpm: TpmState, command: PolicyAuthorize) -> None:
     """Replaces an approved policyDigest with the digest of the approving key (TPM2_PolicyAuthorize)."""
     session = _session(tpm, command)
+    alg = int.from_bytes(command.key_sign[:2], "big")
+    require(alg in HASHES, TPM_RC.HASH, "key_sign")
+    require(len(command.key_sign) == 2 + digest_size(alg), TPM_RC.SIZE, "key_sign")
     if not session.trial:
         require(command.approved_policy == session.policy.digest, TPM_RC.VALUE, "approved_policy")
-        alg = int.from_bytes(command.key_sign[:2], "big")
         hashed = digest(alg, command.approved_policy, command.policy_ref)
         ticket = command.check_ticket
         require(ticket.hierarchy in tpm.hierarchies, TPM_RC.VALUE, "check_ticket")
@@ -367,6 +372,7 @@ def policy_counter_timer(tpm: TpmState, command: PolicyCounterTimer) -> None:
     session = _session(tpm, command)
     data = time_info(tpm).build()
     size = len(command.operand_b)
+    require(command.offset <= len(data), TPM_RC.VALUE, "offset")
     require(command.offset + size <= len(data), TPM_RC.RANGE)
     if not session.trial:
         part = data[command.offset : command.offset + size]

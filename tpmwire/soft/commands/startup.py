@@ -3,7 +3,7 @@
 from ...spec.commands.startup import Shutdown, Startup
 from ...spec.constants import TPM_RH, TPM_SU
 from ...spec.response_codes import TPM_RC
-from ..refusal import Refusal
+from ..refusal import Refusal, require
 from ..registry import handles
 from ..tpm_state import TpmState
 
@@ -22,6 +22,7 @@ def startup(tpm: TpmState, command: Startup) -> None:
         tpm.restart_count += 1
     else:
         tpm.reset_count += 1
+        tpm.total_resets += 1
         tpm.restart_count = 0
         tpm.saved_sessions.clear()
         tpm.renew(TPM_RH.NULL)
@@ -42,4 +43,5 @@ def startup(tpm: TpmState, command: Startup) -> None:
 @handles(Shutdown)
 def shutdown(tpm: TpmState, command: Shutdown) -> None:
     """Saves the state for the next TPM2_Startup before power is removed (TPM2_Shutdown)."""
+    require(command.shutdown_type != TPM_SU.STATE or not tpm.next_banks, TPM_RC.TYPE, "shutdown_type")
     tpm.orderly = int(command.shutdown_type)
