@@ -106,7 +106,7 @@ def run(args: Settings) -> int:
     if not postquantum.TYPES:
         note(postquantum.MISSING)
     try:
-        if args.state is not None:
+        if tpm.resumed:
             tpm.restart()
         _serve(tpm, args)
     finally:

@@ -31,7 +31,8 @@ def main(state: str, log: str, *arguments: str) -> None:
     with ExitStack() as stack, open(log, "w") as sys.stderr:
         tpm = SoftTransport(file=state)
         stack.callback(tpm.close)
-        tpm.restart()
+        if tpm.resumed:
+            tpm.restart()
         serve(tpm, *(stack.enter_context(listen(options[name])) for name in ("--server", "--ctrl")))
 
 

@@ -110,7 +110,7 @@ class Swtpm:
     def _try_start(self, deadline: float) -> bool:
         arguments, listens = self._address()
         log = self._dir / "log"
-        if SOFT and self._kind != "qemu":
+        if SOFT and self._kind != "qemu" and self._initial is None:  # a recorded state is swtpm's
             command = [sys.executable, "-m", "tests.support.soft_server", str(self.state / "soft.json"), str(log)]
         else:
             command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.state}"]

@@ -4,13 +4,17 @@
 fails where a single bit of the salt, the KDF or the cipher differs.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.salt_keys import NO_SECRETS, SALT_KEYS, SEALED
 from tests.support.swtpm import Swtpm
+from tpmwire import calls
 from tpmwire.crypto import salt
+from tpmwire.crypto.formulas import kdfe
+from tpmwire.crypto.pure.curves import P256
 from tpmwire.crypto.salt import seal_secret
 from tpmwire.errors import TpmError
 from tpmwire.secret import Secret
@@ -19,6 +23,7 @@ from tpmwire.spec.commands.hierarchy import CreatePrimary
 from tpmwire.spec.commands.objects import Create, Load, Unseal
 from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_SE
 from tpmwire.spec.structures import (
+    TPMS_ECC_POINT,
     TPMS_SENSITIVE_CREATE,
     TPMT_PUBLIC,
     TPMT_SYM_DEF,
@@ -101,3 +106,21 @@ def test_another_salt_than_the_sealed_one_is_refused() -> None:
         session = tpm.start_session(wrong)
         with pytest.raises(TpmError, match=r"AUTH_FAIL|BAD_AUTH"):
             tpm.execute(Create(made.object_handle, NO_SECRETS, SEALED), session.use(decrypt=True))
+
+
+def test_a_point_without_its_leading_zero_byte(swtpm: Swtpm) -> None:
+    """KDFe takes the x coordinate as it was sent: tpm2-tools send it without leading zeros."""
+    curve = P256
+    scalar = next(n for n in itertools.count(2) if curve.multiply(n, curve.g)[0] < 1 << 248)
+    own = curve.multiply(scalar, curve.g)
+    x, y = own[0].to_bytes(31, "big"), own[1].to_bytes(32, "big")
+    with Tpm.open(swtpm.path, 20) as tpm:
+        key = calls.create_primary(tpm)
+        unique = key.public.unique
+        assert isinstance(unique, TPMS_ECC_POINT)
+        static = int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")
+        shared = curve.multiply(scalar, static)[0].to_bytes(32, "big")
+        salt = Secret(kdfe(TPM_ALG.SHA256, shared, b"SECRET", x, unique.x, 256))
+        sealed = TPMS_ECC_POINT(x, y).build()
+        session = tpm.start_session(SessionStart(tpm_key=key.handle, salt=salt, encrypted_salt=sealed))
+        assert len(calls.random(tpm, 8, session.use(audit=True))) == 8

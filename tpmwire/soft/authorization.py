@@ -205,11 +205,9 @@ class Authorizations:
         assert session is not None
         if one.entity is None:
             return self._report_key(session.key, b"", "the session authorizes no entity")
-        if session.kind == TPM_SE.HMAC:
-            if session.bound and session.bound == binding_of(one.entity):
-                return self._report_key(session.key, b"", "the session is bound to the entity")
-        elif not session.policy.auth_value:
-            return self._report_key(session.key, b"", "the policy needs no authValue")
+        if not one.includes_auth:
+            reason = "session bound to the entity" if session.kind == TPM_SE.HMAC else "the policy needs none"
+            return self._report_key(session.key, b"", reason)
         return self._report_key(session.key, trimmed(auth), f"authValue of {show_handle(one.entity.handle)}")
 
     def _report_key(self, key: bytes, auth: bytes, reason: str) -> bytes:
@@ -223,6 +221,9 @@ class Authorizations:
         if session.policy.password and one.entity is not None:
             self._check_password(one, one.entity)
             return
+        if one.entity is not None:
+            bound = bool(session.bound) and session.bound == binding_of(one.entity)
+            one.includes_auth = not bound if session.kind == TPM_SE.HMAC else session.policy.auth_value
         key = self._hmac_key(one, one.entity.auth if one.entity is not None else b"")
         # A policy session without a key needs no HMAC, and a caller may leave it out (Part 1, §19.6.6).
         if session.kind != TPM_SE.HMAC and not key and not one.sent.hmac:

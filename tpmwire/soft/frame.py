@@ -86,8 +86,6 @@ def _read_header(tpm: TpmState, data: bytes) -> tuple[TPM_ST, type[Command], io.
         raise Refusal(TPM_RC.COMMAND_CODE)
     if not tpm.started and code != TPM_CC.Startup:
         raise Refusal(TPM_RC.INITIALIZE)
-    if tpm.started and code == TPM_CC.Startup:
-        raise Refusal(TPM_RC.INITIALIZE)
     note("command", f"TPM2_{kind.__name__}")
     return tag, kind, io.BytesIO(data[HEADER_SIZE:])
 

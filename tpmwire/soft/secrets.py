@@ -63,7 +63,7 @@ def decrypt_secret(key: KeyedObject, secret: bytes, label: bytes) -> bytes:
         if point is None:
             raise Refusal(TPM_RC.ECC_POINT)
         z = curve.multiply(int.from_bytes(key.sensitive.sensitive, "big"), point)[0]
-        return _derive(key, z, point[0], label)
+        return _derive(key, z, sent.x, label)
     if isinstance(parameters, TPMS_MLKEM_PARMS) and key.sensitive is not None:
         require(len(secret) == postquantum.ciphertext_size(parameters), TPM_RC.SIZE)
         shared = postquantum.decapsulate(parameters, key.sensitive.sensitive, secret)
@@ -88,7 +88,8 @@ def encrypt_secret(key: KeyedObject, label: bytes, random: Random) -> tuple[byte
         scalar = ecc.derive_scalar(curve, random)
         own = curve.multiply(scalar, curve.g)
         z = curve.multiply(scalar, static)[0]
-        return _derive(key, z, own[0], label), ecc.point_of(curve, own).build()
+        sent = ecc.point_of(curve, own)
+        return _derive(key, z, sent.x, label), sent.build()
     if isinstance(parameters, TPMS_MLKEM_PARMS):
         shared, ciphertext = encapsulate(key, random)
         return secret_of_kem(key.public, label, Secret(shared), ciphertext).reveal(), ciphertext
@@ -104,19 +105,18 @@ def encapsulate(key: KeyedObject, random: Random) -> tuple[bytes, bytes]:
         raise Refusal(TPM_RC.KEY) from None
 
 
-def _derive(key: KeyedObject, z: int, ephemeral: int, label: bytes) -> bytes:
+def _derive(key: KeyedObject, z: int, ephemeral: bytes, label: bytes) -> bytes:
     """Returns the secret that KDFe derives from an ECDH shared point (Part 1, Annex C.6.1).
 
-    `z` is the x coordinate of the shared point, `ephemeral` that of the ephemeral public key.
+    `z` is the x coordinate of the shared point, `ephemeral` that of the ephemeral public key, as sent: some
+    programs omit leading zero bytes.
     """
     assert isinstance(key.public.parameters, TPMS_ECC_PARMS)
     assert isinstance(key.public.unique, TPMS_ECC_POINT)
     size = ecc.CURVES[key.public.parameters.curve_id].size
-    alg = key.public.name_alg
-    static = int.from_bytes(key.public.unique.x, "big").to_bytes(size, "big")
-    shared, own = z.to_bytes(size, "big"), ephemeral.to_bytes(size, "big")
-    secret = kdfe(alg, shared, label, own, static, 8 * digest_size(alg))
+    alg, static, shared = key.public.name_alg, key.public.unique.x, z.to_bytes(size, "big")
+    secret = kdfe(alg, shared, label, ephemeral, static, 8 * digest_size(alg))
     point = f"x of the ECDH point of {show_handle(key.handle)} {hidden(shared)}"
-    inputs = f"{point}, {label.decode()!r}, ephemeral x {own.hex()}, static x {static.hex()}"
+    inputs = f"{point}, {label.decode()!r}, ephemeral x {ephemeral.hex()}, static x {static.hex()}"
     note("secret", f"KDFe({TPM_ALG(alg).name}, {inputs}) = {hidden(secret)}")
     return secret

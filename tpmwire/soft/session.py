@@ -69,7 +69,8 @@ class SoftSession:
 class Authorization:
     """One authorization of a command. `session` is None for a password.
 
-    `entity` is None for a session that authorizes no entity, such as an audit session.
+    `entity` is None for a session that authorizes no entity, such as an audit session. `includes_auth` is set if
+    the HMAC keys of the command and the response have the entity's authValue, even if the command changes it.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Authorization:
     session: SoftSession | None
     entity: Entity | None = None
     role: Role = Role.HANDLE
+    includes_auth: bool = False
 
     @property
     def attributes(self) -> TPMA_SESSION:

@@ -31,6 +31,7 @@ class SoftTransport(Transport):
     With `seed`, all random values of the TPM are repeatable. With `file`, the TPM stores its state in that file,
     which only one process at a time can open. `observe(step, detail)` is called at each internal step. Its details
     have the sizes of secrets, or the secrets themselves if `show_secrets` is true. `faults` are simulated faults.
+    The attribute `resumed` is true if the state comes from the file.
 
     Raises TransportError if the state file cannot be opened or is not valid.
     """
@@ -50,7 +51,8 @@ class SoftTransport(Transport):
         self.machine = TpmState(seed, observe, show_secrets)
         self._file = StateFile(file) if file is not None else None
         self._open = True
-        if self._file is None or not self._file.read(self.machine):
+        self.resumed = self._file is not None and self._file.read(self.machine)
+        if not self.resumed:
             self._start()
         self.machine.faults = faults
         self._commands = 0

@@ -11,6 +11,7 @@ from ..tpm_state import TpmState
 @handles(Startup)
 def startup(tpm: TpmState, command: Startup) -> None:
     """Starts the TPM: resets the state, or resumes the state saved by TPM2_Shutdown(STATE) (TPM2_Startup)."""
+    require(not tpm.started, TPM_RC.INITIALIZE)
     resume = command.startup_type == TPM_SU.STATE
     if resume and tpm.orderly != TPM_SU.STATE:
         raise Refusal(TPM_RC.VALUE, "startup_type")
