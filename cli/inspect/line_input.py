@@ -53,6 +53,7 @@ def _next_line() -> str:
 
 def _interruptible(read: Callable[[], str]) -> str:
     """Returns what `read` returns; Ctrl-C raises KeyboardInterrupt instead of ending the program."""
+    sys.stdout.flush()  # prompt_toolkit writes to another stream: earlier output must be there before the prompt
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return read()

@@ -3,12 +3,15 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from typing import TextIO
 
 from tpmwire.soft import SoftTransport
 
+from ..inspect.line_input import line_reader
+from ..inspect.shell.values import Values
 from ..terminal.messages import UsageError, note
 from ..terminal.options import columns
 from ..tpm.path import connect
@@ -28,8 +31,7 @@ MARKS = {"solved": "✔", "skipped": "–", "next": "→", "open": " "}
 _HELP = """\
 page                          show the page of the lesson again
 skip                          leave this lesson for later
-quit                          end; Ctrl-D does the same
-NAME FIELD=VALUE ...          send a command; $N is the result of the Nth command (`tpmwire send --help`)"""
+quit                          end; Ctrl-D does the same"""
 
 
 def print_list() -> None:
@@ -100,7 +102,7 @@ def _teach_lesson(run: LessonRun, place: str) -> bool:
     lesson = run.lesson
     _print_page(lesson)
     print(f"TPM of this lesson: {place}\nType commands, or: hint, tasks, solution, wire, python, page, skip, quit")
-    for line in _read_lines(f"lesson {lesson.number}> "):
+    for line in _read_lines(f"lesson {lesson.number}> ", run.values):
         match line.strip():
             case "quit" | "exit":
                 return False
@@ -148,19 +150,28 @@ def _flushed(stream: TextIO) -> TextIO:
     return stream
 
 
-def _read_lines(prompt: str) -> Iterator[str]:
-    """Yields the lines that the user types, until the end of standard input. Prompts on a terminal only."""
+def _read_lines(prompt: str, values: Values | None = None) -> Iterator[str]:
+    """Yields the lines that the user types, until the end of standard input. Prompts on a terminal only.
+
+    With `values`, the results so far, lines are completed if the package prompt_toolkit is installed.
+    """
     if sys.stdin is None:  # None if the parent process closed it
         raise UsageError("standard input is closed; run tpmwire learn at a terminal, or give the lines with -f")
     if not sys.stdin.isatty():
         while line := _flushed(sys.stdin).readline():
             yield line
         return
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401, PLC0415 - an optional module of Python, which edits lines
+    read: Callable[[], str] = partial(input, prompt)
+    if values is not None and find_spec("prompt_toolkit"):
+        read = line_reader(prompt, values)
+    else:
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401, PLC0415 - an optional module of Python, which edits lines
     while True:
         try:
-            yield input(prompt)
+            yield read()
+        except KeyboardInterrupt:
+            print()
         except EOFError:
             print()
             return

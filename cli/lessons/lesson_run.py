@@ -14,6 +14,7 @@ from tpmwire.tpm import Observed, Tpm
 from tpmwire.transport import Transport
 
 from ..inspect.script import Script
+from ..inspect.shell.values import Values
 from ..terminal.messages import UsageError, explain_error
 from .attempt import Attempt, Sent
 from .interposer import Flip, Interposer
@@ -33,6 +34,9 @@ WORDS = {
     "python": "show the same bytes as values for Python",
     "flip command NAME OFFSET": "change a bit in the next command NAME, at this byte offset",
     "flip response NAME OFFSET": "change a bit in the response to the next command NAME",
+    "help NAME": "show the fields of a command, and their defaults",
+    "show $N": "show result N again",
+    "NAME FIELD=VALUE ...": "send a command; $N is the result of the Nth command",
 }
 """Words of a lesson beside the commands of the shell language, and their meanings."""
 
@@ -65,7 +69,7 @@ class LessonRun:
         self._interposer = Interposer(open_transport or (lambda: SoftTransport(SEED)), reopen=reopen)
         self._tpm = Tpm(self._interposer, observe=self._observe)
         self._attempt = Attempt(self._tpm)
-        self._recording = self._failed = False
+        self._recording = self._failed = self._first = False
         self._reported = 0
         self._wire: list[Sent] = []
         try:
@@ -94,6 +98,11 @@ class LessonRun:
         return len(self.solved) == len(self.lesson.tasks)
 
     @property
+    def values(self) -> Values:
+        """The results so far, for the completion of lines."""
+        return self._script.values
+
+    @property
     def sent(self) -> list[Sent]:
         """The commands of the last line, with their responses."""
         return self._wire
@@ -105,7 +114,7 @@ class LessonRun:
         own = {
             "answer": lambda: self._answer(rest),
             "flip": lambda: self._flip(rest),
-            "help": self.help,
+            "help": lambda: self._send(line) if rest else self.help(),
             "hint": self.hint,
             "python": self.python,
             "solution": lambda: "\n".join(self.lesson.solution),
@@ -122,8 +131,7 @@ class LessonRun:
         return LessonStep(text, self._check(), self.done, self._failed)
 
     def _send(self, line: str) -> str:
-        self._wire = []
-        self._recording = True
+        self._recording = self._first = True
         try:
             result = self._script.run(line)
             self._failed = bool(result.code)
@@ -137,7 +145,8 @@ class LessonRun:
             self._reported = len(self._script.exchanges)
             sent = Sent(seen.command, seen.response, seen.rc, *self._interposer.last)
             self._attempt.sent.append(sent)
-            self._wire.append(sent)
+            self._wire = [sent] if self._first else [*self._wire, sent]
+            self._first = False
 
     def _answer(self, value: str) -> str:
         value = value.strip()

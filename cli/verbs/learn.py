@@ -7,7 +7,7 @@
   tpmwire learn 9 --tpm-path 127.0.0.1:2321
 
 Without a number, the first lesson that is not solved is continued. A lesson is a page of text and some tasks. Type
-commands as for `tpmwire send` at the prompt, for example `GetRandom bytesRequested=8`. The tasks are checked after
+commands as in `tpmwire shell` at the prompt, for example `GetRandom bytesRequested=8`. The tasks are checked after
 each line. More words at the prompt:
 
   hint       a hint for the next task

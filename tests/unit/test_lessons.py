@@ -1,9 +1,14 @@
 """The lessons: each is solved by its own solution on the soft TPM, and each check can fail."""
 
+import fcntl
+import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -296,6 +301,10 @@ def test_words_of_a_lesson() -> None:
         assert run.run("NoSuchCommand").failed
         assert run.run("# a comment").text == ""
         assert "✔ 1." in run.run("tasks").text
+        assert "bytesRequested" in run.run("help GetRandom").text
+        assert "answer VALUE" in run.run("help").text
+        assert "randomBytes" in run.run("show $1").text
+        assert run.run("python").text.startswith('command_1 = bytes.fromhex("80010000000c0000017b0014")')
 
 
 def test_progress() -> None:
@@ -354,6 +363,34 @@ def test_lessons_at_a_prompt(tool: Tool, home: Path) -> None:
     assert "Lesson 2 of" in ran.out  # the next one
     listed = tool("learn", "--list").out.splitlines()
     assert [line.split()[-1] for line in listed[:4]] == ["skipped", "next", "solved", "open"]
+
+
+def read_until(fd: int, text: bytes) -> bytes:
+    """Reads from a terminal until `text`."""
+    data = b""
+    while text not in data:
+        data += os.read(fd, 4096)
+    return data
+
+
+def test_a_lesson_at_a_terminal(home: Path) -> None:
+    """The page comes before the prompt; Ctrl-D ends."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    env = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    command = [*PROGRAM, "learn", "3"]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env) as program:
+        os.close(theirs)
+        assert b"Random numbers" in read_until(ours, b"lesson 3>")
+        *lines, last = find_lesson("random").solution
+        for line in lines:
+            os.write(ours, line.encode() + b"\r")
+            read_until(ours, b"lesson 3>")  # of the echo
+        os.write(ours, last.encode() + b"\r")
+        read_until(ours, b"Enter continues")
+        os.write(ours, b"\x04")
+        assert program.wait(60) == 0
+    os.close(ours)
 
 
 def test_two_runs_at_once(home: Path) -> None:
