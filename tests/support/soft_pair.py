@@ -71,6 +71,7 @@ BASE_POINT = TPMS_ECC_POINT(
 )
 STORAGE = A.FIXED_TPM | A.FIXED_PARENT | A.SENSITIVE_DATA_ORIGIN | A.USER_WITH_AUTH | A.RESTRICTED | A.DECRYPT
 NO_KDF = TPMT_KDF_SCHEME(TPM_ALG.NULL)
+CURVES = (TPM_ECC.NIST_P384, TPM_ECC.NIST_P224, TPM_ECC.NIST_P192, TPM_ECC.SM2_P256, TPM_ECC.NONE)
 INDICES = (0x01500000, 0x01500001, 0x01C00002)
 TRANSIENT = (0x80000000, 0x80000001, 0x80000002)
 PERSISTENT = (0x81000001, 0x81000002)
@@ -225,7 +226,7 @@ class Pair:
             named = self._chance(0.1 if storage else 0.6)
             scheme = self.random.choice(ECC_SCHEMES) if named else TPMT_ECC_SCHEME(TPM_ALG.NULL)
             symmetric = AES if storage == self._chance(0.9) else NO_SYMMETRIC
-            curve = self.random.choice((*[TPM_ECC.NIST_P256] * 4, TPM_ECC.NIST_P384, TPM_ECC.NONE))
+            curve = self.random.choice((*[TPM_ECC.NIST_P256] * 6, *CURVES))
             parameters: Any = TPMS_ECC_PARMS(symmetric, scheme, curve, NO_KDF)
             return TPMT_PUBLIC(TPM_ALG.ECC, alg, attributes, policy, parameters, TPMS_ECC_POINT(b"", b""))
         if kind < 0.8:

@@ -275,7 +275,7 @@ class WidePair(Pair):
             (commands.SelfTest(self._chance(0.5)), ()),
             (commands.GetTestResult(), ()),
             (commands.StirRandom(bytes(self.random.choice((0, 5, 128)))), ()),
-            (commands.ECC_Parameters(TPM_ECC(self.random.choice((3, 4, 5, 0, 99)))), ()),
+            (commands.ECC_Parameters(TPM_ECC(self.random.choice((1, 2, 3, 4, 5, 0x20, 0, 99)))), ()),
             (commands.PP_Commands(by, (), ()), (by,)),
             (commands.SetAlgorithmSet(by, 0), (by,)),
             (commands.Startup(TPM_SU.CLEAR), ()),

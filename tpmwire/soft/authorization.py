@@ -129,6 +129,8 @@ class Authorizations:
             raise Refusal(TPM_RC.EXCLUSIVE)
 
     def _check_entity(self, one: Authorization, entity: Entity, parameters: bytes) -> None:
+        if self._kind.code == TPM_CC.PP_Commands:  # The soft TPM has no physical presence.
+            raise one.refused(TPM_RC.PP)
         writes = self._kind.code in WRITES
         policy = one.session is not None and one.session.kind != TPM_SE.HMAC
         if one.session is not None and one.session.trial:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from ..spec.constants import TPM_ALG, TPM_ECC, TPM_HT, TPM_RH
 from ..spec.response_codes import TPM_RC
-from . import postquantum
+from . import ecc, postquantum
 from .tpm_state import LOADED_MAX, SESSIONS_MAX
 
 __all__ = ["HASHES", "LIMITS", "MACS", "NULL_HANDLES", "NULL_HASHES", "VALUES", "handle_types"]
 
 HASHES = (TPM_ALG.SHA1, TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512)
-CURVES = (TPM_ECC.NIST_P256, TPM_ECC.NIST_P384, TPM_ECC.NIST_P521)
+CURVES = tuple(TPM_ECC(curve) for curve in ecc.CURVES)
 ECC_SIGNING = (TPM_ALG.ECDSA, TPM_ALG.ECDAA, TPM_ALG.SM2, TPM_ALG.ECSCHNORR)
 SIGNING = (TPM_ALG.RSASSA, TPM_ALG.RSAPSS, *ECC_SIGNING, TPM_ALG.HMAC, *postquantum.SIGNING)
 MODES = (TPM_ALG.CTR, TPM_ALG.OFB, TPM_ALG.CBC, TPM_ALG.CFB, TPM_ALG.ECB)

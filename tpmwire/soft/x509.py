@@ -27,6 +27,8 @@ KEY_USAGE, ATTRIBUTES = bytes.fromhex("0603551d0f"), bytes.fromhex("0607678105 0
 
 RSA_KEY, EC_KEY = bytes.fromhex("06092a864886f70d010101"), bytes.fromhex("06072a8648ce3d0201")
 CURVES = {
+    TPM_ECC.NIST_P192: bytes.fromhex("06082a8648ce3d030101"),
+    TPM_ECC.NIST_P224: bytes.fromhex("06052b81040021"),
     TPM_ECC.NIST_P256: bytes.fromhex("06082a8648ce3d030107"),
     TPM_ECC.NIST_P384: bytes.fromhex("06052b81040022"),
     TPM_ECC.NIST_P521: bytes.fromhex("06052b81040023"),
@@ -150,14 +152,18 @@ def check_extensions(extensions: bytes, attributes: TPMA_OBJECT) -> None:
 
 
 def encode_public_key(public: TPMT_PUBLIC) -> bytes | None:
-    """Returns the SubjectPublicKeyInfo of an RSA or ECC key; None for another type of object."""
+    """Returns the SubjectPublicKeyInfo of an RSA or ECC key; None for another object or a curve without OID."""
     parameters, unique = public.parameters, public.unique
     if isinstance(parameters, TPMS_RSA_PARMS) and isinstance(unique, bytes):
         numbers = encode_number(int.from_bytes(unique, "big")), encode_number(parameters.exponent or rsa.EXPONENT)
         return encode(
             SEQUENCE, encode(SEQUENCE, RSA_KEY, NULL), encode(BIT_STRING, b"\0", encode(SEQUENCE, *numbers))
         )
-    if isinstance(parameters, TPMS_ECC_PARMS) and isinstance(unique, TPMS_ECC_POINT):
+    if (
+        isinstance(parameters, TPMS_ECC_PARMS)
+        and isinstance(unique, TPMS_ECC_POINT)
+        and parameters.curve_id in CURVES
+    ):
         point = encode(BIT_STRING, b"\0\x04", unique.x, unique.y)
         return encode(SEQUENCE, encode(SEQUENCE, EC_KEY, CURVES[parameters.curve_id]), point)
     return None

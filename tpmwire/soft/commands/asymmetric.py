@@ -33,8 +33,12 @@ from ..registry import handles
 from ..secrets import encapsulate
 from ..tpm_state import TpmState
 
-HASHES = {32: TPM_ALG.SHA256, 48: TPM_ALG.SHA384, 66: TPM_ALG.SHA512}
-"""{size of a coordinate in bytes: hash algorithm of the key derivation}."""
+HASHES = {
+    TPM_ECC.NIST_P384: TPM_ALG.SHA384,
+    TPM_ECC.NIST_P521: TPM_ALG.SHA512,
+    TPM_ECC.SM2_P256: TPM_ALG.SM3_256,
+}
+"""Hash algorithm of the key derivation of a curve; SHA-256 for the others."""
 
 
 def _rsa(tpm: TpmState, handle: int) -> tuple[KeyedObject, TPMS_RSA_PARMS]:
@@ -146,7 +150,9 @@ def ecc_parameters(tpm: TpmState, command: ECC_Parameters) -> ECC_Parameters.Res
         TPMS_ALGORITHM_DETAIL_ECC(
             TPM_ECC(command.curve_id),
             curve.p.bit_length(),
-            TPMT_KDF_SCHEME(TPM_ALG.KDF1_SP800_56A, TPMS_SCHEME_HASH(HASHES[curve.size])),
+            TPMT_KDF_SCHEME(
+                TPM_ALG.KDF1_SP800_56A, TPMS_SCHEME_HASH(HASHES.get(command.curve_id, TPM_ALG.SHA256))
+            ),
             TPMT_ECC_SCHEME(TPM_ALG.NULL),
             number(curve.p),
             number(curve.p - 3),

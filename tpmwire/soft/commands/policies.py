@@ -278,7 +278,7 @@ def policy_signed(tpm: TpmState, command: PolicySigned) -> PolicySigned.Response
     key = tpm.key(command.auth_object)
     if not session.trial:
         alg = getattr(command.auth.signature, "hash", None) or getattr(command.auth.signature, "hash_alg", None)
-        require(alg is not None, TPM_RC.SCHEME, "auth")
+        require(alg is not None and command.auth.sig_alg != TPM_ALG.ECDAA, TPM_RC.SCHEME, "auth")
         assert alg is not None
         expiration = command.expiration.to_bytes(4, "big")
         hashed = digest(alg, command.nonce_tpm, expiration, command.cp_hash_a, command.policy_ref)
