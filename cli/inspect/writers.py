@@ -14,9 +14,9 @@ from tpmwire.explain import Node, as_json
 from tpmwire.explain.annotations import UNKNOWN_KEY
 from tpmwire.explain.html import PageBuilder, html_page
 from tpmwire.explain.page.sessions import sessions_html
+from tpmwire.explain.recording_summary import RecordingSummary
 from tpmwire.explain.session_history import SessionHistory
 from tpmwire.explain.show import hide_secrets
-from tpmwire.explain.story import Story
 
 from ..terminal.files import check_regular, write_whole
 from ..terminal.messages import advice, note
@@ -124,7 +124,7 @@ class HtmlWriter(Writer):
         check_regular(path)
         self._path, self._title = path, title
         self.histories = []
-        self._page, self._story = PageBuilder(), Story()
+        self._page, self._summary = PageBuilder(), RecordingSummary()
         self._starts = [0]
 
     def write(self, tree: Node) -> None:
@@ -132,14 +132,14 @@ class HtmlWriter(Writer):
         if (self._page.messages >= PAGE or self._page.size >= SIZE) and not self._page.waits_for(tree):
             self._write_part(self.count)
         self._page.add(tree if self._secrets else hide_secrets(tree, "not shown"))
-        self._story.add(tree)
+        self._summary.add(tree)
 
     def finish(self) -> None:
         """Writes the last page and the first page."""
         histories = self.histories or []
-        story = self._story.text(histories)
+        summary = self._summary.text(histories)
         if len(self._starts) == 1:
-            self._write(self._path, self._page.build(self._title, story, histories))
+            self._write(self._path, self._page.build(self._title, summary, histories))
             return
         self._write_part(self.count)
         parts = range(1, len(self._starts))
@@ -148,7 +148,7 @@ class HtmlWriter(Writer):
         if self._page.refused:
             body += ["<h2>Refused commands</h2><ul>", *map(self._refused_item, self._page.refused), "</ul>"]
         body.append(sessions_html(histories, self._find))
-        self._write(self._path, html_page(self._title, story, body))
+        self._write(self._path, html_page(self._title, summary, body))
         note(f"tpmwire: the messages are on {len(parts)} pages, {self._part(1)} to {self._part(parts[-1])}")
 
     def _write_part(self, end: int) -> None:

@@ -62,8 +62,8 @@ def test_the_steps_as_text(talk: Talk, tool: Tool) -> None:
     steps = ran.out.split("\n\n== ")
     assert len(steps) == len(talk.trees)
     create = steps[talk.last("TPM2_Create")]
-    secret, public = create.partition("anyone on the bus can know")[::2]
-    for words in ("only the program and the TPM know", "    sessionKey = ", "  + HMAC key = ", "  + IV = "):
+    secret, public = create.partition("known to anyone who reads the bus")[::2]
+    for words in ("known only to the program and the TPM", "    sessionKey = ", "  + HMAC key = ", "  + IV = "):
         assert words in secret
     for words in ("    nonceTPM = ", "  + nonceCaller = ", "  + cpHash = ", "  + hmac = ", "valid: HMAC(key"):
         assert words in public

@@ -60,10 +60,10 @@ def test_the_page_in_a_browser(page: webdriver.Chrome, bench: Bench) -> None:
     cards = page.find_elements(By.CSS_SELECTOR, "article")
     rail = page.find_elements(By.CSS_SELECTOR, ".rail a")
     assert len(cards) == len(rail) == len(bench.recorded)
-    story = page.find_element(By.CSS_SELECTOR, ".story").text
-    assert f"{2 * len(cards)} messages, {len(cards)} commands." in story
-    assert "2 sessions: 1 salted HMAC, 1 trial." in story
-    assert "A session encrypts inSensitive of TPM2_Create. 2 HMACs verified." in story
+    summary = page.find_element(By.CSS_SELECTOR, ".summary").text
+    assert f"{2 * len(cards)} messages, {len(cards)} commands." in summary
+    assert "2 sessions: 1 salted HMAC, 1 trial." in summary
+    assert "A session encrypts inSensitive of TPM2_Create. 2 HMACs verified." in summary
     place, (command, _) = next((n, p) for n, p in enumerate(bench.recorded) if p[0][6:10] == b"\0\0\1\x53")
     section = page.find_element(By.ID, f"m{2 * place}")
     mouse = ActionChains(page, duration=0)
@@ -137,10 +137,10 @@ def test_stepping_through_a_session(page: webdriver.Chrome, bench: Bench) -> Non
     assert shown() == [f"m{2 * create}"]
     known = page.find_element(By.CSS_SELECTOR, ".now .w").text
     for words in (
-        "only the program and the TPM know",
+        "known only to the program and the TPM",
         "HMAC key",
         "AES-128-CFB key",
-        "anyone on the bus can know",
+        "known to anyone who reads the bus",
     ):
         assert words in known
     assert page.find_element(By.CSS_SELECTOR, ".now .w .no, .now .w .new b").text == "HMAC key"

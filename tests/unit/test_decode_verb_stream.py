@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -175,6 +176,9 @@ def test_500_messages_are_one_page_of_less_than_3_mb(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["page.html", "talk.jsonl"]
     text = page.read_text()
     assert len(text.encode()) < 3_000_000
+    summary = re.findall(r'<p class="summary">(.*?)</p>', text)[0]
+    assert summary.startswith("500 messages, 250 commands. The TPM refused 4: TPM2_Create (TPM_RC_RETRY), ")
+    assert summary.endswith(" No parameter is encrypted. 58 HMACs verified.")
     assert text.count('<section class="m"') == 500
     assert text.count('<article class="x bad"') == text.count('<span class="r no">') == 4
     Page(text)

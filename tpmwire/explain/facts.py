@@ -7,7 +7,7 @@ __all__ = ["ALL", "ENDS", "GROUPS", "Fact", "Knowledge"]
 ALL, ENDS = "program TPM bus", "program TPM"
 """The sides that know a public value, and those that know a secret."""
 
-GROUPS = {ENDS: "only the program and the TPM know", ALL: "anyone on the bus can know"}
+GROUPS = {ENDS: "known only to the program and the TPM", ALL: "known to anyone who reads the bus"}
 """Titles for the facts of each group of sides."""
 
 

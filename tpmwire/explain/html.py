@@ -1,6 +1,6 @@
 """Explanations as self-contained HTML pages.
 
-A page has a story, the rail (all messages as a sequence diagram), the sessions, and a card for each command with
+A page has a summary, the rail (all messages as a sequence diagram), the sessions, and a card for each command with
 its response. Fields highlight their bytes, and bytes their field.
 """
 
@@ -9,12 +9,12 @@ from html import escape
 
 from .page.cards import Card, card_html
 from .page.dump import KINDS
-from .page.rail import rail_html, rail_lives, rail_row
+from .page.rail import rail_html, rail_row, session_bars
 from .page.script import SCRIPT
 from .page.sessions import sessions_html
 from .page.style import STYLE
+from .recording_summary import RecordingSummary
 from .session_history import SessionHistory
-from .story import Story
 from .tree import Node
 
 __all__ = ["PageBuilder", "as_html", "html_page"]
@@ -30,11 +30,11 @@ def as_html(
 
     The page loads nothing and sends nothing.
     """
-    builder, story = PageBuilder(), Story()
+    builder, summary = PageBuilder(), RecordingSummary()
     for tree in trees:
         builder.add(tree)
-        story.add(tree)
-    return builder.build(title, story.text(histories), histories)
+        summary.add(tree)
+    return builder.build(title, summary.text(histories), histories)
 
 
 class PageBuilder:
@@ -89,7 +89,7 @@ class PageBuilder:
     def build(
         self,
         title: str,
-        story: str,
+        summary: str,
         histories: Sequence[SessionHistory] = (),
         above: str = "",
         *,
@@ -105,9 +105,9 @@ class PageBuilder:
         body = ["" if alone else _STEPS, sessions, *self._cards]
         page = html_page(
             title,
-            story,
+            summary,
             body,
-            rail="" if alone else rail_html(self._rows, rail_lives(self._places, histories)),
+            rail="" if alone else rail_html(self._rows, session_bars(self._places, histories)),
             above=above + _tools(refused=not self._all_executed) * (not alone) + _legend() * self._messages,
         )
         self._clear()
@@ -133,8 +133,8 @@ def _legend() -> str:
     return f'<ul class="legend" aria-label="Kinds of bytes">{marks}</ul>'
 
 
-def html_page(title: str, story: str, body: Iterable[str], rail: str = "", above: str = "") -> str:
-    """Returns an HTML page. `body`, `rail` and `above` (for the header) are HTML; `title` and `story` are text."""
+def html_page(title: str, summary: str, body: Iterable[str], rail: str = "", above: str = "") -> str:
+    """Returns an HTML page. `body`, `rail` and `above` (in the header) are HTML, `title` and `summary` text."""
     # A recording may be hostile, so its text is escaped, and the page's policy forbids loading anything.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     content = "\n".join(body)
@@ -150,7 +150,7 @@ def html_page(title: str, story: str, body: Iterable[str], rail: str = "", above
 <body>
 <header>
 <h1>{escape(title)}</h1>
-{f'<p class="story">{escape(story)}</p>' if story else ""}
+{f'<p class="summary">{escape(summary)}</p>' if summary else ""}
 {above}
 </header>
 <div class="page{"" if rail else " alone"}">

@@ -61,7 +61,7 @@ def _start(start: StartAuthSession, session: TracedSession | None, nonce_tpm: by
     if start.tpm_key != TPM_RH.NULL:
         text = f"chosen by the program, encrypted to the key 0x{start.tpm_key:08x}, which only the TPM has"
         yield Fact("salt", key.salt.reveal() if key else None, text, ENDS, secret=True, new=first)
-        yield Fact("encryptedSalt", start.encrypted_salt, "salt, encrypted", new=first)
+        yield Fact("encryptedSalt", start.encrypted_salt, "the salt, encrypted", new=first)
     if start.bind != TPM_RH.NULL:
         text = f"authValue of bind, 0x{start.bind:08x}"
         yield Fact("authValue", key.auth.reveal() if key else None, text, ENDS, secret=True, new=first)
@@ -99,12 +99,12 @@ def _use(
     newer, older = (use.sent.nonce, use.older)
     yield _session_key(session, key, new=False)
     if response is None:
-        yield Fact("nonceTPM", use.older, "of the previous response", new=False)
+        yield Fact("nonceTPM", use.older, "from the previous response", new=False)
         yield Fact("nonceCaller", use.sent.nonce, "chosen by the program for this command")
         yield from _command_hash(use, command)
     else:
         newer, older = (b"" if use.answer is None else use.answer.nonce), use.sent.nonce
-        yield Fact("nonceCaller", use.sent.nonce, "of the command", new=False)
+        yield Fact("nonceCaller", use.sent.nonce, "from the command", new=False)
         yield Fact("nonceTPM", newer, "chosen by the TPM for the next command")
         hashed = rp_hash(session.start.auth_hash, use.code, response.parameters)
         text = f"{session.start.auth_hash.name}(responseCode || {command_name(use.code)} || parameters)"
@@ -130,7 +130,7 @@ def _hmac(use: SessionUse, *, answered: bool) -> Iterator[Fact]:
     session, verdict, key = use.session, use.verdict, use.verdict.key
     secret = session.salted or session.bound or bool(verdict.with_auth and verdict.auth)
     if verdict.with_auth and not answered and use.entity is not None:
-        text = f"of the entity 0x{use.entity:08x}"
+        text = f"authValue of 0x{use.entity:08x}"
         yield Fact("authValue", verdict.auth.reveal(), text, ENDS, secret=True, new=False)
     auth = use.answer if answered else use.sent
     valid = verdict.response if answered else verdict.command

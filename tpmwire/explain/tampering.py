@@ -93,7 +93,7 @@ def _notice(before: Node, after: Node, offset: int, *, answered: bool) -> Iterat
     elif _in_password(before, offset):
         yield "The TPM notices, because the password is wrong."
     elif checked:
-        yield f"Nobody notices by an HMAC: it does not cover this byte. {side} may refuse the message."
+        yield f"No HMAC covers this byte, but {side[0].lower()}{side[1:]} may refuse the message."
     else:
         yield f"Nobody notices: no HMAC protects this message. {side} uses the changed value."
 

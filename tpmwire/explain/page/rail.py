@@ -7,7 +7,7 @@ from html import escape
 from ..session_history import SessionHistory
 from .cards import Card
 
-__all__ = ["rail_html", "rail_lives", "rail_row"]
+__all__ = ["rail_html", "rail_row", "session_bars"]
 
 LANES = 3
 """Sessions whose life is shown beside a row."""
@@ -23,7 +23,7 @@ def rail_html(rows: Sequence[str], bars: Sequence[str]) -> str:
     )
 
 
-def rail_lives(places: Sequence[int], histories: Sequence[SessionHistory]) -> list[str]:
+def session_bars(places: Sequence[int], histories: Sequence[SessionHistory]) -> list[str]:
     """Returns, for the rows of the cards that begin at `places`, bars that show which sessions are open.
 
     The first `LANES` sessions that are open at the same time have a bar.

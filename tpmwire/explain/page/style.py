@@ -6,7 +6,8 @@ STYLE = """
 :root{color-scheme:light dark;--bg:#fff;--soft:#f6f8fa;--text:#1f2328;--dim:#57606a;--line:#d0d7de;--link:#0a5cc2;
 --ok:#116329;--okbg:#dafbe1;--no:#b31d28;--nobg:#ffe9e7;--lit:#ffd54a;--h:#ddeefb;--n:#fdf0c0;--a:#f0e2fb;--e:#fbdde6;
 --p:#eceff2;--hatch:#0000000d}
-@media (prefers-color-scheme:dark){:root{--bg:#0f1318;--soft:#171c23;--text:#e4e9ee;--dim:#9ea8b3;--line:#38414b;
+@media screen and (prefers-color-scheme:dark)
+{:root{--bg:#0f1318;--soft:#171c23;--text:#e4e9ee;--dim:#9ea8b3;--line:#38414b;
 --link:#6cb2ff;--ok:#6bd585;--okbg:#12301c;--no:#ff9088;--nobg:#43181b;--h:#14344d;--n:#3f340c;--a:#3a2350;--e:#501e30;
 --p:#232a32;--hatch:#ffffff14}}
 *{box-sizing:border-box}
@@ -16,7 +17,7 @@ h1{font-size:1.5rem;line-height:1.25;margin:0 0 .4rem}h2{font-size:1.1rem;margin
 small,.about,.t i,.policy i,.dim,footer{color:var(--dim)}small{font-weight:400;font-size:.85em}
 .t i,.policy i{font-style:normal;font-size:.82em}
 header,footer,.page{max-width:98rem;margin:0 auto;padding:0 1.25rem}
-header{padding-top:1.6rem}.story{max-width:62rem;margin:0 0 1rem;font-size:1.05rem}
+header{padding-top:1.6rem}.summary{max-width:62rem;margin:0 0 1rem;font-size:1.05rem}
 .tools{display:flex;flex-wrap:wrap;gap:.5rem 1.2rem;align-items:center;margin:0 0 .8rem}
 input[type=search],button{font:inherit;color:inherit;background:var(--bg);border:1px solid var(--dim);
 border-radius:6px;padding:.25rem .6rem}
@@ -109,6 +110,7 @@ nav details{position:static;max-height:none;margin-bottom:1rem;padding:0}}
 .d{font-size:min(12.5px,calc((100vw - 3.2rem)/32.3));white-space:pre-wrap}.policy td,.policy tr{display:block}
 .policy thead{display:none}}
 @media (prefers-reduced-motion:no-preference){.f,.d b{transition:background-color .1s}}
-@media print{:root{color-scheme:light}.tools,nav{display:none}.page{display:block}
+@media print{:root{color-scheme:light}.tools,.bar{display:none}.page{display:block}
+nav details{position:static;max-height:none}
 .d{position:static;max-height:none}.x{border-color:#999}.m,.f{break-inside:avoid}b,em,li{print-color-adjust:exact}}
 """

@@ -10,14 +10,14 @@ from .meanings import CLEARTEXT
 from .session_history import SessionHistory
 from .tree import Node
 
-__all__ = ["Story"]
+__all__ = ["RecordingSummary"]
 
 LISTED = 4
 """Maximum number of names in a list; further names are only counted."""
 
 
-class Story:
-    """Counts the messages of a recording while they are explained, and tells its story."""
+class RecordingSummary:
+    """Counts the messages of a recording while they are explained, and summarizes the recording in words."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -48,7 +48,7 @@ class Story:
         names[name if name in names or len(names) < 100 else "others"] += 1
 
     def text(self, histories: Sequence[SessionHistory] = ()) -> str:
-        """Returns the story in a few sentences. `histories` has the sessions of the recording."""
+        """Returns the summary in a few sentences. `histories` has the sessions of the recording."""
         return " ".join(self._sentences(histories))
 
     def _sentences(self, histories: Sequence[SessionHistory]) -> Iterator[str]:
