@@ -1,9 +1,9 @@
 """Compiles modules for the Python that runs this file. tools/zipapp.py runs it with each Python version.
 
 Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
-Input and output use marshal. The bytecode omits annotations of functions, imports for type checkers, and
-docstrings, except docstrings of modules and classes in PRINTED. In modules of WITHOUT_LINES, a function has one
-line number.
+Input and output use marshal. The bytecode omits annotations of functions, imports for type checkers, `__all__`,
+and docstrings, except docstrings of modules and classes in PRINTED. In modules of WITHOUT_LINES, a function has
+one line number.
 """
 
 import ast
@@ -13,6 +13,9 @@ from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
 WITHOUT_LINES = ("construct.", "tpmwire.spec.")
+EXPORTING = ("tpmwire.spec.properties",)
+"""Modules whose `__all__` another module reads."""
+
 PRINTED = ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
 
 
@@ -66,6 +69,8 @@ class Trimmer(ast.NodeTransformer):
 def compiled(module: str, file: str, source: bytes) -> CodeType:
     """Returns the code of a module as Python compiles it from the single file, but without unneeded docstrings."""
     tree = ast.parse(source, file)
+    if source.count(b"__all__") == 1 and module not in EXPORTING:
+        tree.body = [one for one in tree.body if not ast.unparse(one).startswith("__all__ = [")]
     Trimmer(printed=f"{module}.".startswith(PRINTED)).visit(tree)
     code = compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
     return _merge_lines(code) if f"{module}.".startswith(WITHOUT_LINES) else code

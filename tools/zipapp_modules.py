@@ -31,6 +31,12 @@ ROOTS = (
     ("cli.credentials.cache.run cli.credentials.cache.key_data tpmwire.use.cached_key", False),
     # Runs with a key file or a profile.
     ("cli.credentials.role_chain cli.terminal.files tpmwire.keys.keyfile", False),
+    # Runs with a certificate (Roles Anywhere).
+    (
+        "cli.credentials.roles_anywhere.session cli.verbs.roles_anywhere_credential_process "
+        "sigv4.roles_anywhere_client",
+        False,
+    ),
     # Errors of the TPM, also the one that shows that it has no storage root key.
     ("tpmwire.spec.response_codes tpmwire.spec.response_texts tpmwire.spec.tss2_codes", False),
     # The other modules that aws-tpm-process-credential can load.
@@ -50,10 +56,8 @@ OMITTED = (
     "tpmwire.crypto.pure.aes",
     "tpmwire.crypto.pure.mlkem",
     "tpmwire.keys.jwk_ssh",
-    "tpmwire.keys.ml_keys",
     "tpmwire.keys.public_key_formats",
     "tpmwire.keys.public_keys",
-    "tpmwire.keys.spki",
     "tpmwire.keys.template_names",
     "tpmwire.keys.wrapping",
     "tpmwire.spec.capabilities",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sigv4.signer import Signer
     from sigv4.sts import AssumeRole, Credentials
 
+    from .roles_anywhere.session import CertificateSession
+
 __all__ = [
     "access_key_id",
     "endpoint_for",
@@ -52,8 +54,7 @@ def obtain(settings: RunSettings) -> "Credentials":
 
 def _obtain_by_certificate(settings: RunSettings) -> "Credentials":
     """Returns the credentials of a Roles Anywhere session, or of the last role that the session assumes."""
-    from .roles_anywhere.session import CertificateSession  # noqa: PLC0415 - a run with an access key needs none of it
-
+    assert settings.roles_anywhere is not None
     if settings.federation_name or settings.root_of or settings.mfa_serial:
         raise UsageError(
             "a role's session cannot call GetFederationToken or AssumeRoot, and cannot use MFA; remove "
@@ -61,22 +62,21 @@ def _obtain_by_certificate(settings: RunSettings) -> "Credentials":
         )
     roles = operations(settings, None) if settings.assumeRole else []
     if roles and seconds_of(lifetime(settings)) > 3600:
-        raise UsageError(
-            "--duration (duration_seconds): a chained role lasts 3600 seconds at most; give 3600 or less"
-        )
-    session = CertificateSession(settings)
+        raise UsageError("--duration (duration_seconds): a chained role lasts 3600 seconds at most")
 
-    def ask(sign: "Callable[[bytes], bytes] | None" = None) -> "Credentials":
+    def ask(session: "CertificateSession", sign: "Callable[[bytes], bytes] | None" = None) -> "Credentials":
         found = session.request(_http, sign)
         return _assume_roles(settings, found, roles) if roles else found
 
-    if not settings.cache:
-        return ask()
-    from .cache.certificate import cached_session  # noqa: PLC0415 - for --cache only
+    if settings.cache:
+        from .cache.certificate import cached_session  # noqa: PLC0415 - for --cache only
 
-    known = _complete(settings)
-    known.duration = lifetime(settings) if roles else str(session.duration)
-    return cached_session(known, session, ask)
+        known = _complete(settings)
+        known.duration = lifetime(settings) if roles else settings.duration or settings.roles_anywhere.duration
+        return cached_session(known, ask)
+    from .roles_anywhere.session import CertificateSession  # noqa: PLC0415 - a run with an access key needs none of it
+
+    return ask(CertificateSession(settings))
 
 
 def _assume_roles(

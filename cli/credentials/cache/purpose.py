@@ -47,12 +47,12 @@ Other settings are not read, since a profile can contain secrets.
 """
 
 
-def cache_purpose(settings: RunSettings, file: "KeyFile | None", certificate: bytes = b"") -> bytes:
+def cache_purpose(settings: RunSettings, file: "KeyFile | None", content: bytes = b"") -> bytes:
     """Returns a 32-byte digest of all inputs that affect the credentials.
 
     The digest covers every option that is not known to be harmless, so that no new option is forgotten. It covers
     the content of a key file, so that a different key at the same path counts. The file is not read again, since
-    it may be a pipe. `certificate` is that of a Roles Anywhere session, in DER.
+    it may be a pipe. `content` is that of further files.
     """
     values = {**vars(settings), "tpm_path": lasting_path(settings.tpm_path)}
     options = [(name, repr(value)) for name, value in sorted(values.items()) if name not in SHAPELESS]
@@ -62,6 +62,6 @@ def cache_purpose(settings: RunSettings, file: "KeyFile | None", certificate: by
     digest = sha256(repr((options, variables)).encode("utf-8", "surrogateescape"))
     if file is not None:
         digest.update(sha256(file.to_der()).digest())
-    if certificate:
-        digest.update(sha256(certificate).digest())
+    if content:
+        digest.update(sha256(content).digest())
     return digest.digest()

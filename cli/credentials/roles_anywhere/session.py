@@ -30,6 +30,7 @@ class CertificateSession:
         found = settings.roles_anywhere
         assert found is not None
         self.settings = settings
+        self.role_arn = found.role_arn
         self.duration = _duration(settings, found)
         self.operation = CreateSession(
             found.profile_arn,
