@@ -17,6 +17,7 @@ from ..credentials.options import PROGRAM
 from ..credentials.role_chain import profile_settings
 from ..lifecycle.profile_keys import ProfileKey
 from ..terminal.messages import UsageError
+from .certificates import certificate_profiles
 from .finding import Finding
 from .machine import Machine
 from .programs import find_line_fault
@@ -60,6 +61,7 @@ def check_profiles(machine: Machine) -> Iterator[Finding]:
             )
     using = [each.profile.name for each in machine.profile_keys]
     using += [each.profile.name for each in served_profiles(machine)]
+    using += [each.profile.name for each in certificate_profiles(machine)]
     if using:
         yield Finding.ok(f"profiles that use the TPM: {', '.join(using)}")
     else:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..terminal.messages import explain_error
-from . import access, chip, clock, keys, lines, pcrs, server, system
+from . import access, certificates, chip, clock, keys, lines, pcrs, server, system
 from .finding import Finding, NoTpmError
 from .machine import Machine
 from .registry import CHECKS, Check
 
 __all__ = ["TPM_CHECKS", "Result", "all_checks", "run_checks"]
 
-_PARTS = (access, chip, lines, keys, pcrs, server, system, clock)
+_PARTS = (access, chip, lines, keys, certificates, pcrs, server, system, clock)
 """The modules with checks, in the order of the output."""
 
 TPM_CHECKS = frozenset(each.name for each in CHECKS if each.find.__module__ in (access.__name__, chip.__name__))

@@ -41,8 +41,9 @@ class Site(NamedTuple):
     words: list[str]
 
     def environment(self, **more: str) -> dict[str, str]:
-        region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": self.config}
-        return self.at.environment(AWS_ENDPOINT_URL=self.sts.endpoint, **region, **more)
+        region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+        given = {"AWS_ENDPOINT_URL": self.sts.endpoint, "AWS_CONFIG_FILE": self.config, **region, **more}
+        return self.at.environment(**given)
 
     @property
     def config(self) -> str:
@@ -281,3 +282,55 @@ def test_update_goes_on_after_an_error(site: Site) -> None:
         assert running.process.returncode == 128 + 15
     finally:
         site.server.before = lambda _handler: False
+
+
+def _doctor(site: Site, **more: str) -> list[dict[str, str]]:
+    done = site.run(str(site.at.bin / TOOLBOX), "doctor", "--json", f"--tpm-path={site.at.swtpm.path}", **more)
+    checks: list[dict[str, str]] = json.loads(done.stdout)["checks"]
+    return [each for each in checks if each["check"] == "certificates"]
+
+
+def test_doctor_examines_certificates(site: Site) -> None:
+    assert [each["status"] for each in _doctor(site)] == ["ok", "ok"]
+    other = site.at.home / "other-config"
+    line = f"[profile p]\ncredential_process = tpmwire roles-anywhere credential-process {' '.join(site.words)}\n"
+    for change, status, text in (
+        ((f"{HANDLE:x}", "81010002"), "error", "does not belong to the certificate"),
+        ((f"{HANDLE:x}", "81010077"), "error", "no key at 0x81010077"),
+        (("host.pem", "missing.pem"), "error", "missing.pem"),
+        (("--role-arn", "--role-session-name"), "error", "--role-arn: required option is missing"),
+    ):
+        other.write_text(line.replace(*change))
+        (found,) = _doctor(site, AWS_CONFIG_FILE=str(other))
+        assert (found["status"], text in found["text"]) == (status, True), found
+    soon = site.at.home / "soon.pem"
+    soon.write_bytes(pem(site.authority.issue(site.key, days=2, start=28), site.authority.intermediate))
+    other.write_text(line.replace("host.pem", "soon.pem"))
+    found, good = _doctor(site, AWS_CONFIG_FILE=str(other))
+    assert (found["status"], found["step"]) == ("warning", "renew it")
+    assert "expires in 2 days" in found["text"]
+    assert good["status"] == "ok"
+
+
+def test_without_credentials_the_server_says_503(site: Site) -> None:
+    """Credentials that have expired are never served, and no empty ones either."""
+    site.server.credentials = lambda seconds: (
+        real_credentials(site.sts)(900)
+        | {"expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))}
+    )
+    try:
+        with site_serving(site, "serve", "--port=0", AWS_MAX_ATTEMPTS="1") as (running, text):
+            port = int(text.rpartition("127.0.0.1:")[2].split("/")[0])
+            token = _metadata(port, "PUT", "/latest/api/token", **TTL)[1]
+
+            def fail(handler: Any) -> bool:
+                send_json(handler, 503, {"message": "later"}, "ServiceUnavailableException")
+                return True
+
+            site.server.before = fail
+            fields = {"X_aws_ec2_metadata_token": token}
+            await_(lambda: _metadata(port, "GET", LIST + "reader", **fields)[0] == 503, lambda: running.text)
+            assert "AccessKeyId" not in _metadata(port, "GET", LIST + "reader", **fields)[1]
+    finally:
+        site.server.before = lambda _handler: False
+        site.server.credentials = real_credentials(site.sts)

@@ -1,6 +1,7 @@
 """Reads and checks the certificate of a Roles Anywhere session, before the TPM is used."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sigv4.errors import RequestError
@@ -40,15 +41,17 @@ class CertificatePair(NamedTuple):
         return RSA if self.leaf.is_rsa else ECDSA
 
 
-def read_pair(certificate: str, intermediates: str | None, now: float | None = None) -> CertificatePair:
+def read_pair(
+    certificate: str, intermediates: str | None, *, report: Callable[[str], None] = warn
+) -> CertificatePair:
     """Returns the certificate in a file, with its chain from both files.
 
-    Raises UsageError for a certificate that Roles Anywhere would refuse, and for an incomplete chain. Warns of a
-    certificate that expires soon. `now` is in POSIX seconds.
+    Raises UsageError for a certificate that Roles Anywhere would refuse, and for an incomplete chain. Calls
+    `report` with a warning of a certificate that expires soon.
     """
     leaf, *others = read_certificate(certificate)
-    moment = time.time() if now is None else now
-    key = check_leaf(leaf, certificate, moment)
+    moment = time.time()
+    key = check_leaf(leaf, certificate, moment, report)
     further = [*others, *(read_certificate(intermediates) if intermediates else [])]
     chain, unused = order_chain(leaf, further)
     _check_chain(leaf, chain, unused, intermediates or certificate, moment)
@@ -71,7 +74,7 @@ def read_certificate(path: str) -> list[X509Certificate]:
         raise UsageError(f"{path}: {error}") from None
 
 
-def check_leaf(leaf: X509Certificate, path: str, now: float) -> PublicKey:
+def check_leaf(leaf: X509Certificate, path: str, now: float, report: Callable[[str], None] = warn) -> PublicKey:
     """Returns the certificate's public key. Raises UsageError for a certificate that Roles Anywhere would refuse.
 
     Source: "Signature verification" and "Certificates" in the IAM Roles Anywhere User Guide.
@@ -99,11 +102,11 @@ def check_leaf(leaf: X509Certificate, path: str, now: float) -> PublicKey:
         raise UsageError(f"{path}: {found}")
     _check_validity(leaf, path, "the certificate", now)
     if leaf.extended_key_usage is not None and not {CLIENT_AUTH, ANY_EXTENDED_USAGE} & {*leaf.extended_key_usage}:
-        warn(f"{path}: extendedKeyUsage lacks clientAuth; Roles Anywhere may refuse the certificate")
+        report(f"{path}: extendedKeyUsage lacks clientAuth; Roles Anywhere may refuse the certificate")
     left, lifetime = leaf.not_after - now, leaf.not_after - leaf.not_before
     if left < lifetime / 3:
-        remaining = f"{left / _DAY:.0f} days" if left >= 2 * _DAY else f"{left / 3600:.0f} hours"
-        warn(f"{path}: the certificate expires in {remaining}, at {_moment(leaf.not_after)}; renew it")
+        remaining = f"{left / _DAY:.0f} days" if left >= 1.5 * _DAY else f"{left / 3600:.0f} hours"
+        report(f"{path}: the certificate expires in {remaining}, at {_moment(leaf.not_after)}; renew it")
     return key
 
 

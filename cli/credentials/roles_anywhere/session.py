@@ -23,10 +23,11 @@ __all__ = ["CertificateSession", "session_region"]
 class CertificateSession:
     """A session to be requested: the certificate, its key in the TPM, and the request, all checked locally.
 
-    Raises UsageError, RequestError and KeyFileError for settings that AWS or the TPM would refuse.
+    `report` is called with warnings about the certificate, one line each. Raises UsageError, RequestError and
+    KeyFileError for settings that AWS or the TPM would refuse.
     """
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, settings: RunSettings, report: Callable[[str], None] = warn) -> None:
         found = settings.roles_anywhere
         assert found is not None
         self.settings = settings
@@ -40,7 +41,7 @@ class CertificateSession:
             role_session_name=found.session_name,
         )
         self.operation.check()
-        self.pair: CertificatePair = read_pair(found.certificate, found.intermediates)
+        self.pair: CertificatePair = read_pair(found.certificate, found.intermediates, report=report)
         self.key: AsymmetricKey = certificate_key(settings, self.pair.public_key, no_password=found.no_password)
         aws = aws_of(settings)
         self.endpoint = resolve_roles_anywhere(session_region(found), found.endpoint, aws.environ, aws.profile)
