@@ -31,7 +31,9 @@ def main(state: str, log: str, *arguments: str) -> None:
     with ExitStack() as stack, open(log, "w") as sys.stderr:
         tpm = SoftTransport(file=state)
         stack.callback(tpm.close)
-        if tpm.resumed:
+        if "startup-clear" not in options["--flags"]:
+            tpm.machine.power_off()
+        elif tpm.resumed:
             tpm.restart()
         serve(tpm, *(stack.enter_context(listen(options[name])) for name in ("--server", "--ctrl")))
 

@@ -15,6 +15,9 @@ from ..sequence import SoftSequence
 from ..session import SoftSession
 from ..tpm_state import LOADED_MAX, TpmState
 
+INDEX = 0xFFFFFF
+"""The part of a session's handle without its type."""
+
 PLATFORM_FIRST = 0x81800000
 """The first persistent handle of the platform. Lower persistent handles belong to the owner."""
 
@@ -25,8 +28,11 @@ def flush_context(tpm: TpmState, command: FlushContext) -> None:
     handle = command.flush_handle
     kind = handle >> 24
     if kind in (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION):
-        found = tpm.sessions.pop(handle, None) is not None or tpm.saved_sessions.pop(handle, None) is not None
-        require(found, TPM_RC.HANDLE, "flush_handle")
+        # The type of a saved session is not checked: TPM2_GetCapability lists all of them as HMAC sessions.
+        saved = [one for one in tpm.saved_sessions if one & INDEX == handle & INDEX]
+        require(handle in tpm.sessions or saved, TPM_RC.HANDLE, "flush_handle")
+        if tpm.sessions.pop(handle, None) is None:
+            del tpm.saved_sessions[saved[0]]
     elif kind == TPM_HT.TRANSIENT:
         require(tpm.transient.pop(handle, None), TPM_RC.HANDLE, "flush_handle")
     else:
