@@ -18,6 +18,7 @@ from tpmwire.errors import TpmError, TpmwireError
 from tpmwire.sessions import SessionStart, Use
 from tpmwire.spec.commands.policies import PolicyGetDigest
 from tpmwire.spec.constants import TPM_CC, TPM_SE, TPMA_SESSION
+from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.tpm import Tpm
 from tpmwire.wire import CommandMessage, ResponseMessage
 
@@ -48,6 +49,13 @@ class LineResult(NamedTuple):
     code: int = 0
     number: int = 0
     exchanges: tuple[MessagePair, ...] = ()
+
+
+def _advice(error: TpmError) -> str:
+    """Returns what to do if the TPM has no free slot for an object or a session."""
+    if error.code not in (TPM_RC.OBJECT_MEMORY, TPM_RC.SESSION_MEMORY):
+        return ""
+    return "; `values` lists what this script has opened, and FlushContext $NAME frees a slot"
 
 
 class Script(ScriptEntities):
@@ -132,7 +140,7 @@ class Script(ScriptEntities):
             try:
                 outcome = self.send(plan)
             except TpmError as error:
-                shown.append(str(error))
+                shown.append(f"{error}{_advice(error)}")
                 outcome, code = None, error.rc
                 break
             shown.append(text.outcome_text(outcome, len(self.values.outcomes), plan.save, secrets=self.secrets))

@@ -82,7 +82,7 @@ def run(args: Settings) -> int:
 def _loop(script: Script, *, interactive: bool) -> int:
     read = line_reader("tpm> ", script.values)
     if interactive:
-        print("Type a TPM command, such as GetRandom 8, or help. Tab completes, Ctrl-D ends.")
+        print("Type a TPM command, such as GetRandom 8, or help. Tab completes, Ctrl-D ends.", flush=True)
     number = 0
     while True:
         try:
@@ -92,7 +92,7 @@ def _loop(script: Script, *, interactive: bool) -> int:
                 print()
             return 0
         except KeyboardInterrupt:
-            print()
+            print(flush=True)
             continue
         number += 1
         if line.strip().lower() in ("quit", "exit"):

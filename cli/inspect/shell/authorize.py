@@ -17,7 +17,7 @@ from tpmwire.sessions import NO_CIPHER, Password, Session, SessionStart, Use
 from tpmwire.spec.codes import TPM_RC_HANDLE
 from tpmwire.spec.command import DUP, Role
 from tpmwire.spec.commands.sessions import PolicyRestart
-from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT, TPMA_SESSION
 from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF
 from tpmwire.tpm import Tpm
 from tpmwire.wire import first_parameter
@@ -154,16 +154,20 @@ class ScriptAuthorizer:
                 given.append(self._satisfy(steps, handle, kind).use(secret, keep=False))
             elif "session" in chosen:
                 given.append(self._use(chosen["session"][-1], secret, kind))
-            elif sessions and "auth" not in chosen:
+            elif sessions and "auth" not in plan.handles.get(name, {}):
                 given.append(self._use(sessions.pop(0), secret, kind))
             elif shared is not None:
                 given.append(shared.use(secret, decrypt=can[0], encrypt=can[1]))
                 shared = None
             else:
                 given.append(Password(secret))
-        given += [self._use(text, b"", kind) for text in sessions]
+        for word in sessions:
+            use = self._use(word, b"", kind)
+            if not use.attributes & (TPMA_SESSION.DECRYPT | TPMA_SESSION.ENCRYPT):
+                # A session that neither authorizes nor encrypts must be an audit session (Part 1, §17.6).
+                use.attributes |= TPMA_SESSION.AUDIT
+            given.append(use)
         if shared is not None and len(given) < MOST:
-            # A session that neither authorizes nor encrypts must be an audit session (Part 1, §17.6).
             given.append(shared.use(decrypt=can[0], encrypt=can[1], audit=not any(can)))
         return given
 
@@ -213,13 +217,12 @@ class ScriptAuthorizer:
         """Returns a use of the session that `text` names: `$s`, `$s,audit`, `hmac`, `salted`."""
         name, *words = str(text).split(",")
         if name in SESSIONS and name != "none":
-            session = self._shared_session(name)
-            assert session is not None
+            session = self._open(name, TPM_SE.HMAC)  # for this command only
             decrypt, encrypt = self._can_encrypt(kind, name)
+            chosen = {"decrypt": decrypt, "encrypt": encrypt, "keep": False}
         else:
             session = self._own_session(name)
-            decrypt = encrypt = False
-        chosen = {"decrypt": decrypt, "encrypt": encrypt}
+            chosen = {}
         for word in words:
             plain = word.strip().lower().replace("_", "").replace("-", "")
             if plain == "last":

@@ -252,6 +252,10 @@ class CommandDefaults:
             raise UsageError(f"the TPM has no NV index 0x{index:08x}; NV_DefineSpace creates it")
         return None if public is None else public.data_size - min(public.data_size, values.get("offset") or 0)
 
+    def default_flush_handle(self, values: dict[str, Any]) -> int | None:
+        """Returns the newest handle that is open."""
+        return self._handle("flushHandle", values)
+
     def default_object_handle(self, values: dict[str, Any]) -> Any:
         """Returns the persistent object that TPM2_EvictControl names, if no object is loaded that it can store."""
         if self._kind.code.name != "EvictControl" or self._handle("objectHandle", values) is not None:
@@ -347,6 +351,7 @@ _WORDS = {
     "symmetric": "aes128cfb if salted or bound, else null",
     "iv_in": "16 zeros",
     "size": "the rest of the index",
+    "flush_handle": "the newest",
     "persistent_handle": "the object's, if it is persistent",
     "property_": "the first",
     "property_count": "127",

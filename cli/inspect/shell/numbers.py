@@ -1,5 +1,6 @@
 """Parses numbers: decimal, hexadecimal, and every name that explanations print for them."""
 
+import re
 from collections.abc import Callable, Mapping
 from enum import IntEnum, IntFlag
 from functools import cache
@@ -114,6 +115,9 @@ def _parse_bits(kind: Any, text: str, where: str) -> int:
         elif equals and plain(name) in numbers and (digits := _parse_digits(value, 8)) is not None:
             mask = numbers[plain(name)]
             total |= digits * (mask & -mask) & mask
+        elif kind in (TPMA_NV, TPMA_NV_EXP) and (match := re.fullmatch(r"(?:TPM_)?NT[_=](\w+)", word, re.I)):
+            digits = _parse_digits(match[1], 8)
+            total |= (digits if digits is not None else _look_up(TPM_NT, match[1], where)) << 4
         elif plain(word) not in ("zero", "none", "") or kind.__name__ == "TPMA_LOCALITY":
             total |= _look_up(kind, _SHORT_BITS.get(word.lower(), word), where)
     return total
