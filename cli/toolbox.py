@@ -58,6 +58,7 @@ GROUPS = {
         "token rds": "print a password for psql, mysql and an RDS, Aurora or DSQL database",
         "token ecr": "print docker's password for Amazon ECR, or run as docker's credential helper",
         "token codecommit": "run as git's credential helper for AWS CodeCommit",
+        "roles-anywhere create-key": "create a signing key in the TPM, for a certificate",
         "roles-anywhere credential-process": "print credentials for a certificate whose key is in the TPM",
         "roles-anywhere serve": "serve such credentials as EC2's metadata service does",
         "roles-anywhere update": "keep a profile of ~/.aws/credentials up to date with such credentials",

@@ -70,7 +70,7 @@ function _shtab_tpmwire_using
   test "$_shtab_tpmwire_cmdpath" = "$argv"
 end
 
-set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' roles-anywhere 'roles-anywhere credential-process' 'roles-anywhere serve' 'roles-anywhere update' 'roles-anywhere read-certificate-data' 'roles-anywhere sign-string' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush learn explain decode debug trace spec send shell soft demo completion
+set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name convert policy persist evict export-public wrap import-key duplicate ak quote checkquote certify checkcertify eventlog makecredential activatecredential exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' roles-anywhere 'roles-anywhere create-key' 'roles-anywhere credential-process' 'roles-anywhere serve' 'roles-anywhere update' 'roles-anywhere read-certificate-data' 'roles-anywhere sign-string' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush learn explain decode debug trace spec send shell soft demo completion
 set -g _shtab_tpmwire_opts_with_value --address --algorithm --as --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --by --ca --ca-bundle --cache-key --cert --cert-selector --certificate --change --cluster-id --cluster-name --color --command --comment --contents --credential-file --credentials-profile --data --destination --digest --digits --discard --duplicable-to --duplicable-to-key --duration --ek --endorsement-auth --endorsement-auth-file --endpoint --endpoint-url --event-log --expect --expires --explain --external-id --federation-name --file --fleet --for --format --from-profile --go --hash --header --hop-limit --host --hostname --html --inner-key-file --intermediates --issuer --item --item-auth-file --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --listen --message --mfa-process --mfa-serial --mfa-totp --name --no-verify-ssl --nonce --offset --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --pkcs11-lib --pkcs11-pin --pkcs8-password --policy --policy-arn --policy-file --port --private --private-key --profile --profile-arn --program --public --region --region-set --request --reuse-pin --role-arn --role-session-name --root-of --salt --salt-file --save --scheme --scope --secret-file --seed --service --session --session-duration --shard --signature --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --state --subject-mode --system-store-name --tag --task-policy-arn --template --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-key-password --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --trust-anchor-arn --upload-file --use-latest-expiring-certificate --username --values --write-profile -H -T -X -d -f -o
 
 complete -c tpmwire -e
@@ -118,8 +118,8 @@ complete -c tpmwire -n '_shtab_tpmwire_using import' -l persistent-handle -x -d 
 complete -c tpmwire -n '_shtab_tpmwire_using import' -l force -d 'replace existing key files and persistent keys, including the SigV4A key'
 complete -c tpmwire -n '_shtab_tpmwire_using import' -l sigv4a-out -xka "(_tpmwire_files '')" -d 'also create the SigV4A key'
 complete -c tpmwire -n '_shtab_tpmwire_using import' -l sigv4a-handle -x -d 'make the SigV4A key persistent at this handle'
-complete -c tpmwire -n '_shtab_tpmwire_using import' -l pcrs -x -d 'PCRs to bind the key to, such as 7,23 or sha256:7,23'
 complete -c tpmwire -n '_shtab_tpmwire_using import' -l policy -xka "(_tpmwire_files '')" -d 'JSON file with the key'"'"'s policy'
+complete -c tpmwire -n '_shtab_tpmwire_using import' -l pcrs -x -d 'PCRs to bind the key to, such as 7,23 or sha256:7,23'
 complete -c tpmwire -n '_shtab_tpmwire_using import' -l key-auth-file -xka "(_tpmwire_files '')" -d 'file with a password for the key'
 complete -c tpmwire -n '_shtab_tpmwire_using import' -l key-auth-prompt -d 'ask on the terminal for a password for the key'
 complete -c tpmwire -n '_shtab_tpmwire_using import' -l key-auth -x -d 'a password for the key, visible to other users in the process list'
@@ -829,8 +829,32 @@ complete -c tpmwire -n '_shtab_tpmwire_using token codecommit' -l ca-bundle -xka
 complete -c tpmwire -n '_shtab_tpmwire_using token codecommit' -l cache -d 'cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left'
 complete -c tpmwire -n '_shtab_tpmwire_using token codecommit' -l cache-key -xka "key boot" -d 'key that unseals the cache'
 complete -c tpmwire -n '_shtab_tpmwire_using token codecommit' -l verbose -d 'explain each step on stderr'
-complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a roles-anywhere -d 'roles-anywhere: credential-process, serve, update, read-certificate-data, sign-string'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a roles-anywhere -d 'roles-anywhere: create-key, credential-process, serve, update, read-certificate-data, sign-string'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere; and test $_shtab_tpmwire_npos -eq 0' -a create-key -d 'create a signing key in the TPM, for a certificate'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l out -xka "(_tpmwire_files '')" -d 'write the key as a TSS2 PEM file'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l persistent-handle -x -d 'make the key persistent at this handle, such as 0x81010050'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l algorithm -x -d ecc
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l force -d 'replace an existing key file or persistent key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l json -d 'print one JSON object with file, handle, Name and public key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l policy -xka "(_tpmwire_files '')" -d 'JSON file with the key'"'"'s policy'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l pcrs -x -d 'PCRs to bind the key to, such as 7,23 or sha256:7,23'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l key-auth-file -xka "(_tpmwire_files '')" -d 'file with a password for the key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l key-auth-prompt -d 'ask on the terminal for a password for the key'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l key-auth -x -d 'a password for the key, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l parent -x -d 'persistent handle of the parent, such as 0x81000001'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l make-srk -d 'use the storage root key at 0x81000001 as the parent, and create it if missing'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l parent-auth-file -xka "(_tpmwire_files '')" -d 'file with the password of the parent or, without --parent, of the owner'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l parent-auth-prompt -d 'ask on the terminal for the password of the parent or, without --parent, of the owner'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l parent-auth -x -d 'the password of the parent or, without --parent, of the owner, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l owner-auth-file -xka "(_tpmwire_files '')" -d 'file with the owner'"'"'s password, to make a key persistent when --parent is given'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l owner-auth-prompt -d 'ask on the terminal for the owner'"'"'s password, to make a key persistent when --parent is given'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l owner-auth -x -d 'the owner'"'"'s password, to make a key persistent when --parent is given, visible to other users in the process list'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l tpm-session-encrypt-with-name -x -d 'hex Name of the TPM key to pin, printed by `tpmwire ek`'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere create-key' -l tpm-session-encrypt-with-public -xka "(_tpmwire_files '')" -d 'file with the public key to pin, instead of its Name'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere; and test $_shtab_tpmwire_npos -eq 0' -a credential-process -d 'print credentials for a certificate whose key is in the TPM'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' -l certificate -xka "(_tpmwire_files '')" -d 'file with the certificate'

@@ -47,7 +47,7 @@ _shtab_tpmwire_commands() {
     policy:'show a key'"'"'s policy, compute a policy digest, or approve new PCR values'
     presign:'create a presigned URL for any AWS service'
     quote:'print PCR values, signed by an attestation key'
-    roles-anywhere:'roles-anywhere: credential-process, serve, update, read-certificate-data, sign-string'
+    roles-anywhere:'roles-anywhere: create-key, credential-process, serve, update, read-certificate-data, sign-string'
     rotate:'replace a profile'"'"'s access key with a new one that never touches a disk'
     send:'send any TPM command and explain the response'
     serve:'serve temporary credentials to AWS SDKs on this machine'
@@ -78,6 +78,7 @@ _shtab_tpmwire_aws_commands() {
 
 _shtab_tpmwire_roles_anywhere_commands() {
   local _commands=(
+    create-key:'create a signing key in the TPM, for a certificate'
     credential-process:'print credentials for a certificate whose key is in the TPM'
     read-certificate-data:'print facts about a certificate as JSON'
     serve:'serve such credentials as EC2'"'"'s metadata service does'
@@ -900,8 +901,8 @@ _shtab_tpmwire_import_options=(
   "--force[replace existing key files and persistent keys, including the SigV4A key]"
   "--sigv4a-out=[also create the SigV4A key]:FILE:_files"
   "--sigv4a-handle=[make the SigV4A key persistent at this handle]:HANDLE:"
-  "--pcrs=[PCRs to bind the key to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--policy=[JSON file with the key\'s policy]:FILE:_files"
+  "--pcrs=[PCRs to bind the key to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--key-auth-file=[file with a password for the key]:FILE:_files"
   "--key-auth-prompt[ask on the terminal for a password for the key]"
   "--key-auth=[a password for the key, visible to other users in the process list]:PASSWORD:"
@@ -1144,6 +1145,35 @@ _shtab_tpmwire_roles_anywhere_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_roles_anywhere_defaults_added=0
+
+_shtab_tpmwire_roles_anywhere_create_key_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--out=[write the key as a TSS2 PEM file]:FILE:_files"
+  "--persistent-handle=[make the key persistent at this handle, such as 0x81010050]:HANDLE:"
+  "--algorithm=[ecc]:NAME:"
+  "--force[replace an existing key file or persistent key]"
+  "--json[print one JSON object with file, handle, Name and public key]"
+  "--policy=[JSON file with the key\'s policy]:FILE:_files"
+  "--pcrs=[PCRs to bind the key to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--key-auth-file=[file with a password for the key]:FILE:_files"
+  "--key-auth-prompt[ask on the terminal for a password for the key]"
+  "--key-auth=[a password for the key, visible to other users in the process list]:PASSWORD:"
+  "--parent=[persistent handle of the parent, such as 0x81000001]:HANDLE:"
+  "--make-srk[use the storage root key at 0x81000001 as the parent, and create it if missing]"
+  "--parent-auth-file=[file with the password of the parent or, without --parent, of the owner]:FILE:_files"
+  "--parent-auth-prompt[ask on the terminal for the password of the parent or, without --parent, of the owner]"
+  "--parent-auth=[the password of the parent or, without --parent, of the owner, visible to other users in the process list]:PASSWORD:"
+  "--owner-auth-file=[file with the owner\'s password, to make a key persistent when --parent is given]:FILE:_files"
+  "--owner-auth-prompt[ask on the terminal for the owner\'s password, to make a key persistent when --parent is given]"
+  "--owner-auth=[the owner\'s password, to make a key persistent when --parent is given, visible to other users in the process list]:PASSWORD:"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of the TPM key to pin, printed by \`tpmwire ek\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_create_key_defaults_added=0
 
 _shtab_tpmwire_roles_anywhere_credential_process_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1975,6 +2005,7 @@ _shtab_tpmwire_roles_anywhere() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_tpmwire_roles_anywhere-$line[1]:"
       case $line[1] in
+        create-key) _arguments -C -s $_shtab_tpmwire_roles_anywhere_create_key_options ;;
         credential-process) _arguments -C -s $_shtab_tpmwire_roles_anywhere_credential_process_options ;;
         read-certificate-data) _arguments -C -s $_shtab_tpmwire_roles_anywhere_read_certificate_data_options ;;
         serve) _arguments -C -s $_shtab_tpmwire_roles_anywhere_serve_options ;;

@@ -27,16 +27,16 @@ from .weak_pcrs import warn_of_pcrs
 
 K = TypeVar("K", bound=Key)
 
-__all__ = ["NewKey", "Order", "make_key", "policy_of", "usable_key"]
+__all__ = ["NewKey", "Order", "create_in", "make_key", "policy_of", "usable_key"]
 
 
 class Order(NamedTuple):
     """A request for a new key.
 
-    `secret` is the HMAC key, `auth` its password. `pcrs` binds the key to the current values of these PCRs.
-    `parent` is a persistent handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are
-    salted to. `duplication` is the policy that allows duplicating the key; without it, the key never leaves its
-    TPM. `hash_name` is the HMAC's hash, a name of TPM_ALG.
+    `secret` is the HMAC key, or empty if the TPM generates the key; `auth` is the key's password. `pcrs` binds the
+    key to the current values of these PCRs. `parent` is a persistent handle or a hierarchy, `parent_auth` its
+    authValue; `pin` is the key that sessions are salted to. `duplication` is the policy that allows duplicating
+    the key; without it, the key never leaves its TPM. `hash_name` is the HMAC's hash, a name of TPM_ALG.
 
     `ways` has alternative policies (PolicyOR branches) and replaces `pcrs`. The key is then not tested, because
     the current state may satisfy none of these policies. `template` is the public area of an existing key whose
@@ -82,6 +82,17 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
         template = hmac_key(digest, with_auth=bool(order.auth), hash_alg=TPM_ALG[order.hash_name])
     if order.duplication is not None:
         template = template.replace(object_attributes=_make_duplicable(template.object_attributes, order))
+    key = create_in(tpm, order, parent, template, policy)
+    if not order.ways or order.template is not None:
+        _check_hmac(tpm, order, key)
+    return key
+
+
+def create_in(tpm: Tpm, order: Order, parent: ParentKey, template: TPMT_PUBLIC, policy: Policy | None) -> NewKey:
+    """Creates and loads a key with this template under `parent`, and returns the key with its key file.
+
+    Raises TpmError if the TPM refuses, SessionError if the key differs from the template.
+    """
     sensitive = TPMS_SENSITIVE_CREATE(order.auth.reveal(), order.secret.reveal())
     answer = tpm.execute(
         Create(parent.key.handle, sensitive, template), parent.session.use(parent.auth, decrypt=True)
@@ -97,10 +108,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
         policy=policy.to_steps() if policy else None,
         auth_policy=tuple((None, way.to_steps()) for way in order.ways[1:]) or None,
     )
-    key = NewKey(file, load_under(tpm, parent, file.public, file.private), parent)
-    if not order.ways or order.template is not None:
-        _check_hmac(tpm, order, key)
-    return key
+    return NewKey(file, load_under(tpm, parent, file.public, file.private), parent)
 
 
 def policy_of(tpm: Tpm, order: Order) -> Policy | None:

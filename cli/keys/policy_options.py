@@ -7,7 +7,7 @@ from tpmwire.errors import PolicyError
 from tpmwire.policy.choice import Either
 from tpmwire.policy.pcr_selection import parse_pcr_values
 from tpmwire.policy.policy import Policy
-from tpmwire.policy.statements import PolicyPCR
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.policy.text import from_json
 from tpmwire.spec.constants import TPM_ALG
 
@@ -16,7 +16,16 @@ from ..terminal.messages import UsageError
 from ..terminal.options import filled
 from .weak_pcrs import warn_of_pcrs, warn_of_policies
 
-__all__ = ["DescribedPolicy", "PolicySettings", "add_policy_options", "policy_from_json", "policy_from_options"]
+__all__ = [
+    "DescribedPolicy",
+    "PolicySettings",
+    "add_key_policy_options",
+    "add_policy_options",
+    "is_described",
+    "policy_from_json",
+    "policy_from_options",
+    "read_alternatives",
+]
 
 
 class DescribedPolicy(NamedTuple):
@@ -34,22 +43,32 @@ class PolicySettings:
     pcrs: str | None
 
 
-def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json") -> None:
-    """Adds the option named `option`, a JSON file, and --pcrs. The two are mutually exclusive."""
+def add_policy_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --json, a policy in JSON, and --pcrs, which exclude each other."""
+    _add_options(
+        parser,
+        "--json",
+        "file with a policy in JSON (`tpmwire policy --help`)",
+        "policy that requires PCR values, such as sha256:7=HEX,23=HEX",
+    )
+
+
+def add_key_policy_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --policy and --pcrs for a new key, which exclude each other."""
+    _add_options(
+        parser,
+        "--policy",
+        "JSON file with the key's policy (see `tpmwire policy --help`); the current state need not satisfy "
+        "it, so the new key is not tested",
+        "PCRs to bind the key to, such as 7,23 or sha256:7,23; sha256:7=HEX binds to a given value instead "
+        "of the current one",
+    )
+
+
+def _add_options(parser: argparse.ArgumentParser, option: str, policy_help: str, pcrs_help: str) -> None:
     group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        option,
-        dest="policy_json",
-        type=filled,
-        metavar="FILE",
-        help="file with a policy in JSON (`tpmwire policy --help`)",
-    )
-    group.add_argument(
-        "--pcrs",
-        type=filled,
-        metavar="PCRS",
-        help="policy that requires PCR values, such as sha256:7=HEX,23=HEX",
-    )
+    group.add_argument(option, dest="policy_json", type=filled, metavar="FILE", help=policy_help)
+    group.add_argument("--pcrs", type=filled, metavar="PCRS", help=pcrs_help)
 
 
 def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy | None:
@@ -70,6 +89,28 @@ def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy
         raise UsageError(str(error)) from error
     warn_of_pcrs(selection, values)
     return DescribedPolicy(policy.digest(alg), (policy,), policy)
+
+
+def is_described(args: PolicySettings) -> bool:
+    """Returns whether the options give a policy or PCR values, so that the key may be unusable at present."""
+    return bool(args.policy_json) or "=" in (args.pcrs or "")
+
+
+def read_alternatives(args: PolicySettings, *, with_auth: bool) -> tuple[Policy, ...]:
+    """Returns the alternative policies that --policy or --pcrs with values describes, for a new key.
+
+    `with_auth` is true if the key has a password. Raises UsageError for an invalid policy.
+    """
+    found = policy_from_options(args, TPM_ALG.SHA256)
+    assert found is not None  # one of the options was given
+    ways = found.alternatives
+    if with_auth and not args.policy_json:
+        return (Policy(*ways[0].statements, PolicyAuthValue()),)
+    if with_auth and not any(way.wants_auth_value or way.wants_password for way in ways):
+        raise UsageError(
+            f"{args.policy_json} does not check the password; add PolicyAuthValue, or remove the password"
+        )
+    return ways
 
 
 def policy_from_json(text: str, alg: "TPM_ALG", where: str) -> DescribedPolicy:

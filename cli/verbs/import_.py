@@ -25,8 +25,6 @@ import os
 
 from tpmwire.keys.wrapping import to_any, to_parent
 from tpmwire.policy.policy import Policy
-from tpmwire.policy.statements import PolicyAuthValue
-from tpmwire.spec.constants import TPM_ALG
 
 from ..awsconfig.profiles import (
     check_profile,
@@ -49,7 +47,7 @@ from ..keys.options import (
 )
 from ..keys.persist import check_free
 from ..keys.place import Place, Placement, check_path, put_in_place
-from ..keys.policy_options import PolicySettings, policy_from_options
+from ..keys.policy_options import PolicySettings, add_key_policy_options, is_described, read_alternatives
 from ..keys.secret import check_key_id, key_id_of, read_key
 from ..keys.sigv4a import check_places, check_tpm, make_sigv4a_key, required_key_id
 from ..keys.targets import read_target
@@ -100,22 +98,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "does not have AWS's format",
     )
     add_sigv4a_options(parser)
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        "--pcrs",
-        type=filled,
-        metavar="PCRS",
-        help="PCRs to bind the key to, such as 7,23 or sha256:7,23; sha256:7=HEX binds to a given value instead "
-        "of the current one",
-    )
-    group.add_argument(
-        "--policy",
-        dest="policy_json",
-        type=filled,
-        metavar="FILE",
-        help="JSON file with the key's policy (see `tpmwire policy --help`); the current state need not satisfy "
-        "it, so the new key is not tested",
-    )
+    add_key_policy_options(parser)
     add_auth_options(parser, "key", "a password for the key")
     parser.add_argument(
         "--duplicable-to",
@@ -165,7 +148,7 @@ def run(args: Settings) -> int:
     key_id = _key_id(args)
     options = _endpoint_options(args)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
-    described = _is_described(args)
+    described = is_described(args)
     handles = [each.handle for each in (place, sigv4a) if each.handle is not None]
     if described and (handles or args.duplicable_to):
         raise UsageError(
@@ -183,7 +166,7 @@ def run(args: Settings) -> int:
         note(f"AWS accepts the secret as {ask_plaintext_identity(key_id, secret, options).arn}")
     auth = new_key_auth(args)
     duplication = _duplication_policy(args, with_auth=bool(auth))
-    ways = _read_alternatives(args, with_auth=bool(auth)) if described else ()
+    ways = read_alternatives(args, with_auth=bool(auth)) if described else ()
     order = Order(secret, auth, pcrs, parent.handle, parent.auth, pin, duplication, ways)
     with open_tpm(args) as tpm:
         for handle in handles:
@@ -242,11 +225,6 @@ def _key_id(args: Settings) -> str:
     return found
 
 
-def _is_described(args: Settings) -> bool:
-    """Returns whether the options give a policy or PCR values, so that the key may be unusable at present."""
-    return bool(args.policy_json) or "=" in (args.pcrs or "")
-
-
 def _endpoint_options(args: Settings) -> list[str]:
     """Returns the endpoint options for the new credential_process line.
 
@@ -257,23 +235,6 @@ def _endpoint_options(args: Settings) -> list[str]:
             args.aws_region, existing_profile(args.write_profile) if args.write_profile else None
         )
     return [f"--aws-region={args.aws_region}"] if args.aws_region else []
-
-
-def _read_alternatives(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
-    """Returns the alternative policies that --policy or --pcrs with values describes.
-
-    Raises UsageError for an invalid policy.
-    """
-    found = policy_from_options(args, TPM_ALG.SHA256)
-    assert found is not None  # one of the options was given
-    ways = found.alternatives
-    if with_auth and not args.policy_json:
-        return (Policy(*ways[0].statements, PolicyAuthValue()),)
-    if with_auth and not any(way.wants_auth_value or way.wants_password for way in ways):
-        raise UsageError(
-            f"{args.policy_json} does not check the password; add PolicyAuthValue, or remove the password"
-        )
-    return ways
 
 
 def _duplication_policy(args: Settings, *, with_auth: bool) -> Policy | None:
@@ -293,7 +254,7 @@ def _duplication_policy(args: Settings, *, with_auth: bool) -> Policy | None:
 
 def _report(key: NewKey, args: Settings, command: str, sigv4a: Place) -> None:
     handle = args.persistent_handle
-    if _is_described(args):
+    if is_described(args):
         note("the key was not tested, because its policy need not be satisfied now")
     else:
         note("the TPM's HMAC with the new key equals the host's")
