@@ -28,6 +28,11 @@ class Task(NamedTuple):
     text: str
     hint: str
 
+    @property
+    def summary(self) -> str:
+        """The first paragraph of the task, in one line; code may follow in `text`."""
+        return " ".join(self.text.partition("\n\n")[0].split())
+
 
 class Lesson:
     """A lesson. `number` is its position from 1 on, `slug` the name of its folder.

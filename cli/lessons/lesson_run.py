@@ -1,5 +1,6 @@
 """A lesson while a learner works on it: runs lines of the shell language, and checks the tasks after each."""
 
+import contextlib
 import shlex
 from collections.abc import Callable
 from types import TracebackType
@@ -9,6 +10,7 @@ from tpmwire.errors import TpmwireError
 from tpmwire.explain import as_text, explain_command, explain_response
 from tpmwire.record import Record
 from tpmwire.soft import SoftTransport
+from tpmwire.spec.commands.nv import NV_UndefineSpace
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.tpm import Observed, Tpm
 from tpmwire.transport import Transport
@@ -89,8 +91,15 @@ class LessonRun:
         self.close()
 
     def close(self) -> None:
-        """Flushes the objects and sessions that the learner opened, and closes the TPM."""
-        self._tpm.close()
+        """Flushes the objects and sessions that the learner opened, undefines their NV indices, closes the TPM."""
+        try:
+            for each in self._attempt.done("NV_DefineSpace"):
+                with contextlib.suppress(TpmwireError):
+                    self._tpm.execute(
+                        NV_UndefineSpace(each.command.auth_handle, each.command.public_info.nv_index)
+                    )
+        finally:
+            self._tpm.close()
 
     @property
     def done(self) -> bool:
@@ -203,7 +212,7 @@ class LessonRun:
         lines = []
         for number, task in enumerate(self.lesson.tasks):
             mark = "✔" if number in self.solved else "·"
-            lines.append(f"{mark} {number + 1}. {' '.join(task.text.split())}")
+            lines.append(f"{mark} {number + 1}. {task.summary}")
             if number not in self.solved and (self._attempt.sent or self._attempt.answers):
                 lines.append(f"     {self._check_task(number)}")
         return "\n".join(lines)

@@ -427,6 +427,13 @@ def test_a_lesson_that_locks_a_tpm_refuses_a_device(tool: Tool, home: Path) -> N
     assert "locks the TPM out" in ran.err
 
 
+def test_the_single_file_has_no_lessons(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cli.lessons", None)
+    ran = tool("learn", "--list")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "the single-file tpmwire has no lessons; install tpmwire with pip" in ran.err
+
+
 def test_plain_text() -> None:
     table = "| a | b |\n|---|---|\n| **x** | `y` |"
     assert plain_text(table, 40) == "a  b\n  x  `y`"
