@@ -37,7 +37,7 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 TESTED = $(PY) -c 'import platform; print("== tested on Python", platform.python_version())'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-quick test-soft test-oldest test-site test-device test-deb fuzz bench demo tour site zipapp deb release clean
+.PHONY: help setup lint test test-quick test-soft test-oldest test-site test-device test-deb fuzz bench demo demo-roles-anywhere tour site zipapp deb release clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -128,6 +128,9 @@ bench: $(SETUP) zipapp ## measure time, CPU and memory; GO_ORIGINAL=FILE also me
 
 demo: $(DEMO) ## use the aws command with a key in a software TPM, step by step
 	@$(PY) tools/demo.py
+
+demo-roles-anywhere: $(DEMO) ## get credentials for a certificate whose key is in a software TPM
+	@$(PY) tools/demo.py --roles-anywhere
 
 tour: $(SETUP) ## generate docs/tour/ from its recorded run (tools/tour.py --record records a new one)
 	$(PY) tools/tour.py

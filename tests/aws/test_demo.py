@@ -36,3 +36,12 @@ def test_a_step_that_fails_ends_it(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert "\none\n" in out
     assert "three" not in out
     assert "that step failed (exit code 1)" in err
+
+
+def test_the_demo_of_roles_anywhere() -> None:
+    words = [sys.executable, str(DEMO), "--roles-anywhere"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=180)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "arn:aws:sts::123456789012:assumed-role/demo/7b07\n" in done.stdout
+    assert "TPM2_Sign: " in done.stdout
+    assert "belong together" in done.stdout

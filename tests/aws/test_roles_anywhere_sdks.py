@@ -6,15 +6,23 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 
 from tests.support.programs import ROOT, TOOLBOX, Machine, left_behind, machine
-from tests.support.roles_anywhere import ANCHOR, PROFILE, ROLE, Authority, VerifyingRolesAnywhere, pem, send_json
+from tests.support.roles_anywhere import (
+    ANCHOR,
+    PROFILE,
+    ROLE,
+    Authority,
+    VerifyingRolesAnywhere,
+    pem,
+    role_credentials,
+    send_json,
+)
 from tests.support.serving import await_
 from tests.support.signing_keys import make_signing_key, public_key_of_file
 from tests.support.sts import VerifyingSts
@@ -54,33 +62,10 @@ class Site(NamedTuple):
         return subprocess.run(words, check=False, env=environment, capture_output=True, text=True, timeout=120)
 
 
-def real_credentials(sts: VerifyingSts) -> Callable[[int], dict[str, str]]:
-    """Credentials of the STS's role, which the STS and other services accept."""
-    client = boto3.client(
-        "sts",
-        endpoint_url=sts.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=sts.access_key_id,
-        aws_secret_access_key=sts.secret_access_key,
-    )
-
-    def obtain(seconds: int) -> dict[str, str]:
-        answer = client.assume_role(RoleArn=sts.role_arn, RoleSessionName="7b07", DurationSeconds=seconds)
-        found = answer["Credentials"]
-        return {
-            "accessKeyId": found["AccessKeyId"],
-            "secretAccessKey": found["SecretAccessKey"],
-            "sessionToken": found["SessionToken"],
-            "expiration": found["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-
-    return obtain
-
-
 @pytest.fixture(scope="module")
 def site(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home, authority = tmp_path_factory.mktemp("home"), Authority()
-    with machine(home) as at, VerifyingRolesAnywhere([authority.root], real_credentials(sts)) as server:
+    with machine(home) as at, VerifyingRolesAnywhere([authority.root], role_credentials(sts)) as server:
         with Tpm.open(at.swtpm.path, 30) as tpm:
             key = public_key_of_file(make_signing_key(tpm, handle=HANDLE))
         (home / "host.pem").write_bytes(pem(authority.issue(key), authority.intermediate))
@@ -315,7 +300,7 @@ def test_doctor_examines_certificates(site: Site) -> None:
 def test_without_credentials_the_server_says_503(site: Site) -> None:
     """Credentials that have expired are never served, and no empty ones either."""
     site.server.credentials = lambda seconds: (
-        real_credentials(site.sts)(900)
+        role_credentials(site.sts)(900)
         | {"expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))}
     )
     try:
@@ -333,4 +318,4 @@ def test_without_credentials_the_server_says_503(site: Site) -> None:
             assert "AccessKeyId" not in _metadata(port, "GET", LIST + "reader", **fields)[1]
     finally:
         site.server.before = lambda _handler: False
-        site.server.credentials = real_credentials(site.sts)
+        site.server.credentials = role_credentials(site.sts)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+import boto3
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.support.sts import VerifyingSts
 
 ANCHOR = "arn:aws:rolesanywhere:eu-central-1:123456789012:trust-anchor/66666666-7777-4888-8999-000000000000"
 PROFILE = "arn:aws:rolesanywhere:eu-central-1:123456789012:profile/11111111-2222-4333-8444-555555555555"
@@ -293,6 +296,29 @@ def sample_credentials(seconds: int) -> dict[str, str]:
         "sessionToken": "made//up+token=",
         "expiration": expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+
+
+def role_credentials(sts: VerifyingSts) -> Callable[[int], dict[str, str]]:
+    """Credentials of the STS's role, which the STS and other services accept."""
+    client = boto3.client(
+        "sts",
+        endpoint_url=sts.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=sts.access_key_id,
+        aws_secret_access_key=sts.secret_access_key,
+    )
+
+    def obtain(seconds: int) -> dict[str, str]:
+        answer = client.assume_role(RoleArn=sts.role_arn, RoleSessionName="7b07", DurationSeconds=seconds)
+        found = answer["Credentials"]
+        return {
+            "accessKeyId": found["AccessKeyId"],
+            "secretAccessKey": found["SecretAccessKey"],
+            "sessionToken": found["SessionToken"],
+            "expiration": found["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+    return obtain
 
 
 def _session(

@@ -1,5 +1,7 @@
 """The single file: the same bytes twice, small, with bytecode for each Python, on a Python without packages."""
 
+import base64
+import json
 import marshal
 import os
 import shutil
@@ -316,6 +318,23 @@ def test_the_first_argument_picks_the_program(pyz: Path, argument: list[str], st
     done = bare(sys.executable, "-I", "-S", pyz, *argument, "--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(starts)
+
+
+@pytest.mark.parametrize("name", ["aws_signing_helper", "aws_signing_helper.pyz"])
+def test_the_name_of_awss_helper_selects_roles_anywhere(pyz: Path, tmp_path: Path, name: str) -> None:
+    link = tmp_path / name
+    link.symlink_to(pyz)
+    signed = json.loads((ROOT / "fixtures/rolesanywhere/helper-sign-string.json").read_text())
+    certificate = tmp_path / "certificate.der"
+    certificate.write_bytes(base64.b64decode(signed["certificate_der_base64"]))
+    words = ("read-certificate-data", "--certificate", certificate)
+    for start in ([link], [sys.executable, "-I", "-S", pyz, "aws_signing_helper"]):
+        done = bare(*start, *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout) == signed["read_certificate_data"]
+    done = bare(link, "credential-process", "--certificate", certificate)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("aws_signing_helper: --private-key, --role-arn")
 
 
 @pytest.mark.parametrize("name", [PROGRAM, f"{PROGRAM}.pyz", "tpmwire"])

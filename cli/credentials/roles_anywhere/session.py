@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sigv4.roles_anywhere import CreateSession, RolesAnywhereSigner, check_arns, resolve_roles_anywhere
 
 from ...terminal.messages import UsageError, note, warn
-from ..options import PROGRAM, Aws, RunSettings, aws_of
+from ..options import Aws, RunSettings, aws_of
 from .certificate import CertificatePair, read_pair
 from .key import certificate_key, sign_with
 from .settings import RolesAnywhere
@@ -70,7 +70,7 @@ class CertificateSession:
         if settings.verbose:
             serial = pair.leaf.serial
             note(
-                f"{PROGRAM}: CreateSession at {self.endpoint.url}, signed for {self.endpoint.region}, with the "
+                f"tpmwire: CreateSession at {self.endpoint.url}, signed for {self.endpoint.region}, with the "
                 f"certificate {serial} (hex {serial:x}) and {len(pair.chain)} intermediate certificates"
             )
         from sigv4.retry import read_retry_policy  # noqa: PLC0415 - a run with cached credentials asks nobody
@@ -81,7 +81,7 @@ class CertificateSession:
             self.operation
         )
         if settings.verbose:
-            note(f"{PROGRAM}: the credentials expire at {found.expiration}")
+            note(f"tpmwire: the credentials expire at {found.expiration}")
         return found
 
 
