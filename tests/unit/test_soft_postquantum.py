@@ -17,7 +17,7 @@ from tpmwire.errors import TpmError
 from tpmwire.keys import bridges, templates
 from tpmwire.keys.wrapping import to_any
 from tpmwire.primary import create_primary
-from tpmwire.sessions import Password
+from tpmwire.sessions import Password, SessionStart
 from tpmwire.soft import SoftTransport, dhkem, ecc
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_MLKEM, TPM_RH, TPM_SE, TPM_ST, TPMA_OBJECT
 from tpmwire.spec.properties import TPM_CAP
@@ -207,6 +207,30 @@ def test_duplicate(tpm: Tpm) -> None:
         moved = calls.load(other, new, calls.import_wrapped(other, new, wrapped))
         signature = calls.sign_sequence(other, moved, b"message")
         bridges.verify_signature(key.public, signature, b"message")
+
+
+@pytest.mark.parametrize("name", ["mldsa44", "hashmldsa65:sha256"])
+def test_policies_signed_and_authorized(tpm: Tpm, name: str) -> None:
+    """TPM2_PolicySigned accepts the key's signature, TPM2_PolicyAuthorize the ticket of its verification."""
+    key = create_primary(tpm, TPM_RH.OWNER, templates.signing(name))
+    start = SessionStart(TPM_SE.POLICY, TPM_ALG.SHA256)
+    session = start.finish(tpm.execute(start.command)).handle
+    signature = calls.sign_sequence(tpm, key, bytes(4) + b"ref")
+    tpm.execute(commands.PolicySigned(key.handle, session, b"", b"", b"ref", 0, signature))
+    with pytest.raises(TpmError, match="SIGNATURE"):
+        tpm.execute(commands.PolicySigned(key.handle, session, b"", b"", b"other", 0, signature))
+    approved = tpm.execute(commands.PolicyGetDigest(session)).policy_digest
+    signature = calls.sign_sequence(tpm, key, approved + b"ref")
+    if name == "mldsa44":
+        started = tpm.execute(commands.VerifySequenceStart(key.handle)).sequence_handle
+        tpm.execute(commands.SequenceUpdate(started, approved + b"ref"))
+        ticket = tpm.execute(commands.VerifySequenceComplete(started, key.handle, signature)).validation
+    else:
+        digest = hashlib.sha256(approved + b"ref").digest()
+        ticket = tpm.execute(commands.VerifyDigestSignature(key.handle, b"", digest, signature)).validation
+    with pytest.raises(TpmError, match="VALUE"):
+        tpm.execute(commands.PolicyAuthorize(session, approved, b"other", key.name, ticket))
+    tpm.execute(commands.PolicyAuthorize(session, approved, b"ref", key.name, ticket))
 
 
 def test_external_keys(tpm: Tpm) -> None:

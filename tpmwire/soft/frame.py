@@ -16,7 +16,7 @@ from .changes import report_changes, take_snapshot
 from .observer import joined, note, observed_by, show_handle
 from .refusal import Refusal
 from .registry import HANDLERS
-from .tpm_state import TpmState
+from .tpm_state import ALGORITHM_CHANGED, TpmState
 from .unmarshal import read_handles, read_parameters
 
 __all__ = ["execute"]
@@ -189,6 +189,9 @@ def _audit(tpm: TpmState, kind: type[Command], names: list[bytes], sent: bytes, 
     `sent` has the parameters of the command, `returned` those of the response.
     """
     if kind.code not in tpm.audit_commands:
+        return
+    if tpm.audit_digest == ALGORITHM_CHANGED:
+        tpm.audit_digest = b""
         return
     if not tpm.audit_digest:
         tpm.audit_counter += 1

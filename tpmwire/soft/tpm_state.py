@@ -17,7 +17,7 @@ from .random import Generator
 from .refusal import Refusal
 from .session import SoftSession
 
-__all__ = ["TpmState"]
+__all__ = ["ALGORITHM_CHANGED", "TpmState"]
 
 LOADED_MAX = 3
 """Maximum number of transient objects, and of loaded sessions, as in swtpm."""
@@ -26,6 +26,8 @@ SESSIONS_MAX = 64
 """Maximum number of sessions, loaded or saved."""
 
 SEED_SIZE = 64
+ALGORITHM_CHANGED = b"\0"
+"""The audit digest while TPM2_SetCommandCodeAuditStatus changes the algorithm; that command is not audited."""
 
 
 @dataclass(repr=False)

@@ -5,7 +5,7 @@ from ...spec.constants import TPM_ALG, TPM_CC
 from ...spec.response_codes import TPM_RC
 from ..refusal import Refusal
 from ..registry import HANDLERS, handles
-from ..tpm_state import TpmState
+from ..tpm_state import ALGORITHM_CHANGED, TpmState
 
 ALWAYS = TPM_CC.SetCommandCodeAuditStatus
 NEVER = TPM_CC.Shutdown
@@ -17,7 +17,7 @@ def set_command_code_audit_status(tpm: TpmState, command: SetCommandCodeAuditSta
     if command.audit_alg not in (TPM_ALG.NULL, tpm.audit_alg):
         if command.set_list or command.clear_list:
             raise Refusal(TPM_RC.VALUE, "audit_alg")
-        tpm.audit_alg, tpm.audit_digest = command.audit_alg, b""
+        tpm.audit_alg, tpm.audit_digest = command.audit_alg, ALGORITHM_CHANGED
         return
     tpm.audit_commands |= {int(code) for code in command.set_list if code in HANDLERS and code != NEVER}
     tpm.audit_commands -= {int(code) for code in command.clear_list if code != ALWAYS}

@@ -1,6 +1,6 @@
 """Part 3, §23: policy commands. Each command extends policyDigest and adds a requirement to the session."""
 
-from ...crypto.formulas import digest, digest_size, equal, hmac_digest
+from ...crypto.formulas import digest, digest_size, equal
 from ...spec.commands.policies import (
     PolicyAuthorize,
     PolicyAuthorizeNV,
@@ -25,16 +25,17 @@ from ...spec.commands.policies import (
 )
 from ...spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_ST
 from ...spec.response_codes import TPM_RC
-from ...spec.structures import TPMT_TK_AUTH
+from ...spec.structures import TPMT_SIGNATURE, TPMT_TK_AUTH
 from ..comparison import holds
 from ..creation import at_field
+from ..entities import KeyedObject
 from ..interfaces import HASHES
 from ..observer import joined, note
 from ..refusal import Refusal, require
 from ..registry import HANDLERS, handles
 from ..session import SoftSession
-from ..signing import verify_signature
-from ..tickets import PROOF_ALG, ticket_digest
+from ..signing import verify_message, verify_signature
+from ..tickets import ticket_digest
 from ..tpm_state import TpmState
 from .clock import time_info
 from .nv import check_read
@@ -270,6 +271,20 @@ def policy_secret(tpm: TpmState, command: PolicySecret) -> PolicySecret.Response
     return PolicySecret.Response(*_ticket(tpm, session, TPM_ST.AUTH_SECRET, hierarchy, command, name, sent))
 
 
+def _check_signature(key: KeyedObject, message: bytes, signature: TPMT_SIGNATURE) -> None:
+    """Raises Refusal unless the key's signature of a message is valid."""
+    value = signature.signature
+    alg = getattr(value, "hash", None) or getattr(value, "hash_alg", None)
+    pure = signature.sig_alg == TPM_ALG.MLDSA  # ML-DSA signs the message, not a digest
+    require((alg is not None or pure) and signature.sig_alg != TPM_ALG.ECDAA, TPM_RC.SCHEME, "auth")
+    with at_field("auth"):
+        if pure:
+            require(key.public.type == TPM_ALG.MLDSA, TPM_RC.SCHEME)
+            require(verify_message(key, TPM_ALG.NULL, message, signature, b""), TPM_RC.SIGNATURE)
+        else:
+            require(verify_signature(key, digest(int(alg or 0), message), signature), TPM_RC.SIGNATURE)
+
+
 @handles(PolicySigned)
 def policy_signed(tpm: TpmState, command: PolicySigned) -> PolicySigned.Response:
     """Requires a key's signature of nonceTPM || expiration || cpHashA || policyRef (TPM2_PolicySigned)."""
@@ -277,13 +292,9 @@ def policy_signed(tpm: TpmState, command: PolicySigned) -> PolicySigned.Response
     timeout, sent = _signed_common(tpm, session, command)
     key = tpm.key(command.auth_object)
     if not session.trial:
-        alg = getattr(command.auth.signature, "hash", None) or getattr(command.auth.signature, "hash_alg", None)
-        require(alg is not None and command.auth.sig_alg != TPM_ALG.ECDAA, TPM_RC.SCHEME, "auth")
-        assert alg is not None
         expiration = command.expiration.to_bytes(4, "big")
-        hashed = digest(alg, command.nonce_tpm, expiration, command.cp_hash_a, command.policy_ref)
-        with at_field("auth"):
-            require(verify_signature(key, hashed, command.auth), TPM_RC.SIGNATURE)
+        signed = command.nonce_tpm + expiration + command.cp_hash_a + command.policy_ref
+        _check_signature(key, signed, command.auth)
     _update(tpm, session, TPM_CC.PolicySigned, key.name, command.policy_ref, command.cp_hash_a, timeout)
     return PolicySigned.Response(
         *_ticket(tpm, session, TPM_ST.AUTH_SIGNED, key.hierarchy, command, key.name, sent)
@@ -350,16 +361,14 @@ def policy_authorize(tpm: TpmState, command: PolicyAuthorize) -> None:
     require(len(command.key_sign) == 2 + digest_size(alg), TPM_RC.SIZE, "key_sign")
     if not session.trial:
         require(command.approved_policy == session.policy.digest, TPM_RC.VALUE, "approved_policy")
-        hashed = digest(alg, command.approved_policy, command.policy_ref)
         ticket = command.check_ticket
         require(ticket.hierarchy in tpm.hierarchies, TPM_RC.VALUE, "check_ticket")
-        ours = hmac_digest(
-            PROOF_ALG,
-            tpm.proof(ticket.hierarchy),
-            TPM_ST.VERIFIED.to_bytes(2, "big"),
-            hashed,
-            command.key_sign,
-        )
+        verified, metadata = command.approved_policy + command.policy_ref, b""
+        if ticket.tag == TPM_ST.DIGEST_VERIFIED and ticket.metadata in HASHES:
+            verified, metadata = digest(ticket.metadata, verified), ticket.metadata.to_bytes(2, "big")
+        elif ticket.tag != TPM_ST.MESSAGE_VERIFIED:
+            verified = digest(alg, verified)
+        ours = ticket_digest(tpm, ticket.hierarchy, ticket.tag, verified, command.key_sign, metadata)
         require(equal(ours, ticket.hmac), TPM_RC.VALUE, "check_ticket")
     session.policy.digest = bytes(digest_size(session.auth_hash))
     _extend(tpm, session, TPM_CC.PolicyAuthorize, command.key_sign)
