@@ -178,8 +178,6 @@ class WidePair(Pair):
             new = self.random.choice((b"", b"", b"new", bytes(64)))
             if self.both(lambda _: commands.HierarchyChangeAuth(by, new), self._auth(by)) is not None:
                 self._auths[by] = new
-                self.both(lambda _: commands.HierarchyChangeAuth(by, b""), self._auth(by))
-                self._auths[by] = b""
                 self._reset_passwords()
         elif choice == 1:
             self.both(lambda _: commands.SetPrimaryPolicy(by, bytes(size), alg), self._auth(by))
@@ -205,7 +203,7 @@ class WidePair(Pair):
         for handle in (*HIERARCHIES, TPM_RH.LOCKOUT):
             if self._auths.get(handle):
                 for tpm in self.tpms:
-                    tpm.execute(commands.HierarchyChangeAuth(handle, b""), self._auth(handle)(0))
+                    tpm.execute(commands.HierarchyChangeAuth(handle, b""), Password(self._auths[handle]))
                 self._auths[handle] = b""
 
     def _reset_hierarchies(self) -> None:

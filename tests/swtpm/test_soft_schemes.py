@@ -209,10 +209,10 @@ def partial_certificate(
     day = datetime.datetime(2026, 1, 1)
     built = x509.CertificateBuilder(name, name, key.public_key(), 7, day, day + datetime.timedelta(days=9))
     data = built.sign(key, hashes.SHA256()).tbs_certificate_bytes
-    at, end = soft_x509._next(data, 0)[1:]
+    at, end = soft_x509._read_header(data, 0)[1:]
     parts = []
     while at < end:
-        stop = soft_x509._next(data, at)[2]
+        stop = soft_x509._read_header(data, at)[2]
         parts.append(data[at:stop])
         at = stop
     encode = soft_x509.encode
@@ -263,10 +263,10 @@ def assemble(partial: bytes, added: bytes, signature: bytes) -> bytes:
     """The complete certificate, as a program assembles it."""
 
     def pieces(data: bytes) -> list[bytes]:
-        at, end = soft_x509._next(data, 0)[1:]
+        at, end = soft_x509._read_header(data, 0)[1:]
         found = []
         while at < end:
-            stop = soft_x509._next(data, at)[2]
+            stop = soft_x509._read_header(data, at)[2]
             found.append(data[at:stop])
             at = stop
         return found

@@ -31,7 +31,7 @@ def sign_ecdaa(
     return nonce, (commitment + int.from_bytes(hashed, "big") * private) % curve.n
 
 
-def _schnorr_number(curve: Curve, alg: int, x: int, digest: bytes) -> int:
+def _hash_point(curve: Curve, alg: int, x: int, digest: bytes) -> int:
     return int.from_bytes(hash_of(alg, x.to_bytes(curve.size, "big"), digest)[: curve.size], "big")
 
 
@@ -39,7 +39,7 @@ def sign_schnorr(curve: Curve, private: int, alg: int, digest: bytes, random: Ra
     """Returns an EC Schnorr signature (Part 1, Annex C.4.3). `alg` is the hash algorithm."""
     while True:
         k = derive_scalar(curve, random)
-        r = _schnorr_number(curve, alg, curve.multiply(k, curve.g)[0], digest)
+        r = _hash_point(curve, alg, curve.multiply(k, curve.g)[0], digest)
         s = (k + r * private) % curve.n
         if 0 < r < curve.n and s:
             return r, s
@@ -50,7 +50,7 @@ def verify_schnorr(curve: Curve, public: Point, alg: int, digest: bytes, r: int,
     if not (0 < r < curve.n and 0 < s < curve.n):
         return False
     point = curve.multiply_sum((s, curve.g), (curve.n - r, public))
-    return point is not None and _schnorr_number(curve, alg, point[0], digest) == r
+    return point is not None and _hash_point(curve, alg, point[0], digest) == r
 
 
 def sign_sm2(curve: Curve, private: int, digest: bytes, random: Random) -> tuple[int, int]:

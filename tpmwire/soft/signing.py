@@ -78,11 +78,11 @@ def sign_message(
     Raises Refusal as `sign_digest` does.
     """
     if scheme == TPM_ALG.MLDSA:
-        return sign_digest(tpm, key, scheme, hash_alg, message_mu(_unique(key), message, context))
+        return sign_digest(tpm, key, scheme, hash_alg, message_mu(_read_unique(key), message, context))
     return sign_digest(tpm, key, scheme, hash_alg, hash_of(hash_alg, message), context, count)
 
 
-def _unique(key: KeyedObject) -> bytes:
+def _read_unique(key: KeyedObject) -> bytes:
     assert isinstance(key.public.unique, bytes)
     return key.public.unique
 
@@ -107,7 +107,7 @@ def sign_digest(
     if isinstance(parameters, TPMS_MLDSA_PARMS):
         return TPMT_SIGNATURE(alg, postquantum.sign_mu(parameters, key.sensitive.sensitive, digest))
     if isinstance(parameters, TPMS_HASH_MLDSA_PARMS):
-        mu = digest_mu(_unique(key), parameters.hash_alg, digest, context)
+        mu = digest_mu(_read_unique(key), parameters.hash_alg, digest, context)
         made = postquantum.sign_mu(parameters, key.sensitive.sensitive, mu)
         return TPMT_SIGNATURE(alg, TPMS_SIGNATURE_HASH_MLDSA(parameters.hash_alg, made))
     if scheme == TPM_ALG.HMAC:
@@ -157,7 +157,7 @@ def verify_message(
 ) -> bool:
     """Returns whether a signature of a message is valid. Raises Refusal if its scheme does not match the key."""
     if key.public.type == TPM_ALG.MLDSA:
-        return verify_signature(key, message_mu(_unique(key), message, context), signature)
+        return verify_signature(key, message_mu(_read_unique(key), message, context), signature)
     return verify_signature(key, hash_of(hash_alg, message), signature, context)
 
 
@@ -170,11 +170,11 @@ def verify_signature(key: KeyedObject, digest: bytes, signature: TPMT_SIGNATURE,
     if isinstance(parameters, (TPMS_MLDSA_PARMS, TPMS_HASH_MLDSA_PARMS)):
         require(signature.sig_alg == key.public.type, TPM_RC.SCHEME)
         if isinstance(value, bytes):
-            return postquantum.verify_mu(parameters, _unique(key), digest, value)
+            return postquantum.verify_mu(parameters, _read_unique(key), digest, value)
         assert isinstance(value, TPMS_SIGNATURE_HASH_MLDSA)
         require(value.hash == getattr(parameters, "hash_alg", None), TPM_RC.SCHEME)
-        mu = digest_mu(_unique(key), value.hash, digest, context)
-        return postquantum.verify_mu(parameters, _unique(key), mu, value.signature)
+        mu = digest_mu(_read_unique(key), value.hash, digest, context)
+        return postquantum.verify_mu(parameters, _read_unique(key), mu, value.signature)
     require(key.public.type != TPM_ALG.KEYEDHASH or key.sensitive is not None, TPM_RC.HANDLE)
     require(signature.sig_alg in BY_TYPE.get(key.public.type, ()), TPM_RC.SCHEME)
     if isinstance(value, TPMS_SIGNATURE_ECC) and isinstance(parameters, TPMS_ECC_PARMS):

@@ -66,7 +66,7 @@ def encode_number(value: int) -> bytes:
     return encode(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
-def _next(data: bytes, start: int) -> tuple[int, int, int]:
+def _read_header(data: bytes, start: int) -> tuple[int, int, int]:
     """Returns (tag, start of the content, end) of the DER element at `start`. Raises Refusal for invalid DER."""
     require(len(data) >= start + 2 and data[start] & 0x1F != 0x1F, TPM_RC.VALUE)
     size, content = data[start + 1], start + 2
@@ -82,7 +82,7 @@ def split_certificate(partial: bytes) -> tuple[list[bytes], bytes]:
     """Returns (three or four sequences, extensions) of a partialCertificate. Raises Refusal if it is not valid."""
     require(partial, TPM_RC.VALUE)
     try:
-        tag, at, end = _next(partial, 0)
+        tag, at, end = _read_header(partial, 0)
     except Refusal:
         raise Refusal(TPM_RC.SIZE) from None
     require(tag == SEQUENCE and end == len(partial), TPM_RC.SIZE)
@@ -90,7 +90,7 @@ def split_certificate(partial: bytes) -> tuple[list[bytes], bytes]:
     extensions = b""
     while at < end:
         start = at
-        tag, _, at = _next(partial, start)
+        tag, _, at = _read_header(partial, start)
         if tag == EXTENSIONS:
             require(not extensions, TPM_RC.VALUE)
             extensions = partial[start:at]
@@ -108,7 +108,7 @@ def _find_bits(data: bytes, identifier: bytes) -> int | None:
     """
     at = 0
     while at < len(data):
-        tag, content, at = _next(data, at)
+        tag, content, at = _read_header(data, at)
         require(tag == SEQUENCE, TPM_RC.VALUE)
         extension = data[content:at]
         if extension.startswith(identifier):
@@ -118,9 +118,9 @@ def _find_bits(data: bytes, identifier: bytes) -> int | None:
 
 def _read_bits(extension: bytes, at: int) -> int:
     while at < len(extension):
-        tag, content, at = _next(extension, at)
+        tag, content, at = _read_header(extension, at)
         if tag == OCTET_STRING:
-            tag, start, end = _next(extension[content:at], 0)
+            tag, start, end = _read_header(extension[content:at], 0)
             bits = extension[content + start : content + end]
             require(tag == BIT_STRING and bits and bits[0] < 8 and len(bits) <= 5, TPM_RC.VALUE)
             return int.from_bytes(bits[1:].ljust(4, b"\0"), "big") >> bits[0] << bits[0]
@@ -132,8 +132,8 @@ def check_extensions(extensions: bytes, attributes: TPMA_OBJECT) -> None:
 
     The extension tcg-tpmaObject, if present, equals the attributes. KeyUsage is required.
     """
-    _, content, end = _next(extensions, 0)
-    tag, start, end = _next(extensions[:end], content)
+    _, content, end = _read_header(extensions, 0)
+    tag, start, end = _read_header(extensions[:end], content)
     require(tag == SEQUENCE, TPM_RC.VALUE)
     data = extensions[start:end]
     claimed = _find_bits(data, ATTRIBUTES)

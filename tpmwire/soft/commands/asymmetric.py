@@ -165,7 +165,7 @@ def ecc_parameters(tpm: TpmState, command: ECC_Parameters) -> ECC_Parameters.Res
     )
 
 
-def _dhkem(key: KeyedObject) -> tuple[int, int]:
+def _find_kem(key: KeyedObject) -> tuple[int, int]:
     """Returns (hash algorithm, KEM identifier) of an ECC key. Raises Refusal unless its KDF is HKDF."""
     parameters = key.public.parameters
     if isinstance(parameters, TPMS_ECC_PARMS) and parameters.kdf.scheme == TPM_ALG.HKDF:
@@ -182,7 +182,7 @@ def encapsulate_key(tpm: TpmState, command: Encapsulate) -> Encapsulate.Response
     key = tpm.key(command.key_handle)
     if isinstance(key.public.parameters, TPMS_MLKEM_PARMS):
         return Encapsulate.Response(*encapsulate(key, tpm.generator.bytes))
-    alg, kem = _dhkem(key)
+    alg, kem = _find_kem(key)
     _, curve, point = _ecc(tpm, command.key_handle)
     scalar = ecc.derive_scalar(curve, tpm.generator.bytes)
     sent = dhkem.to_octets(curve, curve.multiply(scalar, curve.g))
@@ -196,7 +196,7 @@ def decapsulate_key(tpm: TpmState, command: Decapsulate) -> Decapsulate.Response
     """Returns the shared secret in a ciphertext for an ML-KEM or ECC key (TPM2_Decapsulate)."""
     key, ciphertext = tpm.key(command.key_handle), command.ciphertext
     parameters = key.public.parameters
-    alg, kem = (0, 0) if isinstance(parameters, TPMS_MLKEM_PARMS) else _dhkem(key)
+    alg, kem = (0, 0) if isinstance(parameters, TPMS_MLKEM_PARMS) else _find_kem(key)
     usable = key.has(TPMA_OBJECT.DECRYPT) and not key.has(TPMA_OBJECT.RESTRICTED)
     require(usable, TPM_RC.ATTRIBUTES, "key_handle")
     assert key.sensitive is not None

@@ -77,12 +77,12 @@ def _text(text: bytes) -> int:
     return int.from_bytes(text.ljust(4, b"\0"), "big")
 
 
-def _commands(tpm: TpmState) -> list[int]:
+def _list_commands(tpm: TpmState) -> list[int]:
     """Returns the codes of the supported commands in ascending order."""
     return sorted({*HANDLERS} - tpm.faults.missing_commands)
 
 
-def _curves(tpm: TpmState) -> tuple[TPM_ECC, ...]:
+def _list_curves(tpm: TpmState) -> tuple[TPM_ECC, ...]:
     return () if tpm.faults.no_ecc else CURVES
 
 
@@ -128,8 +128,8 @@ def _fixed(tpm: TpmState) -> dict[int, int]:
         TPM_PT.PS_DAY_OF_YEAR: 75,
         TPM_PT.PS_YEAR: 2021,
         TPM_PT.SPLIT_MAX: 128,
-        TPM_PT.TOTAL_COMMANDS: len(_commands(tpm)),
-        TPM_PT.LIBRARY_COMMANDS: len(_commands(tpm)),
+        TPM_PT.TOTAL_COMMANDS: len(_list_commands(tpm)),
+        TPM_PT.LIBRARY_COMMANDS: len(_list_commands(tpm)),
         TPM_PT.VENDOR_COMMANDS: 0,
         TPM_PT.NV_BUFFER_MAX: 1024,
         TPM_PT.MODES: 0,
@@ -165,7 +165,7 @@ def _variable(tpm: TpmState) -> dict[int, int]:
         TPM_PT.NV_COUNTERS: sum(index.type == 1 for index in tpm.indices.values()),
         TPM_PT.NV_COUNTERS_AVAIL: 16,
         TPM_PT.ALGORITHM_SET: 0,
-        TPM_PT.LOADED_CURVES: len(_curves(tpm)),
+        TPM_PT.LOADED_CURVES: len(_list_curves(tpm)),
         TPM_PT.LOCKOUT_COUNTER: tpm.lockout.failed,
         TPM_PT.MAX_AUTH_FAIL: tpm.lockout.max_tries,
         TPM_PT.LOCKOUT_INTERVAL: tpm.lockout.recovery,
@@ -245,7 +245,7 @@ def _values(tpm: TpmState, capability: int, first: int) -> tuple[list[Any], int]
     if capability == TPM_CAP.HANDLES:
         return _handles(tpm, first), 254
     if capability == TPM_CAP.COMMANDS:
-        return [command_attributes(code) for code in _commands(tpm) if code >= first], 254
+        return [command_attributes(code) for code in _list_commands(tpm) if code >= first], 254
     if capability == TPM_CAP.PP_COMMANDS:
         return [], 254
     if capability == TPM_CAP.AUDIT_COMMANDS:
@@ -265,7 +265,7 @@ def _values(tpm: TpmState, capability: int, first: int) -> tuple[list[Any], int]
     if capability == TPM_CAP.PCR_PROPERTIES:
         return [found for found in _pcr_properties() if found.tag >= first], 256
     if capability == TPM_CAP.ECC_CURVES:
-        return [curve for curve in _curves(tpm) if curve >= first], 508
+        return [curve for curve in _list_curves(tpm) if curve >= first], 508
     if capability == TPM_CAP.AUTH_POLICIES:
         if first >> 24 != TPM_HT.PERMANENT:
             raise Refusal(TPM_RC.VALUE, "property_")

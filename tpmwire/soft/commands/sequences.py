@@ -89,7 +89,7 @@ def event_sequence_complete(tpm: TpmState, command: EventSequenceComplete) -> Ev
     return EventSequenceComplete.Response(results)
 
 
-def _start(key: KeyedObject, auth: bytes, context: bytes, verifies: bool) -> SoftSequence:
+def _create_signature_sequence(key: KeyedObject, auth: bytes, context: bytes, verifies: bool) -> SoftSequence:
     """Returns a new signature sequence for a signing key, which must have a signature scheme of its own."""
     signs = key.has(TPMA_OBJECT.SIGN_ENCRYPT) and key.public.type != TPM_ALG.SYMCIPHER
     require(signs, TPM_RC.KEY, "key_handle")
@@ -100,7 +100,7 @@ def _start(key: KeyedObject, auth: bytes, context: bytes, verifies: bool) -> Sof
 @handles(SignSequenceStart)
 def sign_sequence_start(tpm: TpmState, command: SignSequenceStart) -> SignSequenceStart.Response:
     """Starts the signature of a message (TPM2_SignSequenceStart)."""
-    made = _start(tpm.key(command.key_handle), command.auth, command.context, False)
+    made = _create_signature_sequence(tpm.key(command.key_handle), command.auth, command.context, False)
     return SignSequenceStart.Response(tpm.add_transient(made))
 
 
@@ -108,5 +108,5 @@ def sign_sequence_start(tpm: TpmState, command: SignSequenceStart) -> SignSequen
 def verify_sequence_start(tpm: TpmState, command: VerifySequenceStart) -> VerifySequenceStart.Response:
     """Starts the verification of a message's signature (TPM2_VerifySequenceStart)."""
     require(not command.hint, TPM_RC.VALUE, "hint")  # only EdDSA needs a hint
-    made = _start(tpm.key(command.key_handle), command.auth, command.context, True)
+    made = _create_signature_sequence(tpm.key(command.key_handle), command.auth, command.context, True)
     return VerifySequenceStart.Response(tpm.add_transient(made))

@@ -27,7 +27,7 @@ NO_SCHEME = TPMT_SIG_SCHEME(TPM_ALG.NULL)
 MU_SIZE = 64
 
 
-def _signer(tpm: TpmState, handle: int) -> KeyedObject:
+def _find_signer(tpm: TpmState, handle: int) -> KeyedObject:
     """Returns the key with this handle. Raises Refusal unless it may sign data of the caller."""
     key = tpm.key(handle)
     signs = key.has(TPMA_OBJECT.SIGN_ENCRYPT) and key.public.type != TPM_ALG.SYMCIPHER
@@ -49,7 +49,7 @@ def _check_ticket(tpm: TpmState, key: KeyedObject, alg: int, digest: bytes, tick
 @handles(Sign)
 def sign(tpm: TpmState, command: Sign) -> Sign.Response:
     """Signs a digest (TPM2_Sign). A restricted key needs the ticket of TPM2_Hash or TPM2_SequenceComplete."""
-    key = _signer(tpm, command.key_handle)
+    key = _find_signer(tpm, command.key_handle)
     require(key.public.type not in postquantum.SIGNING, TPM_RC.KEY, "key_handle")
     scheme, alg = choose_scheme(key, command.in_scheme)
     _check_ticket(tpm, key, alg, command.digest, command.validation)
@@ -66,10 +66,10 @@ def verify(tpm: TpmState, command: VerifySignature) -> VerifySignature.Response:
     with at_field("signature"):
         require(key.public.type not in postquantum.SIGNING, TPM_RC.SCHEME)
         require(verify_signature(key, command.digest, command.signature), TPM_RC.SIGNATURE)
-    return VerifySignature.Response(_ticket(tpm, key, TPM_ST.VERIFIED, command.digest))
+    return VerifySignature.Response(_create_ticket(tpm, key, TPM_ST.VERIFIED, command.digest))
 
 
-def _ticket(
+def _create_ticket(
     tpm: TpmState, key: KeyedObject, tag: TPM_ST, verified: bytes, hash_alg: TPM_ALG | None = None
 ) -> TPMT_TK_VERIFIED:
     """Returns the ticket of a verification; it is empty for a key in the null hierarchy (Part 2, §10.7.4).
@@ -83,7 +83,7 @@ def _ticket(
     return TPMT_TK_VERIFIED(tag, TPM_RH(key.hierarchy), hash_alg, proof)
 
 
-def _digest_algorithm(key: KeyedObject, digest: bytes) -> tuple[int, int]:
+def _select_algorithm(key: KeyedObject, digest: bytes) -> tuple[int, int]:
     """Returns (scheme, hash algorithm) of the key for a digest of the caller.
 
     Raises Refusal if the key has no scheme, is an ML-DSA key that does not allow an external Mu, or if the digest
@@ -108,8 +108,8 @@ def _check_context(key: KeyedObject, context: bytes) -> None:
 @handles(SignDigest)
 def sign_external_digest(tpm: TpmState, command: SignDigest) -> SignDigest.Response:
     """Signs a digest, or an ML-DSA Mu if the key allows it (TPM2_SignDigest)."""
-    key = _signer(tpm, command.key_handle)
-    scheme, alg = _digest_algorithm(key, command.digest)
+    key = _find_signer(tpm, command.key_handle)
+    scheme, alg = _select_algorithm(key, command.digest)
     _check_context(key, command.context)
     _check_ticket(tpm, key, alg, command.digest, command.validation)
     return SignDigest.Response(sign_digest(tpm, key, scheme, alg, command.digest, command.context))
@@ -120,16 +120,18 @@ def verify_digest(tpm: TpmState, command: VerifyDigestSignature) -> VerifyDigest
     """Verifies the signature of a digest or of an ML-DSA Mu, and returns a ticket (TPM2_VerifyDigestSignature)."""
     key = tpm.key(command.key_handle)
     require(key.has(TPMA_OBJECT.SIGN_ENCRYPT), TPM_RC.KEY, "key_handle")
-    scheme, alg = _digest_algorithm(key, command.digest)
+    scheme, alg = _select_algorithm(key, command.digest)
     _check_context(key, command.context)
     with at_field("signature"):
         require(command.signature.sig_alg == scheme, TPM_RC.SCHEME)
         valid = verify_signature(key, command.digest, command.signature, command.context)
         require(valid, TPM_RC.SIGNATURE)
-    return VerifyDigestSignature.Response(_ticket(tpm, key, TPM_ST.DIGEST_VERIFIED, command.digest, TPM_ALG(alg)))
+    return VerifyDigestSignature.Response(
+        _create_ticket(tpm, key, TPM_ST.DIGEST_VERIFIED, command.digest, TPM_ALG(alg))
+    )
 
 
-def _sequence(tpm: TpmState, handle: int, key: KeyedObject, verifies: bool) -> SoftSequence:
+def _find_sequence(tpm: TpmState, handle: int, key: KeyedObject, verifies: bool) -> SoftSequence:
     """Returns a signature sequence. Raises Refusal for another sequence, or for another key than at the start."""
     found = tpm.entity(handle)
     if not isinstance(found, SoftSequence) or not found.signer or found.verifies != verifies:
@@ -142,7 +144,7 @@ def _sequence(tpm: TpmState, handle: int, key: KeyedObject, verifies: bool) -> S
 def sign_sequence_complete(tpm: TpmState, command: SignSequenceComplete) -> SignSequenceComplete.Response:
     """Adds the last data to a message, and returns its signature (TPM2_SignSequenceComplete)."""
     key = tpm.key(command.key_handle)
-    found = _sequence(tpm, command.sequence_handle, key, False)
+    found = _find_sequence(tpm, command.sequence_handle, key, False)
     require(not key.has(TPMA_OBJECT.X509_SIGN), TPM_RC.ATTRIBUTES, "key_handle")
     message = found.data + command.buffer
     if key.has(TPMA_OBJECT.RESTRICTED):
@@ -160,7 +162,7 @@ def sign_sequence_complete(tpm: TpmState, command: SignSequenceComplete) -> Sign
 def verify_sequence_complete(tpm: TpmState, command: VerifySequenceComplete) -> VerifySequenceComplete.Response:
     """Verifies the signature of the message in a sequence, and returns a ticket (TPM2_VerifySequenceComplete)."""
     key = tpm.key(command.key_handle)
-    found = _sequence(tpm, command.sequence_handle, key, True)
+    found = _find_sequence(tpm, command.sequence_handle, key, True)
     with at_field("signature"):
         scheme, alg = choose_scheme(key, NO_SCHEME, "key_handle")
         require(command.signature.sig_alg == scheme, TPM_RC.SCHEME)
@@ -169,6 +171,6 @@ def verify_sequence_complete(tpm: TpmState, command: VerifySequenceComplete) -> 
         else:
             valid = verify_message(key, alg, found.data, command.signature, found.context)
         require(valid, TPM_RC.SIGNATURE)
-    ticket = _ticket(tpm, key, TPM_ST.MESSAGE_VERIFIED, found.data)
+    ticket = _create_ticket(tpm, key, TPM_ST.MESSAGE_VERIFIED, found.data)
     del tpm.transient[command.sequence_handle]
     return VerifySequenceComplete.Response(ticket)
