@@ -38,7 +38,7 @@ def line_reader(prompt: str, values: Values) -> Callable[[], str]:
     try:
         import prompt_toolkit  # noqa: F401, PLC0415 - an optional package
     except ImportError:
-        note("tpmwire: note: no completion and no history: pip install 'tpmwire[shell]'")
+        note("tpmwire: note: completion and history need prompt_toolkit: pip install 'tpmwire[shell]'")
         return lambda: _interruptible(lambda: input(prompt))
     session = _prompt_session(values)
     return lambda: _interruptible(lambda: str(session.prompt(prompt)))
@@ -99,6 +99,6 @@ def _open_history() -> "FileHistory | None":
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600))
         path.chmod(0o600)
     except OSError as error:
-        note(f"tpmwire: note: no history is kept: {path}: {error.strerror}")
+        note(f"tpmwire: note: cannot store the history: {path}: {error.strerror}")
         return None
     return SafeHistory(str(path))

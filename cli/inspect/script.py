@@ -64,7 +64,7 @@ class Script(ScriptEntities):
     `files` reads and writes the files that commands name. `public` means that other users can read the lines, as
     on a command line: secrets are then accepted as @FILE only. `session` is one of `shell.authorize.SESSIONS`.
     With `secrets`, texts show secret values. With `keep`, `close` leaves the objects and sessions of the commands
-    in the TPM. `listener` is told of each command and response.
+    in the TPM. `listener` receives each command and response.
     """
 
     dry = False
@@ -89,7 +89,7 @@ class Script(ScriptEntities):
         self.values = Values()
         self.authorizer = ScriptAuthorizer(self, session)
         self.line_starts: list[int] = [0]
-        """Positions in the recording at which lines with commands began."""
+        """0, and the position in the recording at which each line with commands began."""
 
     def __enter__(self) -> Self:
         return self
@@ -129,10 +129,14 @@ class Script(ScriptEntities):
         rehearse(plans, self)
         return plans
 
+    def start_line(self) -> None:
+        """Records that a line with commands begins, for `explanations`."""
+        self.line_starts.append(self.recording.position)
+
     def run_plans(self, plans: Sequence[Plan]) -> LineResult:
         """Sends commands in order; stops at the first one that the TPM refuses."""
         start = len(self.exchanges)
-        self.line_starts.append(self.recording.position)
+        self.start_line()
         shown: list[str] = []
         outcome: Outcome | None = None
         code = 0
@@ -254,7 +258,10 @@ class Script(ScriptEntities):
         Raises UsageError if there is no such line.
         """
         starts = [*self.line_starts[1:], self.recording.position]
-        if not -len(starts) < number < len(starts) or len(starts) == 1:
+        count = len(starts) - 1
+        if not count:
             raise UsageError("no command was sent yet; explain needs a command")
-        place = number - 1 if number < 0 else number
+        if number == 0 or not -count <= number <= count:
+            raise UsageError(f"explain: no line {number}; lines with commands so far: 1 to {count}")
+        place = number - 1 if number > 0 else count + number
         return self.recording.trees(starts[place], starts[place + 1])

@@ -175,7 +175,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Sends the commands in order; stops at the first error response."""
-    if [bool(args.words), bool(args.json), bool(args.file)].count(True) != 1:
+    given = [bool(args.words), bool(args.json), bool(args.file)].count(True)
+    if given > 1:
+        raise UsageError("a command, --json FILE and -f FILE cannot be combined; give one of them")
+    if not given:
         raise UsageError(
             "no command; give a command and its fields, --json FILE or -f FILE (`tpmwire spec` lists the commands)"
         )
@@ -241,6 +244,8 @@ def _run_file(args: Settings, data: bytes) -> int:
                 plans = script.plans(line)
                 if plans is None:
                     writer.add_text(script.run(line).text)
+                if plans:
+                    script.start_line()
                 for plan in plans or []:
                     outcome = script.send(plan)
                     writer.add_outcome(outcome, len(script.values.outcomes), plan.save)

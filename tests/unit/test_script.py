@@ -58,6 +58,24 @@ def test_a_credential_is_activated_with_a_standard_endorsement_key(tpm: Tpm) -> 
     assert held(tpm) == []
 
 
+@pytest.mark.parametrize("line", ["", "  ", "# a comment"])
+def test_empty_lines_and_comments_do_nothing(tpm: Tpm, line: str) -> None:
+    with Script(tpm) as script:
+        assert script.run(line) == ("", {}, 0, 0, ())
+
+
+def test_each_line_is_explained(tpm: Tpm) -> None:
+    with Script(tpm) as script:
+        script.run("GetRandom 8")
+        script.run("Hash text:abc")
+        assert "TPM2_Hash" in script.run("explain last").text
+        assert "TPM2_GetRandom" in script.run("explain 1").text
+        assert "TPM2_Hash" in script.run("explain 2").text
+        for line in ("explain 0", "explain 3"):
+            with pytest.raises(UsageError, match="1 to 2"):
+                script.run(line)
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

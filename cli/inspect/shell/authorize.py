@@ -58,7 +58,7 @@ MOST = 3
 
 
 class Runner(Protocol):
-    """What an authorizer needs of the script: the TPM, the results, and a way to send a policy's commands."""
+    """The interface of a script that its authorizer uses."""
 
     tpm: Tpm
     values: Values
@@ -327,7 +327,7 @@ class ScriptAuthorizer:
                 return
 
     def note(self, command: Any) -> None:
-        """Records what a policy command means for the authorization by its session."""
+        """Records whether a policy command makes its session require the authValue or the password."""
         code = command.code
         session = self.own.get(getattr(command, "policy_session", getattr(command, "session_handle", 0)))
         if session is not None and code in (TPM_CC.PolicyAuthValue, TPM_CC.PolicyPassword, TPM_CC.PolicyRestart):

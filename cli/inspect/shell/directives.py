@@ -32,10 +32,10 @@ def _help(script: Any, words: Sequence[str]) -> str:
 
 
 def _explain(script: Any, words: Sequence[str]) -> str:
-    """Explains the bytes of the last line, of line N, or of the command that returned $NAME."""
+    """Explains the bytes of the last line with commands, or of the Nth."""
     given = words[0] if words else "last"
     if len(words) > 1 or not (given == "last" or given.isdecimal()):
-        raise UsageError("explain: use `explain last` or `explain N`, N being the number of a line with commands")
+        raise UsageError("explain needs `last`, or the number of a line with commands, such as explain 1")
     parts = script.explanations(-1 if given == "last" else int(given))
     texts = [
         (f"# {comment}:\n" if comment else "")
@@ -46,7 +46,7 @@ def _explain(script: Any, words: Sequence[str]) -> str:
 
 
 def _show(script: Any, words: Sequence[str]) -> str:
-    """Shows values in full, also secret ones, because they are asked for."""
+    """Shows values in full, including secret values, which the user asks for by name."""
     if not words:
         raise UsageError("show needs a value, such as show $1 or show $key.outPublic")
     shown = []

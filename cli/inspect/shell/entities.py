@@ -1,4 +1,4 @@
-"""ScriptEntities of the TPM that commands name: their public areas and Names, and contexts loaded from files."""
+"""Objects and NV indices that commands name: public areas, Names, and contexts loaded from files."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -24,26 +24,26 @@ _OBJECTS = ((0x80000000, 0x80FFFFFF), (0x81000000, 0x81FFFFFF))
 
 
 class Listener:
-    """Is told of the commands and responses of a script. This class does nothing with them."""
+    """Receives the commands and responses of a script. This base class ignores them."""
 
     def command(self, data: bytes) -> None:
-        """Is called before a command is sent."""
+        """Receives a command before it is sent."""
 
     def response(self, data: bytes, command: bytes) -> None:
-        """Is called with the response to a command."""
+        """Receives the response to a command."""
 
     def clear_command(self, data: bytes) -> None:
-        """Is called before a command is encrypted, with the command without its sessions."""
+        """Receives a command without its sessions, before its first parameter is encrypted."""
 
     def clear_response(self, data: bytes, command: Any) -> None:
-        """Is called with a decrypted response without its sessions, and the command's structure."""
+        """Receives a decrypted response without its sessions; `command` is the command's structure."""
 
     def salt(self, session: int, salt: bytes) -> None:
-        """Is called with the salt of a session that was opened."""
+        """Receives the salt of a session that was opened."""
 
 
 class Recorder:
-    """A transport that tells a listener of each command and response."""
+    """A transport that passes each command and response to a listener."""
 
     def __init__(self, transport: Any, listener: Callable[[], Listener]) -> None:
         self.inner = transport
@@ -62,7 +62,7 @@ class Recorder:
 
 
 class ScriptEntities:
-    """The entities of an open TPM. `listener` is told of each command that is not hidden.
+    """Objects and NV indices of an open TPM. `listener` receives each command that is not hidden.
 
     `opened` has the handles that must be flushed; the value is true if a result of the script has the handle.
     """
@@ -90,11 +90,11 @@ class ScriptEntities:
 
     @property
     def is_recording(self) -> bool:
-        """Whether the commands of the TPM still pass through here."""
+        """Whether the commands of the TPM are still recorded."""
         return self.tpm.transport is not self._transport
 
     def stop(self) -> None:
-        """Gives the TPM its own transport back."""
+        """Restores the TPM's own transport."""
         self.tpm.transport = self._transport
 
     def load(self, data: bytes, where: str) -> int:

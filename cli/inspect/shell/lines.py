@@ -24,7 +24,7 @@ def split_line(line: str) -> list[list[str]]:
         words = shlex.split(line, comments=True)
     except ValueError as error:
         raise UsageError(f"{str(error).lower()}; check the quotes") from None
-    return split_commands(words)
+    return split_commands(words) if words else []
 
 
 def split_commands(words: Sequence[str]) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Checks commands before the first one is sent: what only a response will show is taken as unknown."""
+"""Checks all commands before the first one is sent. Values that only a response has are unknown."""
 
 from collections.abc import Sequence
 from typing import Any

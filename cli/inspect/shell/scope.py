@@ -1,4 +1,4 @@
-"""What readers of fields need beside the text: earlier results, files, and entities of the TPM."""
+"""The interface that field readers use: earlier results, files, and objects of the TPM."""
 
 from typing import Any, Protocol
 

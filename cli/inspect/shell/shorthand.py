@@ -6,16 +6,16 @@ from typing import Any
 from tpmwire.crypto.formulas import digest_size
 from tpmwire.errors import EncodeError, TpmwireError
 from tpmwire.keys import templates
-from tpmwire.keys.template_names import parse_attributes, parse_hash, parse_template
+from tpmwire.keys.template_names import parse_hash, parse_template
 from tpmwire.primary import WELL_KNOWN
 from tpmwire.record import Record
-from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
+from tpmwire.spec.constants import TPM_ALG
 from tpmwire.spec.structures import TPMT_HA, TPMT_PUBLIC
 from tpmwire.wires import Select, wire_of
 
 from ...terminal.messages import UsageError
 
-__all__ = ["SHORT_TEMPLATES", "change_attributes", "from_word", "named_template"]
+__all__ = ["SHORT_TEMPLATES", "from_word", "named_template"]
 
 SHORT_TEMPLATES = ("h2-primary", "h1-primary", "srk-ecc", "srk-rsa", "ek-ecc", "ek-rsa")
 """The templates of `tpmwire.keys.templates` that have no name in tpm2-tools."""
@@ -146,15 +146,3 @@ def _hash_value(text: str) -> Record | None:
     except (ValueError, TpmwireError):
         return None
     return None if alg is None or len(data) != digest_size(alg) else TPMT_HA(alg, data)
-
-
-def change_attributes(public: TPMT_PUBLIC, text: str) -> TPMA_OBJECT:
-    """Returns the attributes that `text` states: a complete list, or changes such as `+noda|-decrypt`."""
-    total = public.object_attributes
-    words = [word.strip() for word in text.split("|")]
-    if not all(word[:1] in ("+", "-") for word in words):
-        return parse_attributes(text)
-    for word in words:
-        bit = parse_attributes(word[1:])
-        total = total | bit if word[0] == "+" else total & ~bit
-    return total

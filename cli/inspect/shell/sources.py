@@ -1,4 +1,4 @@
-"""Where bytes in a command come from: hex, text, files, standard input; and tpm2-tools' file formats."""
+"""Bytes in a command: from hex, text, files or standard input, also in tpm2-tools' file formats."""
 
 import os
 from typing import Any, Protocol
