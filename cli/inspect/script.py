@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from tpmwire.crypto.formulas import random_bytes
 from tpmwire.errors import TpmError, TpmwireError
 from tpmwire.sessions import SessionStart, Use
 from tpmwire.spec.commands.policies import PolicyGetDigest
@@ -169,8 +170,12 @@ class Script(ScriptEntities):
         return outcome
 
     def _execute(self, command: Any, plan: Plan) -> Outcome:
-        if plan.kind.code == TPM_CC.StartAuthSession and not command.encrypted_salt:
-            return self._start_session(command, plan)
+        if plan.kind.code == TPM_CC.StartAuthSession:
+            if not command.encrypted_salt:
+                return self._start_session(command, plan)
+            if not command.nonce_caller:
+                # At least 16 bytes, and at most as many as a digest has (Part 3, §11.1.1).
+                command = command.replace(nonce_caller=random_bytes(16))
         used = self.authorizer.of(command, plan)
         attributes = [use.attributes for use in used if isinstance(use, Use)]
         if any(bits & TPMA_SESSION.DECRYPT for bits in attributes):

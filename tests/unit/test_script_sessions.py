@@ -60,6 +60,11 @@ def test_a_policy_authorizes_the_handle_that_is_named(script: Script) -> None:
     assert script.run("ActivateCredential $ak $ek activateHandle.policy=secret:endorsement").code != 0
 
 
+def test_a_salt_that_the_user_has_encrypted_is_sent(script: Script) -> None:
+    refused = script.run(f"CreatePrimary + StartAuthSession HMAC encryptedSalt={'11' * 64}")
+    assert refused.code not in (0, 0x1D5)  # TPM_RC_SIZE of parameter 1 would be about nonceCaller
+
+
 class _Salts(Listener):
     def __init__(self) -> None:
         self.salts: list[bytes] = []
