@@ -59,6 +59,8 @@ GROUPS = {
         "token ecr": "print docker's password for Amazon ECR, or run as docker's credential helper",
         "token codecommit": "run as git's credential helper for AWS CodeCommit",
         "roles-anywhere create-key": "create a signing key in the TPM, for a certificate",
+        "roles-anywhere csr": "write a certificate request for a key in the TPM",
+        "roles-anywhere renew": "renew the certificate of a key in the TPM, with a program that asks the CA",
         "roles-anywhere credential-process": "print credentials for a certificate whose key is in the TPM",
         "roles-anywhere serve": "serve such credentials as EC2's metadata service does",
         "roles-anywhere update": "keep a profile of ~/.aws/credentials up to date with such credentials",

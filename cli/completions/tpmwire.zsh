@@ -47,7 +47,7 @@ _shtab_tpmwire_commands() {
     policy:'show a key'"'"'s policy, compute a policy digest, or approve new PCR values'
     presign:'create a presigned URL for any AWS service'
     quote:'print PCR values, signed by an attestation key'
-    roles-anywhere:'roles-anywhere: create-key, credential-process, serve, update, read-certificate-data, sign-string'
+    roles-anywhere:'roles-anywhere: create-key, csr, renew, credential-process, serve, update, read-certificate-data, sign-string'
     rotate:'replace a profile'"'"'s access key with a new one that never touches a disk'
     send:'send any TPM command and explain the response'
     serve:'serve temporary credentials to AWS SDKs on this machine'
@@ -80,7 +80,9 @@ _shtab_tpmwire_roles_anywhere_commands() {
   local _commands=(
     create-key:'create a signing key in the TPM, for a certificate'
     credential-process:'print credentials for a certificate whose key is in the TPM'
+    csr:'write a certificate request for a key in the TPM'
     read-certificate-data:'print facts about a certificate as JSON'
+    renew:'renew the certificate of a key in the TPM, with a program that asks the CA'
     serve:'serve such credentials as EC2'"'"'s metadata service does'
     sign-string:'sign a test string with a certificate'"'"'s key'
     update:'keep a profile of ~/.aws/credentials up to date with such credentials'
@@ -1224,6 +1226,33 @@ _shtab_tpmwire_roles_anywhere_credential_process_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_roles_anywhere_credential_process_defaults_added=0
 
+_shtab_tpmwire_roles_anywhere_csr_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--subject=[subject, such as CN\=host-1.example.com,O\=Example]:NAME:"
+  "*--san-dns=[alternative name]:NAME:"
+  "*--san-uri=[alternative name]:URI:"
+  "--out=[file to write]:FILE:_files"
+  "--extfile=[write the extensions to FILE, for \`openssl x509 -extfile\`, instead of showing them]:FILE:_files"
+  "--force[replace existing files]"
+  "--private-key=[private key of the certificate]:KEY:"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--verbose[explain each step on stderr]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_csr_defaults_added=0
+
 _shtab_tpmwire_roles_anywhere_read_certificate_data_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--certificate=[file with the certificate]:FILE:_files"
@@ -1231,6 +1260,31 @@ _shtab_tpmwire_roles_anywhere_read_certificate_data_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_roles_anywhere_read_certificate_data_defaults_added=0
+
+_shtab_tpmwire_roles_anywhere_renew_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--certificate=[certificate to renew and replace]:FILE:_files"
+  "--ca-command=[program, with arguments, that reads a request]:COMMAND:"
+  "--ca-timeout=[longest wait for the program, such as 30s or 5m]:TIME:"
+  "--if-due[do nothing before two thirds of the certificate\'s lifetime]"
+  "--private-key=[private key of the certificate]:KEY:"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--verbose[explain each step on stderr]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_roles_anywhere_renew_defaults_added=0
 
 _shtab_tpmwire_roles_anywhere_serve_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -2007,7 +2061,9 @@ _shtab_tpmwire_roles_anywhere() {
       case $line[1] in
         create-key) _arguments -C -s $_shtab_tpmwire_roles_anywhere_create_key_options ;;
         credential-process) _arguments -C -s $_shtab_tpmwire_roles_anywhere_credential_process_options ;;
+        csr) _arguments -C -s $_shtab_tpmwire_roles_anywhere_csr_options ;;
         read-certificate-data) _arguments -C -s $_shtab_tpmwire_roles_anywhere_read_certificate_data_options ;;
+        renew) _arguments -C -s $_shtab_tpmwire_roles_anywhere_renew_options ;;
         serve) _arguments -C -s $_shtab_tpmwire_roles_anywhere_serve_options ;;
         sign-string) _arguments -C -s $_shtab_tpmwire_roles_anywhere_sign_string_options ;;
         update) _arguments -C -s $_shtab_tpmwire_roles_anywhere_update_options ;;

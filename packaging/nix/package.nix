@@ -36,9 +36,12 @@ python3Packages.buildPythonApplication rec {
       install -D -m 644 cli/completions/$name.zsh $out/share/zsh/site-functions/_$name
       install -D -m 644 cli/completions/$name.fish $out/share/fish/vendor_completions.d/$name.fish
     done
-    install -D -m 644 -t $out/lib/systemd/system packaging/systemd/tpmwire.service packaging/systemd/tpmwire.socket
+    install -D -m 644 -t $out/lib/systemd/system packaging/systemd/tpmwire.service packaging/systemd/tpmwire.socket \
+      packaging/systemd/tpmwire-renew.service packaging/systemd/tpmwire-renew.timer
     install -D -m 644 -t $out/lib/systemd/user packaging/systemd/user/*
-    substituteInPlace $out/lib/systemd/system/tpmwire.service --replace-fail /usr/local $out
+    for unit in tpmwire.service tpmwire-renew.service; do
+      substituteInPlace $out/lib/systemd/system/$unit --replace-fail /usr/local $out
+    done
     install -D -m 644 -t $out/lib/udev/rules.d packaging/udev/50-tpmwire.rules
   '';
 

@@ -16,7 +16,7 @@ UPSTREAM_CHECK_URI = "${HOMEPAGE}/releases"
 inherit allarch features_check systemd useradd
 REQUIRED_DISTRO_FEATURES = "systemd"
 
-SYSTEMD_SERVICE:${PN} = "tpmwire.socket tpmwire.service"
+SYSTEMD_SERVICE:${PN} = "tpmwire.socket tpmwire.service tpmwire-renew.timer"
 SYSTEMD_AUTO_ENABLE = "disable"
 USERADD_PACKAGES = "${PN}"
 GROUPADD_PARAM:${PN} = "--system tss; --system tpmwire"

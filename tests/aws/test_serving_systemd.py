@@ -158,7 +158,7 @@ def test_the_units(box: Machine, service: Path, tmp_path: Path) -> None:
     paths = [
         tmp_path / path.name
         for path in service.parent.glob(f"{service.stem}.*")
-        if path.suffix in (".service", ".socket")
+        if path.suffix in (".service", ".socket", ".timer")
     ]
     for path in paths:
         # verify looks for the program.
@@ -180,8 +180,9 @@ def test_the_units(box: Machine, service: Path, tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
     text = "".join(path.read_text() for path in service.parent.glob(f"{service.stem}.*"))
-    help_text = box.run("serve", "--help", program=box.bin / "tpmwire").stdout
-    lines = re.findall(r'^(?:ExecStart=|(?:Environment=")?SERVE_OPTIONS=).*$', text, re.M)
+    verb = ("roles-anywhere", "renew") if "renew" in service.stem else ("serve",)
+    help_text = box.run(*verb, "--help", program=box.bin / "tpmwire").stdout
+    lines = re.findall(r'^(?:ExecStart=|(?:Environment=")?(?:SERVE|RENEW)_OPTIONS=).*$', text, re.M)
     options = set(re.findall(r"(--[\w-]+)", " ".join(lines)))
     assert options
     assert [option for option in options if f"  {option} " not in help_text] == []

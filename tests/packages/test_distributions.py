@@ -58,6 +58,9 @@ def check_files(root: Path) -> None:
             program.write_text(text.replace("/usr/share/tpmwire", f"{root}/usr/share/tpmwire"))
         assert run(program, "--version", cwd=root) == f"{name} {__version__}\n"
     assert re.findall("^ExecStart=([^ ]*)", (root / UNIT).read_text(), re.M) == ["/usr/bin/tpmwire"]
+    renew = (root / UNIT).with_name("tpmwire-renew.service").read_text()
+    assert re.findall("^ExecStart=([^ ]*)", renew, re.M) == ["/usr/bin/tpmwire"]
+    assert (root / UNIT).with_name("tpmwire-renew.timer").exists()
     for path in ("bash-completion/completions/tpmwire", "zsh/site-functions/_tpmwire"):
         assert (root / "usr" / "share" / path).exists()
 

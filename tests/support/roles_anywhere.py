@@ -160,7 +160,10 @@ class Authority:
         self._name = f"{name} Issuing CA"
 
     def issue(self, public_key: Any, subject: str = "host-1.example.com", **changes: Any) -> x509.Certificate:
-        """A certificate of the intermediate CA. `changes` are days, start (days ago), usage, eku, ca, serial."""
+        """A certificate of the intermediate CA.
+
+        `changes` are days, start (days ago), usage, eku, ca, serial, names (subjectAltName).
+        """
         return self._issue(public_key, subject, self._name, self._key, **changes)
 
     def _issue(
@@ -176,6 +179,7 @@ class Authority:
         usage: bool = True,
         eku: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.CLIENT_AUTH,
         serial: int | None = None,
+        names: x509.SubjectAlternativeName | None = None,
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         name = [x509.NameAttribute(NameOID.COMMON_NAME, subject)] if subject else []
@@ -213,6 +217,8 @@ class Authority:
             builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         elif eku is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([eku]), critical=False)
+        if names is not None:
+            builder = builder.add_extension(names, critical=False)
         return builder.sign(key, hashes.SHA256())
 
 

@@ -32,7 +32,7 @@ _PEM = re.compile(rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(.*?)-----E
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _SEQUENCE, _INTEGER, _BIT_STRING, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0x02, 0x03, 0x17, 0x18
 _KEY_USAGE, _EXTENDED_KEY_USAGE, _CONSTRAINTS = "2.5.29.15", "2.5.29.37", "2.5.29.19"
-_SUBJECT_KEY, _AUTHORITY_KEY = "2.5.29.14", "2.5.29.35"
+_SUBJECT_KEY, _ALTERNATIVE_NAME, _AUTHORITY_KEY = "2.5.29.14", "2.5.29.17", "2.5.29.35"
 _USAGES = (
     "digitalSignature",
     "contentCommitment",
@@ -68,6 +68,7 @@ class X509Certificate:
     - `key_usage`: names of the usages; None without the extension.
     - `extended_key_usage`: OIDs; None without the extension.
     - `is_ca`: cA of basicConstraints, False without the extension; `path_length`: a number or None.
+    - `alternative_names`: the value of subjectAltName in DER; b"" without the extension.
     - `subject_key_id`, `authority_key_id`: bytes or None.
     - `weak_hash`: the name of a signature hash below SHA-256, or "".
 
@@ -97,6 +98,7 @@ class X509Certificate:
         self.extended_key_usage: tuple[str, ...] | None = None
         self.is_ca = False
         self.path_length: int | None = None
+        self.alternative_names = b""
         self.subject_key_id: bytes | None = None
         self.authority_key_id: bytes | None = None
         for field in fields[6:]:
@@ -154,6 +156,8 @@ class X509Certificate:
                         self.path_length = _integer(each)
                     else:
                         self.is_ca = der.parse_element(der.BOOLEAN, each)
+            elif oid == _ALTERNATIVE_NAME:
+                self.alternative_names = value
             elif oid == _SUBJECT_KEY:
                 self.subject_key_id = der.parse_element(der.OCTET_STRING, value)
             elif oid == _AUTHORITY_KEY:

@@ -22,7 +22,7 @@ from tpmwire.spec.constants import TPM_ECC
 from ...terminal.files import read_small
 from ...terminal.messages import UsageError, warn
 
-__all__ = ["CertificatePair", "check_leaf", "read_certificate", "read_pair"]
+__all__ = ["CertificatePair", "check_chain", "check_leaf", "moment_text", "read_certificate", "read_pair"]
 
 _CURVES = (TPM_ECC.NIST_P256, TPM_ECC.NIST_P384, TPM_ECC.NIST_P521)
 _DAY = 86400
@@ -54,7 +54,7 @@ def read_pair(
     key = check_leaf(leaf, certificate, moment, report)
     further = [*others, *(read_certificate(intermediates) if intermediates else [])]
     chain, unused = order_chain(leaf, further)
-    _check_chain(leaf, chain, unused, intermediates or certificate, moment)
+    check_chain(leaf, chain, unused, intermediates or certificate, moment)
     return CertificatePair(leaf, chain, key)
 
 
@@ -106,29 +106,31 @@ def check_leaf(leaf: X509Certificate, path: str, now: float, report: Callable[[s
     left, lifetime = leaf.not_after - now, leaf.not_after - leaf.not_before
     if left < lifetime / 3:
         remaining = f"{left / _DAY:.0f} days" if left >= 1.5 * _DAY else f"{left / 3600:.0f} hours"
-        report(f"{path}: the certificate expires in {remaining}, at {_moment(leaf.not_after)}; renew it")
+        report(f"{path}: the certificate expires in {remaining}, at {moment_text(leaf.not_after)}; renew it")
     return key
 
 
 def _check_validity(certificate: X509Certificate, path: str, what: str, now: float) -> None:
     if certificate.not_after < now:
         raise UsageError(
-            f"{path}: {what} expired at {_moment(certificate.not_after)}; renew it, or check the clock"
+            f"{path}: {what} expired at {moment_text(certificate.not_after)}; renew it, or check the clock"
         )
     if certificate.not_before > now:
         raise UsageError(
-            f"{path}: {what} is not valid before {_moment(certificate.not_before)}; check the clock (timedatectl)"
+            f"{path}: {what} is not valid before {moment_text(certificate.not_before)}; check the clock "
+            "(timedatectl)"
         )
 
 
-def _moment(seconds: float) -> str:
+def moment_text(seconds: float) -> str:
+    """Returns a time in POSIX seconds as RFC 3339 text, for messages."""
     try:
         return rfc3339(seconds)
     except RequestError:
         return "a time before 1970"
 
 
-def _check_chain(
+def check_chain(
     leaf: X509Certificate, chain: list[X509Certificate], unused: list[X509Certificate], path: str, now: float
 ) -> None:
     """Raises UsageError for a chain that is too long, incomplete, not valid now, or not of CA certificates."""

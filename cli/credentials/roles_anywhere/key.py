@@ -15,7 +15,7 @@ from ...terminal.messages import UsageError
 from ..key import key_from, opened_tpm
 from ..options import RunSettings
 
-__all__ = ["certificate_key", "sign_in", "sign_with", "text_to_test"]
+__all__ = ["certificate_key", "refuse_plaintext", "sign_in", "sign_with", "text_to_test"]
 
 _TEST = b"AWS Roles Anywhere Credential Helper Signing Test1"
 
@@ -36,7 +36,7 @@ def certificate_key(
     """
     path = settings.credential_file
     if path is not None:
-        _refuse_plaintext(path)
+        refuse_plaintext(path)
     like = key_from(settings)
     if like.file is not None:
         if (unfit := explain_unfit_key(like.file.public, hash_alg)) is not None:
@@ -62,12 +62,13 @@ def certificate_key(
     )
 
 
-def _refuse_plaintext(path: str) -> None:
+def refuse_plaintext(path: str) -> None:
+    """Raises UsageError if a file has a private key outside the TPM."""
     data = read_small(path)
     if b"-----BEGIN TSS2 PRIVATE KEY-----" not in data and any(label in data for label in _PLAINTEXT):
         raise UsageError(
-            f"{path}: the private key is not in the TPM; create one there, and have a certificate issued for it "
-            "(docs/roles-anywhere.md)"
+            f"{path}: the private key is not in the TPM; create one there with `tpmwire roles-anywhere "
+            "create-key`, and have a certificate issued for it (docs/roles-anywhere.md)"
         )
 
 

@@ -15,13 +15,16 @@ from .settings import RolesAnywhere
 __all__ = [
     "HELPER",
     "HelperSettings",
+    "PrivateKeySettings",
     "add_key_options",
+    "add_private_key_options",
     "add_session_options",
     "helper_arguments",
     "parse_helper_line",
     "parse_private_key",
     "run_of",
     "run_of_key",
+    "run_of_private_key",
 ]
 
 HELPER = "aws_signing_helper"
@@ -45,6 +48,9 @@ _SHARED = frozenset(
 )
 """Options of `aws-tpm-process-credential` that have the same meaning here."""
 
+_AWS = {"cache", "ca_bundle", "use_fips_endpoint", "use_dualstack_endpoint"}
+"""Those of them that only requests to AWS need."""
+
 _SWITCH: dict[str, Any] = {"type": flag, "nargs": "?", "const": True, "default": False, "metavar": "BOOL"}
 
 _REFUSED = {
@@ -62,11 +68,16 @@ _REFUSED = {
 """Options of AWS's helper that are not supported, with the alternative."""
 
 
-class HelperSettings(RunSettings):
+class PrivateKeySettings(RunSettings):
+    """Values of the options that `add_private_key_options` adds."""
+
+    private_key: str | None
+
+
+class HelperSettings(PrivateKeySettings):
     """Values of the options that `add_session_options` adds."""
 
     certificate: str | None
-    private_key: str | None
     intermediates: str | None
     role_arn: str | None
     profile_arn: str | None
@@ -146,8 +157,15 @@ def add_key_options(parser: argparse.ArgumentParser) -> None:
         "endpoint",
     )
     parser.set_defaults(**dict.fromkeys(names), session_duration=None)
-    _add_shared_options(parser, _SHARED - {"cache", "ca_bundle", "use_fips_endpoint", "use_dualstack_endpoint"})
+    _add_shared_options(parser, _SHARED - _AWS)
     _add_helper_options(parser)
+    parser.usage = "%(prog)s [options]"
+
+
+def add_private_key_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --private-key and the options of the TPM and its key, for verbs that AWS's helper lacks."""
+    _add_private_key(parser)
+    _add_shared_options(parser, _SHARED - _AWS)
     parser.usage = "%(prog)s [options]"
 
 
@@ -155,12 +173,7 @@ def _add_certificate_options(parser: argparse.ArgumentParser) -> argparse._Argum
     """Adds --certificate, --private-key and the helper's password options; returns their group."""
     group = parser.add_argument_group("certificate and key")
     group.add_argument("--certificate", type=filled, metavar="FILE", help="file with the certificate (PEM or DER)")
-    group.add_argument(
-        "--private-key",
-        type=filled,
-        metavar="KEY",
-        help="private key of the certificate: handle:0x81... for a persistent handle, or a TSS2 key file",
-    )
+    _add_private_key(group)
     group.add_argument(
         "--tpm-key-password",
         dest="keyPass",
@@ -173,6 +186,15 @@ def _add_certificate_options(parser: argparse.ArgumentParser) -> argparse._Argum
     return group
 
 
+def _add_private_key(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--private-key",
+        type=filled,
+        metavar="KEY",
+        help="private key of the certificate: handle:0x81... for a persistent handle, or a TSS2 key file",
+    )
+
+
 def _add_shared_options(parser: argparse.ArgumentParser, names: frozenset[str]) -> None:
     group = parser.add_argument_group("options of aws-tpm-process-credential")
     base = run_parser()
@@ -182,12 +204,12 @@ def _add_shared_options(parser: argparse.ArgumentParser, names: frozenset[str]) 
         elif action.dest != "help" and action.default is not argparse.SUPPRESS:
             parser.set_defaults(**{action.dest: action.default})
     parser.set_defaults(**base._defaults)
-    # The helper ignores further arguments.
-    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
 
 
 def _add_helper_options(parser: argparse.ArgumentParser) -> None:
     """Adds options of AWS's helper that have no effect of their own, or are refused."""
+    # The helper ignores further arguments.
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     group = parser.add_argument_group(f"further options of {HELPER}")
     group.add_argument("--with-proxy", **_SWITCH, help="ignored: HTTPS_PROXY always applies")
     group.add_argument("--debug", dest="verbose", **_SWITCH, help="explain each step on stderr, without secrets")
@@ -263,6 +285,15 @@ def run_of_key(args: HelperSettings) -> RunSettings:
     _check_required(args, "certificate", "private_key")
     if args.words:
         note(f"tpmwire: note: ignoring {len(args.words)} further arguments, as {HELPER} does")
+    return run_of_private_key(args)
+
+
+def run_of_private_key(args: PrivateKeySettings) -> RunSettings:
+    """Returns the settings of a run with the options that `add_private_key_options` adds.
+
+    Raises UsageError if --private-key is missing or not supported.
+    """
+    _check_required(args, "private_key")
     found = RunSettings()
     names = {name for each in RunSettings.__mro__ for name in getattr(each, "__annotations__", ())}
     vars(found).update({name: value for name, value in vars(args).items() if name in names})
@@ -275,8 +306,12 @@ def run_of_key(args: HelperSettings) -> RunSettings:
     return found
 
 
-def _check_required(args: HelperSettings, *names: str) -> None:
+def _check_required(args: PrivateKeySettings, *names: str) -> None:
     missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(args, name)]
     if missing:
-        hint = "; AWS config files have no line continuation: remove the backslash" if "\\" in args.words else ""
+        hint = (
+            "; AWS config files have no line continuation: remove the backslash"
+            if "\\" in getattr(args, "words", ())
+            else ""
+        )
         raise UsageError(f"{', '.join(missing)}: required option is missing{hint}")

@@ -1,0 +1,99 @@
+"""Certificate requests for a key in the TPM."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from textwrap import indent
+
+from tpmwire.errors import KeyFileError
+from tpmwire.keys.csr import build_request, build_request_info
+from tpmwire.keys.spki import PublicKey, build_public_key_der, public_key_of
+from tpmwire.primary import read_loaded
+from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.use.asymmetric import explain_unfit_key
+from tpmwire.use.key import explain_missing_key
+
+from ...terminal.files import read_key_file
+from ...terminal.messages import UsageError
+from ..key import key_from, opened_tpm
+from ..options import RunSettings
+from .key import certificate_key, refuse_plaintext, sign_in
+
+__all__ = ["extension_text", "issue_text", "read_public_area", "sign_request"]
+
+_SPECIAL, _ESCAPED = r"([\\$#;'\"`])", r"\\\1"
+"""Characters that have a meaning in OpenSSL's configuration files, and their replacement."""
+
+_LONGEST_HASHED = 1024
+"""Bytes that TPM2_Hash accepts."""
+
+
+def read_public_area(settings: RunSettings) -> TPMT_PUBLIC:
+    """Returns the public area of the key that the options describe.
+
+    Raises UsageError or KeyFileError for a key that cannot sign a request, and TpmError for an empty handle.
+    """
+    if settings.credential_file is not None:
+        refuse_plaintext(settings.credential_file)
+        public, name = read_key_file(settings.credential_file).public, settings.credential_file
+    else:
+        handle = settings.persistentHandle or 0
+        with opened_tpm(settings) as tpm, explain_missing_key(key_from(settings)):
+            public, name = read_loaded(tpm, handle).public, f"0x{handle:08x}"
+    if (unfit := explain_unfit_key(public)) is not None:
+        raise KeyFileError(f"{name}: {unfit}")
+    return public
+
+
+def sign_request(settings: RunSettings, public: TPMT_PUBLIC, subject: bytes, names: bytes) -> bytes:
+    """Returns a certificate request in DER, signed by the key with this public area.
+
+    `subject` is a Name in DER, `names` the value of subjectAltName in DER or b"". Raises UsageError for a request
+    that the key cannot sign, and the errors of `AsymmetricKey.sign_message`.
+    """
+    expected: PublicKey = public_key_of(public)
+    info = build_request_info(subject, build_public_key_der(expected), names)
+    if public.object_attributes & TPMA_OBJECT.RESTRICTED and len(info) > _LONGEST_HASHED:
+        raise UsageError(
+            f"the request has {len(info)} bytes, but a restricted key signs at most {_LONGEST_HASHED}; remove "
+            "alternative names, or create a key with `tpmwire roles-anywhere create-key`"
+        )
+    key = certificate_key(settings, expected)
+    with opened_tpm(settings) as tpm:
+        return build_request(info, sign_in(tpm, key, expected, info), rsa=public.type == TPM_ALG.RSA)
+
+
+def extension_text(dns: Sequence[str], uris: Sequence[str]) -> str:
+    """Returns the extensions that Roles Anywhere requires, with the alternative names, for openssl's -extfile."""
+    lines = [
+        "basicConstraints=critical,CA:FALSE",
+        "keyUsage=critical,digitalSignature",
+        "extendedKeyUsage=clientAuth",
+    ]
+    names = [*(("DNS", name) for name in dns), *(("URI", uri) for uri in uris)]
+    if names:
+        lines += ["subjectAltName=@names", "[names]"]
+        lines += [f"{kind}.{at}={re.sub(_SPECIAL, _ESCAPED, name)}" for at, (kind, name) in enumerate(names, 1)]
+    return "\n".join(lines) + "\n"
+
+
+def issue_text(request: str, extfile: str | None, extensions: str) -> str:
+    """Returns instructions for issuing a certificate from the request in the file `request`.
+
+    `extensions` has the text for the file `extfile`, which exists unless it is None.
+    """
+    quoted, certificate = shlex.quote(request), shlex.quote(request.removesuffix(".csr") + ".pem")
+    lines = f"Write these lines to the file ext:\n\n{indent(extensions, '  ')}\n" if extfile is None else ""
+    return f"""
+{lines}Issue the certificate with OpenSSL:
+
+  openssl x509 -req -in {quoted} -CA ca.pem -CAkey ca.key -days 30 -sha256 \\
+      -extfile {shlex.quote(extfile or "ext")} -out {certificate}
+
+or with AWS Private CA (SHA256WITHRSA if the CA's key is RSA):
+
+  aws acm-pca issue-certificate --certificate-authority-arn ARN \\
+      --csr fileb://{quoted} --signing-algorithm SHA256WITHECDSA \\
+      --template-arn arn:aws:acm-pca:::template/EndEntityClientAuthCertificate/V1 \\
+      --validity Value=30,Type=DAYS"""
