@@ -10,9 +10,10 @@ from mkdocs.exceptions import PluginError  # type: ignore[import-not-found]
 from mkdocs.structure.files import File, Files  # type: ignore[import-not-found]
 
 from tools.site_lessons import lesson_pages
-from tools.site_pages import CSS, ROOT, TOP, add_playground_button, api_pages, correct_links, examples_page
+from tools.site_pages import ROOT, TOP, add_playground_button, api_pages, correct_links, examples_page
 from tools.site_playground import playground_files
 from tools.site_reference import reference_pages
+from tools.site_theme import CSS, SCRIPT
 
 
 def on_config(config: Any) -> Any:
@@ -30,7 +31,7 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / source)))
     pages = {uri: text for uri, (_, text) in api_pages().items()}
     pages |= {**reference_pages(), **lesson_pages()}
-    for uri, text in {**pages, "examples.md": examples_page(), "site.css": CSS}.items():
+    for uri, text in {**pages, "examples.md": examples_page(), "site.css": CSS, "site.js": SCRIPT}.items():
         files.append(File.generated(config, uri, content=text))
     try:
         for uri, content in playground_files().items():

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from cli.inspect.script import Script
+from cli.terminal.messages import UsageError
 from tpmwire.explain import as_text, explain_command, explain_response
 from tpmwire.explain.names import type_name
 from tpmwire.record import Record, Struct
@@ -18,14 +19,14 @@ from tpmwire.tpm import Tpm
 from tpmwire.wire import build_command, split
 from tpmwire.wires import Counted, Empty, Fixed, Number, Select, SizedRecord, YesNo, wire_of
 
-__all__ = ["Example", "examples"]
+__all__ = ["Example", "example_lines", "examples"]
 
 _LINES = f"""
 GetRandom 8
 StirRandom text:entropy
 Hash text:hello
 SelfTest YES
-IncrementalSelfTest
+IncrementalSelfTest toTest=SHA256
 GetTestResult
 GetCapability TPM_PROPERTIES property=0x100 propertyCount=8
 TestParms parameters.type=RSA
@@ -37,7 +38,7 @@ PCR_Read sha256:0,23
 PCR_Extend 23 sha256:{1:064x}
 PCR_Event 23 text:boot
 PCR_Reset 23
-PCR_Allocate
+PCR_Allocate pcrAllocation=sha256:0,7
 PCR_SetAuthValue 20
 key = CreatePrimary ecc:ecdsa-sha256
 parent = CreatePrimary + Create $parent ecc:ecdsa-sha256
@@ -82,21 +83,21 @@ NV_DefineSpace 0x01000001 dataSize=8 attributes='COUNTER|AUTHREAD|AUTHWRITE' + N
 NV_DefineSpace 0x01000001 dataSize=8 attributes='BITS|AUTHREAD|AUTHWRITE' + NV_SetBits 0x01000001 5
 NV_DefineSpace 0x01000001 dataSize=32 attributes='EXTEND|AUTHREAD|AUTHWRITE' + NV_Extend 0x01000001 text:hello
 NV_DefineSpace 0x01000001 dataSize=8 + NV_UndefineSpace 0x01000001
-session = StartAuthSession TRIAL
-session = StartAuthSession TRIAL + PolicyPCR $session sha256:7
-session = StartAuthSession TRIAL + PolicyCommandCode $session Unseal
-session = StartAuthSession TRIAL + PolicyAuthValue $session
-session = StartAuthSession TRIAL + PolicyPassword $session
-session = StartAuthSession TRIAL + PolicyLocality $session zero
-session = StartAuthSession TRIAL + PolicySecret owner $session
-session = StartAuthSession TRIAL + PolicyNvWritten $session YES
-session = StartAuthSession TRIAL + PolicyPhysicalPresence $session
-session = StartAuthSession TRIAL + PolicyAuthValue $session + PolicyRestart $session
-session = StartAuthSession TRIAL + PolicyAuthValue $session + PolicyGetDigest $session
-session = StartAuthSession TRIAL + PolicyCpHash $session {1:064x}
-session = StartAuthSession TRIAL + PolicyNameHash $session {1:064x}
-session = StartAuthSession TRIAL + PolicyTemplate $session {1:064x}
-session = StartAuthSession TRIAL + PolicyDuplicationSelect $session 000b 000b
+trial = StartAuthSession TRIAL
+trial = StartAuthSession TRIAL + PolicyPCR $trial sha256:7
+trial = StartAuthSession TRIAL + PolicyCommandCode $trial Unseal
+trial = StartAuthSession TRIAL + PolicyAuthValue $trial
+trial = StartAuthSession TRIAL + PolicyPassword $trial
+trial = StartAuthSession TRIAL + PolicyLocality $trial zero
+trial = StartAuthSession TRIAL + PolicySecret owner $trial
+trial = StartAuthSession TRIAL + PolicyNvWritten $trial YES
+trial = StartAuthSession TRIAL + PolicyPhysicalPresence $trial
+trial = StartAuthSession TRIAL + PolicyAuthValue $trial + PolicyRestart $trial
+trial = StartAuthSession TRIAL + PolicyAuthValue $trial + PolicyGetDigest $trial
+trial = StartAuthSession TRIAL + PolicyCpHash $trial {1:064x}
+trial = StartAuthSession TRIAL + PolicyNameHash $trial {1:064x}
+trial = StartAuthSession TRIAL + PolicyTemplate $trial {1:064x}
+trial = StartAuthSession TRIAL + PolicyDuplicationSelect $trial 000b 000b
 HierarchyControl NO endorsement platform
 HierarchyChangeAuth owner text:new
 SetPrimaryPolicy owner authPolicy={1:064x} hashAlg=SHA256
@@ -106,13 +107,12 @@ Clear
 ClearControl platform YES
 DictionaryAttackLockReset
 DictionaryAttackParameters lockout 10 60 600
-SetCommandCodeAuditStatus SHA256
 key = CreatePrimary ecc:ecdh + point = ECDH_KeyGen $key + ECDH_ZGen $key $point.pubPoint
 key = CreatePrimary decryption:rsa + cipher = RSA_Encrypt $key text:hello + RSA_Decrypt $key $cipher.outData
-session = StartAuthSession TRIAL + PolicyOR $session '["{1:064x}","{2:064x}"]'
-session = StartAuthSession TRIAL + PolicyCounterTimer $session operandB=0000000000000001 offset=0 operation=EQ
-NV_DefineSpace 0x01000001 dataSize=8 + session = StartAuthSession TRIAL
-  + PolicyNV owner 0x01000001 $session 00 EQ
+trial = StartAuthSession TRIAL + PolicyOR $trial '["{1:064x}","{2:064x}"]'
+trial = StartAuthSession TRIAL + PolicyCounterTimer $trial operandB=0000000000000001 offset=0 operation=EQ
+NV_DefineSpace 0x01000001 dataSize=8 + trial = StartAuthSession TRIAL
+  + PolicyNV owner 0x01000001 $trial 00 EQ
 NV_DefineSpace 0x01000001 dataSize=8 attributes='AUTHREAD|AUTHWRITE|WRITE_STCLEAR' + NV_WriteLock 0x01000001
 NV_DefineSpace 0x01000001 dataSize=8 attributes='AUTHREAD|AUTHWRITE|READ_STCLEAR' + NV_ReadLock 0x01000001
 NV_GlobalWriteLock
@@ -139,11 +139,19 @@ def examples() -> Mapping[str, Example]:
         command = command_class(code)
         if command is not None:
             found[f"TPM2_{code.name}"] = _build_shortest(command)
-    for line in _LINES.replace("\n  ", " ").strip().splitlines():
-        example = _run(line)
-        last = example.line.rpartition(" + ")[2].rpartition(" = ")[2]
+    for line in example_lines():
+        try:
+            example = _run(line)
+        except (UsageError, ValueError):
+            continue  # the site has the shortest bytes then; a test names the line
+        last = line.rpartition(" + ")[2].rpartition(" = ")[2]
         found[f"TPM2_{last.split()[0]}"] = example
     return found
+
+
+def example_lines() -> list[str]:
+    """Returns the lines of `tpmwire send` that are examples, each of its last command."""
+    return _LINES.replace("\n  ", " ").strip().splitlines()
 
 
 def _run(line: str) -> Example:

@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 __all__ = [
-    "CSS",
     "MODULES",
     "TOP",
     "add_playground_button",
@@ -47,9 +46,6 @@ MODULES = {
 
 _PLACES = {"tpmwire.templates": "tpmwire.keys.templates", "tpmwire.bridges": "tpmwire.keys.bridges"}
 """Where the source of a public module is, if its name differs."""
-
-CSS = ".md-grid { max-width: 80rem; }\n.md-typeset pre > code { font-size: 0.78em; }\n"
-CSS += ".md-typeset td code { white-space: nowrap; }\n"
 
 _LINK = re.compile(r"(?<!!)\[([^\]\n]*(?:\n[^\]\n]+)?)\]\(([^)\s]+)\)")
 

@@ -1,5 +1,6 @@
 """Adds the playground to the site: its page, Python for the browser, and an archive with tpmwire."""
 
+import errno
 import importlib.util
 import io
 import json
@@ -16,11 +17,14 @@ PYODIDE = PAGE / "node_modules/pyodide"
 
 _RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 
+_PACKAGES = ("construct", "dilithium_py", "kyber_py")
+"""Packages in pure Python that tpmwire, or its soft TPM, imports."""
+
 
 def playground_files() -> Mapping[str, bytes]:
     """Returns the playground's files, keyed by the address in the site.
 
-    Raises FileNotFoundError if the npm packages are not installed.
+    Raises FileNotFoundError if the npm packages or the Python packages are not installed.
     """
     files = {f"pyodide/{name}": (PYODIDE / name).read_bytes() for name in _RUNTIME}
     files["tpmwire.zip"] = tpmwire_archive()
@@ -33,7 +37,7 @@ def playground_files() -> Mapping[str, bytes]:
 
 
 def tpmwire_archive() -> bytes:
-    """Returns a ZIP archive with tpmwire, the modules of the terminal that it shares, and construct."""
+    """Returns a ZIP archive with tpmwire, the modules of the terminal that it shares, and needed packages."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, path in _sources():
@@ -48,9 +52,10 @@ def _sources() -> Iterator[tuple[str, Path]]:
         for path in sorted((ROOT / top).rglob("*")):
             if path.is_file() and path.suffix in (".py", ".md", ".json", ".txt"):
                 yield path.relative_to(ROOT).as_posix(), path
-    spec = importlib.util.find_spec("construct")
-    assert spec is not None
-    assert spec.origin is not None
-    package = Path(spec.origin).parent
-    for path in sorted(package.rglob("*.py")):
-        yield f"construct/{path.relative_to(package).as_posix()}", path
+    for name in _PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise FileNotFoundError(errno.ENOENT, "not installed", f"the package {name}")
+        package = Path(spec.origin).parent
+        for path in sorted(package.rglob("*.py")):
+            yield f"{name}/{path.relative_to(package).as_posix()}", path

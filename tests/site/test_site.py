@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from tools.site_examples import examples
+from tools.site_examples import example_lines, examples
 from tools.site_pages import MODULES, find_broken_links
 from tools.site_reference import page_addresses
 from tpmwire.spec.constants import TPM_CC
@@ -52,3 +52,4 @@ def test_every_command_has_an_example(site: Path) -> None:
         assert "! " not in example.command + example.response
         if example.line:
             assert "TPM_RC_SUCCESS" in example.response, name
+    assert {*example_lines()} - {example.line for example in examples().values()} == set()

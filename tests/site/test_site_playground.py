@@ -120,12 +120,19 @@ def test_an_unknown_text_is_refused_with_advice(page: Page) -> None:
     page.check()
 
 
+def lit(page: Page) -> list[str]:
+    """Returns the highlighted bytes."""
+    return [byte.text for byte in page.driver.find_elements(By.CSS_SELECTOR, ".byte.lit")]
+
+
 def test_a_link_opens_an_explanation_and_a_field_highlights_its_bytes(page: Page) -> None:
     page.open("explain/80010000000c0000017b0010")
     page.wait("document.querySelector('#result .field')")
     field = next(f for f in page.driver.find_elements(By.CSS_SELECTOR, ".field") if "bytesRequested" in f.text)
     webdriver.ActionChains(page.driver, duration=0).move_to_element(field).perform()
-    assert [byte.text for byte in page.driver.find_elements(By.CSS_SELECTOR, ".byte.lit")] == ["00", "10"]
+    assert lit(page) == ["00", "10"]
+    page.driver.find_element(By.CSS_SELECTOR, ".fields").send_keys(Keys.ARROW_UP)
+    assert lit(page) == ["00", "00", "01", "7b"]
 
 
 def test_a_file_is_explained(page: Page, tmp_path: Path) -> None:
@@ -218,6 +225,16 @@ def test_each_lesson_can_be_solved_in_the_page(page: Page) -> None:
         assert page.driver.execute_async_script(SOLVE, lesson.solution[1:]) == len(lesson.tasks), lesson
         drawn = page.driver.find_elements(By.CSS_SELECTOR, "#learn svg.sequence")
         assert len(drawn) == ("sequenceDiagram" in lesson.picture)
+
+
+def test_pages_of_the_reference_have_no_barriers(page: Page) -> None:
+    for width, scheme in LOOKS[::3]:
+        page.look(width, scheme)
+        for path in ("commands/TPM2_PCR_Event", "types/TPMT_PUBLIC", "codes/TPM_RC_AUTH_FAIL", "response-codes"):
+            page.driver.execute_script("localStorage.clear()")  # the theme stores its first choice
+            page.driver.get(f"{page.server.url}/reference/{path}.html")
+            page.wait("document.querySelector('.md-search[aria-label]')")
+            page.check()
 
 
 def test_the_keyboard_selects_tabs(page: Page) -> None:

@@ -185,7 +185,12 @@ def open_lesson(number: int) -> str:
     """Starts a lesson on a new TPM, and returns its parts. Texts are Markdown."""
     lesson = find_lesson(str(number))
     steps: list[tuple[str, str]] = []
-    run = LessonRun(lesson, lambda: SoftTransport(SEED, observe=lambda name, detail: steps.append((name, detail))))
+    try:
+        run = LessonRun(
+            lesson, lambda: SoftTransport(SEED, observe=lambda name, detail: steps.append((name, detail)))
+        )
+    except UsageError as error:
+        return json.dumps({"error": str(error)})
     _lesson_runs[:] = [(run, steps)]
     return json.dumps(
         {

@@ -8,6 +8,8 @@ const EXAMPLES = [
   ["an error of tpm2-tools", "tpm:session(1):the authorization HMAC check failed and DA counter incremented"],
   ["bytes of a command",
     "80020000004100000182000000170000000940000009000000000000000001000b2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"],
+  ["a command and its response",
+    "80010000000c0000017b0008\n8001000000140000000000088a3c51f0d42e6b97"],
   ["attributes of a key", "fixedTPM|fixedParent|sensitiveDataOrigin|userWithAuth|restricted|sign"],
   ["a handle", "0x81010001"],
   ["PCRs", "sha256:0,7"],

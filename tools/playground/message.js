@@ -51,7 +51,7 @@ export function showMessage(root) {
   const kinds = [];
   for (const row of rows) if (!row.derived) for (let at = row.from; at < row.to; at++) kinds[at] = row.kind;
   const dump = dumpOf(root, kinds);
-  const list = element("ul", { class: "fields" });
+  const list = element("ul", { class: "fields", tabindex: "0", "aria-label": "Fields: arrow keys highlight the bytes of each" });
   for (const { node, depth, kind, from, to, derived } of rows) {
     const about = [node.type, node.spec].filter(Boolean).join(", ");
     const value = derived && node.octets && !node.children ? element("code", { class: "hex" }, node.octets) : null;
@@ -99,6 +99,16 @@ function connect(card, dump, list) {
     const narrow = around[around.length - 1];
     if (narrow) light(+narrow.dataset.from, +narrow.dataset.to, narrow);
   });
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || event.target !== list) return;
+    event.preventDefault();
+    const now = fields.findIndex((field) => field.classList.contains("lit"));
+    const field = fields[Math.max(0, Math.min(fields.length - 1, now < 0 ? 0 : now + step))];
+    light(+field.dataset.from, +field.dataset.to, field);
+    field.scrollIntoView({ block: "nearest" });
+  });
+  list.addEventListener("blur", () => light(0, 0, null));
   card.addEventListener("pointerleave", () => light(0, 0, null));
 }
 

@@ -9,7 +9,7 @@ const STARTERS = [
   ["Extend a PCR", "PCR_Event 23 text:boot + PCR_Read sha256:23"],
   ["Seal a secret", "parent = CreatePrimary + sealed = Create $parent data=text:secret + blob = Load $parent $sealed + Unseal $blob"],
   ["Store bytes", "NV_DefineSpace 0x01000001 dataSize=8 + NV_Write 0x01000001 text:12345678 + NV_Read 0x01000001"],
-  ["Compute a policy", "session = StartAuthSession TRIAL + PolicyPCR $session sha256:7 + PolicyGetDigest $session"],
+  ["Compute a policy", "trial = StartAuthSession TRIAL + PolicyPCR $trial sha256:7 + PolicyGetDigest $trial"],
   ["A command that is refused", "ReadPublic 0x81000001"],
 ];
 
