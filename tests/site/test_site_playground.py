@@ -164,6 +164,18 @@ def test_commands_run_in_the_page(page: Page) -> None:
     assert page.driver.find_element(By.ID, "line").get_attribute("value") == "GetRandm 8"
 
 
+def test_names_are_completed(page: Page) -> None:
+    page.open("run")
+    line = page.driver.find_element(By.ID, "line")
+    line.clear()
+    line.send_keys("PCR_R")
+    page.wait("document.querySelectorAll('#run .suggestions button').length === 2")
+    page.check()
+    line.send_keys(Keys.TAB)
+    assert line.get_attribute("value") == "PCR_Read "
+    assert page.driver.switch_to.active_element == line
+
+
 def test_the_examples_of_the_reference_run(page: Page) -> None:
     page.driver.get(f"{page.server.url}/reference/commands/TPM2_GetRandom.html")
     page.driver.find_element(By.LINK_TEXT, "Try it in the playground").click()

@@ -14,6 +14,8 @@ from typing import Any
 
 from cli.inspect.interpretations import interpretation_json
 from cli.inspect.script import LineResult, Script
+from cli.inspect.shell.completion import complete as complete_words
+from cli.inspect.shell.values import Values
 from cli.inspect.things import Explained, explain_thing, group_words
 from cli.lessons import LessonRun, find_lesson, load_lessons
 from cli.lessons.lesson_run import SEED, WORDS
@@ -25,7 +27,18 @@ from tpmwire.soft import SoftTransport
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.tpm import Tpm
 
-__all__ = ["explain", "explain_file", "lessons", "new_tpm", "open_lesson", "run", "run_lesson", "start"]
+__all__ = [
+    "complete",
+    "complete_lesson",
+    "explain",
+    "explain_file",
+    "lessons",
+    "new_tpm",
+    "open_lesson",
+    "run",
+    "run_lesson",
+    "start",
+]
 
 _MOST = 200
 """Maximum number of messages in an explanation."""
@@ -145,6 +158,21 @@ def new_tpm() -> str:
     """Replaces the TPM by a new one, whose random values are repeatable."""
     _benches[:] = [_Bench()]
     return json.dumps({})
+
+
+def complete(text: str) -> str:
+    """Returns {"last", "words"} for the text before the cursor: its last word, and completions of that word."""
+    return _complete(text, _benches[0].script.values)
+
+
+def complete_lesson(text: str) -> str:
+    """Returns what `complete` returns, for the open lesson."""
+    return _complete(text, _lesson_runs[0][0].values)
+
+
+def _complete(text: str, values: Values) -> str:
+    last, words = complete_words(text, values)
+    return json.dumps({"last": last, "words": words[:50]})
 
 
 def run(line: str) -> str:

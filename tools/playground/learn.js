@@ -1,6 +1,7 @@
 // The tab Learn: lessons, each with tasks that are checked in a TPM of its own. Progress stays in the browser.
 import { element, find } from "./dom.js";
 import { inline, markdown } from "./markdown.js";
+import { setUpPrompt } from "./prompt.js";
 import { showRun } from "./run.js";
 
 const STORE = "tpmwire-lessons";
@@ -60,13 +61,11 @@ export function setUpLearn(call) {
           element("details", {}, element("summary", {}, "Hint"), element("p", {}, inline(task.hint.replace(/\n/g, " "), command))))));
     const log = element("div", { class: "log" });
     const note = element("p", { class: "status", role: "status" });
-    const typed = [];
-    let at = 0;
+    const prompt = setUpPrompt(line, (text) => call("complete_lesson", text));
     const send = async (text) => {
       text = text.trim();
       if (!text) return;
-      typed.push(text);
-      at = typed.length;
+      prompt.note(text);
       line.value = "";
       const entry = element("article", { class: "entry waiting" }, element("h3", { class: "typed" }, text));
       log.prepend(entry);
@@ -93,13 +92,6 @@ export function setUpLearn(call) {
         finished.hidden = false;
       }
     };
-    line.addEventListener("keydown", (event) => {
-      const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-      if (!step || !typed.length) return;
-      event.preventDefault();
-      at = Math.max(0, Math.min(typed.length, at + step));
-      line.value = typed[at] || "";
-    });
     const next = lessons[known.number];
     const finished = element("div", { class: "finished", role: "status", hidden: true },
       element("strong", {}, "Lesson solved. "),
@@ -122,7 +114,7 @@ export function setUpLearn(call) {
           element("form", { class: "box prompt", autocomplete: "off", onsubmit: (event) => { event.preventDefault(); send(line.value); } },
             element("label", { for: "lesson-line" }, element("span", { "aria-hidden": "true" }, ">"), element("span", { class: "hidden" }, "Command")),
             line, element("button", { class: "primary" }, "Send")),
-          note, log)));
+          prompt.box, note, log)));
     scrollTo(0, 0);
   };
 

@@ -1,6 +1,7 @@
 // The tab Run: commands for the TPM in this page, with their bytes and the TPM's internal steps.
 import { element, find, linked } from "./dom.js";
 import { legend, showMessage } from "./message.js";
+import { setUpPrompt } from "./prompt.js";
 
 const STARTERS = [
   ["Random bytes", "GetRandom 8"],
@@ -16,13 +17,12 @@ const STARTERS = [
 export function setUpRun(call) {
   const line = find("line");
   const log = find("log");
-  const typed = [];
-  let at = 0;
+  const prompt = setUpPrompt(line, (text) => call("complete", text));
+  find("prompt").after(prompt.box);
   const send = async (text) => {
     text = text.trim();
     if (!text) return;
-    typed.push(text);
-    at = typed.length;
+    prompt.note(text);
     line.value = "";
     find("run-note").textContent = "";
     const entry = element("article", { class: "entry card waiting" }, element("h2", { class: "typed" }, text));
@@ -39,13 +39,6 @@ export function setUpRun(call) {
   find("prompt").addEventListener("submit", (event) => {
     event.preventDefault();
     send(line.value);
-  });
-  line.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!step || !typed.length) return;
-    event.preventDefault();
-    at = Math.max(0, Math.min(typed.length, at + step));
-    line.value = typed[at] || "";
   });
   find("reset").addEventListener("click", async () => {
     await call("new_tpm");
