@@ -3,14 +3,18 @@
 import json
 from functools import cache
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.inspect.debugger.steps import step_text
 from tests.property.test_explain_any import commands, leaves
 from tests.support.programs import ROOT
 from tests.unit.test_recordings import Page
-from tpmwire.explain import as_json, as_text, explain_recording
+from tpmwire.explain import as_json, as_text, explain_recording, explain_stream
 from tpmwire.explain.html import as_html
+from tpmwire.explain.show import hide_secrets
+from tpmwire.explain.tampering import Change, who_notices
 from tpmwire.secret import Secret
 
 Talk = list[tuple[bytes, bytes]]
@@ -54,6 +58,9 @@ def damaged(draw: st.DrawFn) -> Talk:
 @given(damaged())
 def test_a_damaged_recording_is_explained_all_the_same(recorded: Talk) -> None:
     talk = explain_recording(recorded, *KEYS)
+    known = list(explain_stream(recorded, *KEYS, knowledge=True))
+    assert list(map(as_json, known)) == list(map(as_json, talk.trees))
+    talk.trees = known
     # A response may stand alone.
     pairs = [
         [command] * bool(command or not response) + [response] * bool(response) for command, response in recorded
@@ -64,11 +71,25 @@ def test_a_damaged_recording_is_explained_all_the_same(recorded: Talk) -> None:
         as_text(tree)
         as_text(tree, secrets=False)
         as_json(tree)
+        step_text(0, hide_secrets(tree, "not shown"))
     Page(as_html(talk.trees, histories=talk.histories))
     for life in talk.histories:
         places = [step.place for step in life.steps]
         assert places == sorted(places)
         assert not any(step.ends for step in life.steps[:-1])
+
+
+@given(damaged(), st.data())
+def test_someone_or_nobody_notices_a_changed_bit(recorded: Talk, data: st.DataObject) -> None:
+    trees = list(explain_stream(recorded, *KEYS))
+    place = data.draw(st.integers(0, len(trees) - 1))
+    size = len(trees[place].octets)
+    change = Change(place, data.draw(st.integers(0, max(0, size - 1))), data.draw(st.integers(0, 7)))
+    if size:
+        assert len(who_notices(recorded, change, *KEYS)) >= 2
+    else:
+        with pytest.raises(IndexError):
+            who_notices(recorded, change, *KEYS)
 
 
 def test_the_recordings_have_sessions_and_their_diagrams_end() -> None:

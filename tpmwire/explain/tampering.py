@@ -42,7 +42,7 @@ def who_notices(
 def _locate(exchanges: Sequence[tuple[bytes, bytes]], place: int) -> tuple[int, bool]:
     """Returns the number of the exchange with the message `place`, and whether the message is the response."""
     for number, (command, response) in enumerate(exchanges):
-        sizes = bool(command) + bool(response)
+        sizes = bool(command) + bool(response) or 1
         if place < sizes:
             return number, place == 1 or not command
         place -= sizes
