@@ -68,10 +68,10 @@ CAUSES = """
   StartAuthSession HMAC nonceCaller=0011
 15 0x2c4
   CreatePrimary primaryHandle=owner inPublic=template:srk-rsa
-  StartAuthSession HMAC tpmKey=$1 encryptedSalt={ones:256}
+  StartAuthSession HMAC tpmKey=$1 nonceCaller={zeros:16} encryptedSalt={ones:256}
 15 0x2e7
   PARENT
-  StartAuthSession HMAC tpmKey=$1 encryptedSalt=0020{ones:32}0020{ones:32}
+  StartAuthSession HMAC tpmKey=$1 nonceCaller={zeros:16} encryptedSalt=0020{ones:32}0020{ones:32}
 17 0x4d6
   StartAuthSession HMAC symmetric=sm4128cfb
 17 0x982
