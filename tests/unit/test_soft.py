@@ -308,3 +308,13 @@ def test_malformed_commands(command: str, response: int) -> None:
     """The responses are those of swtpm."""
     found = SoftTransport().transceive(bytes.fromhex(command))
     assert found == bytes.fromhex("80010000000a") + response.to_bytes(4, "big")
+
+
+def test_a_wrapped_secret_has_one_warning(tool: Tool, tmp_path: Path) -> None:
+    path, wrapped = f"soft:{tmp_path / 'state'}", tmp_path / "wrapped.pem"
+    public = tmp_path / "public.json"
+    assert tool("export-public", "--tpm-path", path, "--out", public).code == 0
+    words = ["--aws-access-key-id", "AKIAIOSFODNN7EXAMPLE", "--to", public, "--out", wrapped]
+    assert tool("wrap", *words, stdin=b"s" * 40).code == 0
+    done = tool("import-key", "--tpm-path", path, wrapped, "--out", tmp_path / "key.pem")
+    assert (done.code, done.err.count("is a soft TPM, which does not protect the key")) == (0, 1)
