@@ -4,10 +4,9 @@
       --certificate /etc/tpmwire/host.pem --ca-command /etc/tpmwire/ca
 
 The program reads a certificate request (PEM) on standard input and prints the certificate, with its chain, on
-standard output, such as `step ca sign /dev/stdin /dev/stdout` or a script for AWS Private CA
-(docs/roles-anywhere.md). The request has the key, the subject and the alternative names of the old certificate.
-The new certificate is checked as before a session, and then replaces the file atomically. After any failure, the
-old certificate is unchanged.
+standard output. docs/roles-anywhere.md has programs for step-ca, OpenSSL and AWS Private CA. The request has the
+key, the subject and the alternative names of the old certificate. The new certificate is checked as before a
+session, and then replaces the file atomically. After any failure, the old certificate is unchanged.
 
 With --if-due, nothing is done before two thirds of the certificate's lifetime. tpmwire-renew.timer runs it daily.
 """
