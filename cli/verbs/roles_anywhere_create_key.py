@@ -118,12 +118,9 @@ def _report(args: Settings, place: Place, *, tested: bool) -> None:
         note("the key was not tested, because its policy need not be satisfied now")
     note(f"the new key is at {place}")
     key = f"handle:{place.texts[-1]}" if place.handle is not None else place.texts[0]
-    more = "".join(
-        text
-        for given, text in (
-            (args.pcrs and "=" not in args.pcrs and place.handle is not None, f" --pcrs {args.pcrs}"),
-            (args.key_auth_file, f" --keyPass-file {args.key_auth_file}"),
-        )
-        if given
-    )
-    note(f"next: tpmwire roles-anywhere csr --private-key {key}{more} --subject CN=NAME --out host.csr")
+    pcrs = args.pcrs if args.pcrs and "=" not in args.pcrs and place.handle is not None else None
+    note(f"next: tpmwire roles-anywhere csr --private-key {key} --subject CN=NAME --out host.csr")
+    if pcrs:
+        note(f"for the PCRs, use `tpmwire roles-anywhere csr --pcrs {pcrs}`")
+    if args.key_auth_file:
+        note(f"for the password, use `tpmwire roles-anywhere csr --keyPass-file {args.key_auth_file}`")

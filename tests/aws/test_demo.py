@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.verbs.demo import demo_steps, follow_steps
+from cli.serving.demo_steps import demo_steps
+from cli.verbs.demo import follow_steps
 from tests.support.programs import ROOT
 
 DEMO = ROOT / "tools" / "demo.py"
