@@ -442,6 +442,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using activatecredential' -l timeout -x -
 complete -c tpmwire -n '_shtab_tpmwire_using activatecredential; and test $_shtab_tpmwire_npos -eq 0' -ka "(_tpmwire_values handles; _tpmwire_files '\\.pem')" -d 'key that the credential is for'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a exec -d 'run a program with temporary credentials in its environment'
 complete -c tpmwire -n '_shtab_tpmwire_using exec' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using exec' -l serve -d 'serve the credentials on 127.0.0.1 while the program runs, and renew them'
 complete -c tpmwire -n '_shtab_tpmwire_using exec' -l profile -xka "(_tpmwire_values profiles)" -d 'read the key, roles and settings from this profile of ~/.aws/config and its source_profile chain'
 complete -c tpmwire -n '_shtab_tpmwire_using exec' -l aws-access-key-id -x -d 'access key ID that belongs to the HMAC key'
 complete -c tpmwire -n '_shtab_tpmwire_using exec' -l persistentHandle -xka "(_tpmwire_values handles)" -d 'persistent handle of the HMAC key, hex or decimal'

@@ -798,6 +798,7 @@ _shtab_tpmwire_evict_defaults_added=0
 
 _shtab_tpmwire_exec_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--serve[serve the credentials on 127.0.0.1 while the program runs, and renew them]"
   "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
   "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
   "--persistentHandle=[persistent handle of the HMAC key, hex or decimal]:HANDLE:_tpmwire_handles"

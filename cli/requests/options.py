@@ -32,6 +32,7 @@ __all__ = [
     "add_sigv4a_use_options",
     "add_use_options",
     "caller_of",
+    "lasting_settings",
     "region_of",
     "region_set_of",
     "resolve_run",
@@ -172,6 +173,28 @@ def resolve_run(args: UseSettings) -> RunSettings:
         # As in a profile, the ARN of a role requests the role.
         found.assumeRole = not (found.federation_name or found.root_of)
     return found
+
+
+def lasting_settings(args: UseSettings) -> RunSettings:
+    """Returns the settings of a run that renews credentials.
+
+    Raises UsageError for invalid options, and for a file that can be read only once, such as a shell's <(...).
+    """
+    settings = resolve_run(args)
+    certificate = settings.roles_anywhere
+    files = {
+        "certificate": certificate and certificate.certificate,
+        "intermediates": certificate and certificate.intermediates,
+        "credential-file": settings.credential_file,
+        "keyPass-file": settings.keyPass_file,
+        "parentPass-file": settings.parentPass_file,
+        "policy-file": settings.policy_file,
+        "tpm-session-encrypt-with-public": settings.tpm_session_encrypt_with_public,
+    }
+    for option, path in files.items():
+        if path and os.path.exists(path) and not os.path.isfile(path):
+            raise UsageError(f"--{option} {path} is read again for each refresh; use a regular file")
+    return settings
 
 
 def caller_of(args: UseSettings) -> Caller:

@@ -17,7 +17,7 @@ from .senders import check_host, check_sender
 from .store import Store, UnavailableError
 
 if TYPE_CHECKING:
-    from .tokens import Sessions, TokenFile
+    from .tokens import RandomToken, Sessions, TokenFile
 
 __all__ = ["Service", "respond"]
 
@@ -40,7 +40,7 @@ class Service(NamedTuple):
     """
 
     store: Store
-    token: "TokenFile | None"
+    token: "TokenFile | RandomToken | None"
     sessions: "Sessions"
     imds: bool = False
     region: str | None = None
@@ -123,9 +123,7 @@ def _get(request: Request, service: Service) -> _Response:
     path = request.path.removesuffix("/")
     if path == "/credentials" and service.token is not None:
         if not service.token.opens(request.fields.get("authorization", "")):
-            raise RefusedError(
-                401, "Unauthorized", "the Authorization header does not contain the token file's token"
-            )
+            raise RefusedError(401, "Unauthorized", "the Authorization header does not contain the server's token")
         return _credentials(service, metadata=False)
     if not service.imds or not path.startswith("/latest/"):
         raise _report_not_found()

@@ -10,10 +10,24 @@ import time
 from ..terminal.files import write_whole
 from ..terminal.messages import UsageError
 
-__all__ = ["Sessions", "TokenFile"]
+__all__ = ["RandomToken", "Sessions", "TokenFile"]
 
 _GRACE = 60.0  # seconds for which a replaced token stays valid, for clients that have just read it
 _FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # characters: fits into an Authorization header, cannot be guessed
+
+
+class RandomToken:
+    """A random authorization token without a file. The repr hides `text`, the token."""
+
+    def __init__(self) -> None:
+        self.text = secrets.token_urlsafe(32)
+
+    def __repr__(self) -> str:
+        return "<RandomToken>"
+
+    def opens(self, given: str) -> bool:
+        """Returns whether `given` is the token; compares in constant time."""
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self.text.encode())
 
 
 class TokenFile:

@@ -34,9 +34,8 @@ import re
 import socket
 from collections.abc import Iterator
 
-from ..credentials.options import RunSettings
 from ..credentials.sts import obtain
-from ..requests.options import UseSettings, add_use_options, caller_of, region_of, resolve_run
+from ..requests.options import UseSettings, add_use_options, caller_of, lasting_settings, region_of
 from ..serving import listen
 from ..serving.connections import raise_descriptor_limit
 from ..serving.handler import Service
@@ -119,10 +118,10 @@ def run(args: Settings) -> int:
     inherited = inherited_sockets()
     _check_purpose(args, inherited)
     if not inherited:
-        _settings(args)  # reports errors in the profile before anything is opened
+        lasting_settings(args)  # reports errors in the profile before anything is opened
     notifier = Notifier()
     token = None if args.token_file is None else TokenFile(args.token_file)
-    store = Store(lambda: obtain(_settings(args)))
+    store = Store(lambda: obtain(lasting_settings(args)))
     with _listeners(args, inherited) as listeners, contextlib.ExitStack() as stack:
         notifier.send("STATUS=Fetching credentials")
         failures = log_failures("serve", lambda: outlook(store)) if inherited else contextlib.nullcontext()
@@ -155,33 +154,6 @@ def _check_purpose(args: Settings, inherited: list[socket.socket]) -> None:
 
 def _is_port(listener: socket.socket) -> bool:
     return listener.family != socket.AF_UNIX
-
-
-def _settings(args: Settings) -> RunSettings:
-    """Returns the settings of a run.
-
-    Raises UsageError for invalid options, and for a file that can be read only once.
-    """
-    settings = resolve_run(args)
-    _check_files(settings)
-    return settings
-
-
-def _check_files(settings: RunSettings) -> None:
-    """Raises UsageError if an option's file can be read only once, such as a shell's <(...)."""
-    certificate = settings.roles_anywhere
-    files = {
-        "certificate": certificate and certificate.certificate,
-        "intermediates": certificate and certificate.intermediates,
-        "credential-file": settings.credential_file,
-        "keyPass-file": settings.keyPass_file,
-        "parentPass-file": settings.parentPass_file,
-        "policy-file": settings.policy_file,
-        "tpm-session-encrypt-with-public": settings.tpm_session_encrypt_with_public,
-    }
-    for option, path in files.items():
-        if path and os.path.exists(path) and not os.path.isfile(path):
-            raise UsageError(f"--{option} {path} is read again for each refresh; use a regular file")
 
 
 def _region(args: Settings) -> str | None:
