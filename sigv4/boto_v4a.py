@@ -24,7 +24,7 @@ def add_sigv4a(session: boto3.Session, sign_digest: Callable[[bytes], bytes]) ->
 
     `sign_digest` is the argument of Sigv4aSigner. It is called once per request, possibly from several threads;
     its errors pass through the boto3 call. botocore decides which requests use SigV4A, and for which regions.
-    Without awscrt, this function enables SigV4A in the whole process, also for sessions with keys in memory.
+    Without awscrt, this function enables SigV4A in the whole process, including sessions with keys in memory.
     EventBridge's EndpointId still requires awscrt. Raises RequestError for a session that `boto.session` did not
     create.
     """

@@ -99,7 +99,7 @@ class RolesAnywhereSigner(Signer):
 
 
 class CreateSession(Operation[Credentials]):
-    """Returns temporary credentials of a role. The signer's certificate says who requests them.
+    """Returns temporary credentials of a role. The signer's certificate identifies the caller.
 
     The session lasts `duration_seconds`, but no longer than the profile allows; None means the profile's duration.
     The profile must accept a `role_session_name`.

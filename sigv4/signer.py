@@ -1,4 +1,7 @@
-"""Signature Version 4 with a key outside this process, such as in a TPM, which computes one HMAC per UTC day."""
+"""Signature Version 4 signer whose key is outside this process, for example in a TPM.
+
+The key computes one HMAC per UTC day.
+"""
 
 import hmac
 import re

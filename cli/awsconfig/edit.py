@@ -77,7 +77,7 @@ def section_of(profile: str) -> str:
     """
     if not re.fullmatch(r"[\w.@+=/:-]([\w.@+=/: -]*[\w.@+=/:-])?", profile, re.ASCII):
         raise UsageError(
-            f"{profile!r} is not a valid profile name; use letters, digits, blanks and . _ - @ + = / :"
+            f"{profile!r} is not a valid profile name; use letters, digits, spaces and . _ - @ + = / :"
         )
     return "default" if profile == "default" else f"profile {shlex.quote(profile)}"
 

@@ -333,7 +333,7 @@ _shtab_tpmwire_aws_web_identity_token_options=(
   "--signing-algorithm=[signing algorithm]:ALG:"
   "--token-duration=[lifetime of the token in seconds, 60 to 3600]:SECONDS:"
   "*--token-tag=[custom claim to include in the token]:KEY=VALUE:"
-  "--scope=[OAuth scopes, separated by blanks]:SCOPES:"
+  "--scope=[OAuth scopes, separated by spaces]:SCOPES:"
   "--subject-mode=[subject of the token]:MODE:"
   "--json[print one JSON object]"
   "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
@@ -477,8 +477,8 @@ _shtab_tpmwire_checkcertify_options=(
   "--item=[object]:WHAT:"
   "--contents=[expected contents of the NV index]:BYTES:"
   "--offset=[offset of the contents]:N:"
-  "--message=[TPMS_ATTEST, as \`tpm2_certify -o\` writes it]:FILE:_files"
-  "--signature=[TPMT_SIGNATURE, as \`tpm2_certify -s\` writes it]:FILE:_files"
+  "--message=[file with the statement]:FILE:_files"
+  "--signature=[file with the signature]:FILE:_files"
   "--json[print one JSON object with what the statement proves]"
   ":JSON of \`tpmwire certify\`, or - for standard input:"
 )
@@ -495,8 +495,8 @@ _shtab_tpmwire_checkquote_options=(
   "--nonce=[expected nonce]:BYTES:"
   "--accept-sha1[accept SHA-1 signatures, which keys created by Windows produce]"
   "--pcrs=[expected PCRs, such as sha256\:0,7, or with expected values, such as sha256\:0\=HEX,7]:PCRS:"
-  "--message=[TPMS_ATTEST, as \`tpm2_quote -m\` writes it]:FILE:_files"
-  "--signature=[TPMT_SIGNATURE, as \`tpm2_quote -s\` writes it]:FILE:_files"
+  "--message=[file with the quote]:FILE:_files"
+  "--signature=[file with the signature]:FILE:_files"
   "--values=[PCR values to compare with the quote]:FILE:_files"
   "*--event-log=[event log that must result in the quoted values]:FILE:_files"
   "--json[print one JSON object with what the quote proves]"
@@ -653,7 +653,7 @@ _shtab_tpmwire_debug_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--text[print each step instead of opening a screen]"
   "--session=[show only messages that use this session, e.g. 0x02000000]:HANDLE:"
-  "--change=[say who notices if this bit of the recording changes, e.g. 9\:0x1c]:MESSAGE:OFFSET[:BIT]:"
+  "--change=[report whether the TPM or the program detects a change of this bit]:MESSAGE:OFFSET[:BIT]:"
   "*--salt=[plaintext salt of a recorded session]:HEX:"
   "*--salt-file=[file with the plaintext salt of a recorded session, in hex or binary]:FILE:_files"
   "*--auth=[authValue of an entity in the recording]:VALUE:"
@@ -899,7 +899,7 @@ _shtab_tpmwire_flush_defaults_added=0
 _shtab_tpmwire_import_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--from-profile=[profile of \~\/.aws\/credentials with the secret]:NAME:_tpmwire_profiles"
-  "--out=[write the key as a TSS2 PEM file]:FILE:_files"
+  "--out=[write the key to FILE in TSS2 PEM format]:FILE:_files"
   "--persistent-handle=[make the key persistent at this handle]:HANDLE:"
   "--force[replace existing key files and persistent keys, including the SigV4A key]"
   "--sigv4a-out=[also create the SigV4A key]:FILE:_files"
@@ -941,7 +941,7 @@ _shtab_tpmwire_import_key_options=(
   "--seed=[with --public]:FILE:_files"
   "--parent=[persistent handle of the parent in this TPM]:HANDLE:"
   "--inner-key-file=[file with the 16-byte key of the inner wrapper, from \`tpmwire duplicate\` or tpm2_duplicate -o]:FILE:_files"
-  "--out=[write the key as a loadable key file]:FILE:_files"
+  "--out=[write the key to FILE as a loadable key file]:FILE:_files"
   "--persistent-handle=[make the key persistent at this handle]:HANDLE:"
   "--key-auth-file=[file with the key\'s password]:FILE:_files"
   "--parent-auth-file=[file with the password of the key\'s parent, or of the parent\'s hierarchy]:FILE:_files"
@@ -1151,7 +1151,7 @@ _shtab_tpmwire_roles_anywhere_defaults_added=0
 
 _shtab_tpmwire_roles_anywhere_create_key_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--out=[write the key as a TSS2 PEM file]:FILE:_files"
+  "--out=[write the key to FILE in TSS2 PEM format]:FILE:_files"
   "--persistent-handle=[make the key persistent at this handle, such as 0x81010050]:HANDLE:"
   "--algorithm=[ecc]:NAME:"
   "--force[replace an existing key file or persistent key]"
@@ -1414,7 +1414,7 @@ _shtab_tpmwire_roles_anywhere_update_options=(
   "--use-latest-expiring-certificate=[refused]:==SUPPRESS==:"
   "--profile=[profile of \~\/.aws\/credentials to write]:NAME:"
   "--credentials-overwrite[overwrite the profile even if it has a long-term key]"
-  "--once[write the credentials once, and end]"
+  "--once[write the credentials once, and exit]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -1876,7 +1876,7 @@ _shtab_tpmwire_totp_code_defaults_added=0
 _shtab_tpmwire_totp_import_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--secret-file=[file with the token\'s secret]:FILE:_files"
-  "--out=[write the key as a TSS2 PEM file]:FILE:_files"
+  "--out=[write the key to FILE in TSS2 PEM format]:FILE:_files"
   "--persistent-handle=[make the key persistent at this handle]:HANDLE:"
   "--force[overwrite an existing key file or persistent key]"
   "--pcrs=[PCRs to bind the key to, such as 7,23 or sha256\:7,23]:PCRS:"

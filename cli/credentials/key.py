@@ -95,7 +95,7 @@ def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence
 def opened_tpm(settings: RunSettings, *, for_one_use: bool = True, unpinned: bool = False) -> Iterator[Tpm]:
     """Context manager that opens the TPM of a run and closes it; with --verbose, it prints the commands.
 
-    `unpinned` says that a session is salted to a key that is not verified. Raises the errors of `connect`.
+    `unpinned` is true if a session is salted to a key that is not verified. Raises the errors of `connect`.
     """
     transport = connect(settings.tpm_path, settings.timeout)
     tpm = Tpm(transport, abandon=finish_in_background, for_one_use=for_one_use)

@@ -164,7 +164,7 @@ def _assume_roles_of(settings: RunSettings, chain: list[Profile]) -> RunSettings
 
 
 def without_process(base: Profile) -> str:
-    """Returns an error message for `base`, the last profile of a chain, which does not run this program."""
+    """Returns an error message for the last profile of a chain, `base`, if it does not run this program."""
     if source := base.get("credential_source"):
         return (
             f"{base} has credential_source = {source!r}, which does not use the TPM's key; set "

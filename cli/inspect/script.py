@@ -233,7 +233,7 @@ class Script(ScriptEntities):
     def password(self, given: Any) -> bytes:
         """Returns the password that `given` states: @FILE, env:NAME, $VALUE, or text:WORDS and hex.
 
-        Raises UsageError, also for words and hex on a command line.
+        Raises UsageError if `given` is not valid, and for text:WORDS and hex on a command line.
         """
         word = str(given)
         if word.startswith("$"):

@@ -184,10 +184,17 @@ def _key_file(public: TPMT_PUBLIC, private: PrivatePart | None) -> KeyFile:
         raise UsageError("a TPM key file needs the private area; give the .priv file with --private")
     try:
         area = _parse(TPM2B_PRIVATE, private.private)
+    except DecodeError as error:
+        raise UsageError(
+            f"--private: not a valid TPM2B_PRIVATE: {error}; give the file of tpm2_create -r"
+        ) from error
+    try:
         if private.seed:
             _parse(TPM2B_ENCRYPTED_SECRET, private.seed)
     except DecodeError as error:
-        raise UsageError(f"not a TPM2B_PRIVATE, or not an encrypted seed: {error}") from error
+        raise UsageError(
+            f"--seed: not a valid TPM2B_ENCRYPTED_SECRET: {error}; give the file of tpm2_duplicate -s"
+        ) from error
     is_sealed = public.type == TPM_ALG.KEYEDHASH and not public.object_attributes & (
         TPMA_OBJECT.SIGN_ENCRYPT | TPMA_OBJECT.DECRYPT
     )

@@ -44,7 +44,7 @@ class PolicySettings:
 
 
 def add_policy_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --json, a policy in JSON, and --pcrs, which exclude each other."""
+    """Adds --json, a policy in JSON, and --pcrs, which cannot be combined."""
     _add_options(
         parser,
         "--json",
@@ -54,7 +54,7 @@ def add_policy_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_key_policy_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --policy and --pcrs for a new key, which exclude each other."""
+    """Adds --policy and --pcrs for a new key, which cannot be combined."""
     _add_options(
         parser,
         "--policy",

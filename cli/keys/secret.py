@@ -100,7 +100,7 @@ def hmac_key_of(secret: bytes) -> "Secret":
         )
     if not secret.isascii() or any(octet <= 0x20 or octet == 0x7F for octet in secret):
         raise UsageError(
-            "the secret contains blanks, line breaks or characters that an AWS secret cannot have; copy it again"
+            "the secret contains spaces, line breaks or characters that an AWS secret cannot have; copy it again"
         )
     if len(secret) > LONGEST:
         raise UsageError(f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}")

@@ -34,7 +34,11 @@ class Interposer(Transport):
         self.flip: Flip | None = None
 
     def transceive(self, command: bytes) -> bytes:
-        """Sends a command and returns the response. Changes the bit in them that `flip` names."""
+        """Sends a command and returns the response.
+
+        Flips the bit that `flip` selects, once: in the first command with its code, or in the response to that
+        command.
+        """
         flip, changed = self.flip, ""
         if flip is not None and flip.code == int.from_bytes(command[6:10], "big"):
             self.flip = None

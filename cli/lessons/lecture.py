@@ -145,7 +145,7 @@ def _width() -> int:
 
 
 def _flushed(stream: TextIO) -> TextIO:
-    """Returns the stream after the output was flushed, so that a program that sends lines sees the results."""
+    """Flushes standard output and returns `stream`, so that a program that sends lines receives the results."""
     sys.stdout.flush()
     return stream
 

@@ -55,7 +55,7 @@ class EndorsementSettings:
 
 
 def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -> None:
-    """Adds --WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, which exclude each other.
+    """Adds --WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, which cannot be combined.
 
     `whose` is "key", "parent", "owner" or "endorsement". `what` describes the password in the help texts.
     """

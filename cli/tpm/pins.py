@@ -64,7 +64,8 @@ def pin_from(name: str | None, public: str | None) -> "Pin | None":
     computed = name_of(area)
     if pinned is not None and pinned != computed:
         raise UsageError(
-            f"{source} has the Name {computed.hex()}, which is not the pinned Name; correct one of them"
+            f"{source} has the Name {computed.hex()}, but --tpm-session-encrypt-with-name is {pinned.hex()}; "
+            "correct one of the two options"
         )
     return Pin(computed, area, where)
 

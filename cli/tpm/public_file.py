@@ -41,14 +41,21 @@ def _match_key(path: str, key: PublicKey, pinned: bytes | None, where: int | str
     if pinned is not None:
         fitting = {name: public for name, public in fitting.items() if name_of(public) == pinned}
         if not fitting:
-            raise UsageError(f"{path}: the Name of the public key is not {pinned.hex()}; correct one of them")
+            raise UsageError(
+                f"{path}: no standard template gives this public key the Name {pinned.hex()} of "
+                "--tpm-session-encrypt-with-name; correct the Name, or give a file with the key's public area "
+                "(TPM2B_PUBLIC)"
+            )
     elif isinstance(where, str):
         fitting = {name: public for name, public in fitting.items() if name == where}
         if not fitting:
-            raise UsageError(f"{path}: the public key is not of the type {where}; correct @{where}, or the file")
+            raise UsageError(
+                f"{path}: the public key does not match the template {where}; correct @{where}, or give another "
+                "file"
+            )
     if len(set(fitting.values())) > 1:
         raise UsageError(
-            f"{path}: the public key matches several kinds of keys ({', '.join(fitting)}); give its Name with "
+            f"{path}: the public key matches several templates ({', '.join(fitting)}); give its Name with "
             "--tpm-session-encrypt-with-name NAME, or a file with its public area"
         )
     return next(iter(fitting.values()))

@@ -118,7 +118,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="custom claim to include in the token; repeatable",
     )
-    parser.add_argument("--scope", metavar="SCOPES", help="OAuth scopes, separated by blanks")
+    parser.add_argument("--scope", metavar="SCOPES", help="OAuth scopes, separated by spaces")
     parser.add_argument(
         "--subject-mode", metavar="MODE", help="subject of the token: AWSIdentity (default) or OriginIdentity"
     )

@@ -61,8 +61,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--contents", metavar="BYTES", help="expected contents of the NV index: hex, text:WORDS or @FILE"
     )
     parser.add_argument("--offset", type=int, default=0, metavar="N", help="offset of the contents (default: 0)")
-    parser.add_argument("--message", metavar="FILE", help="TPMS_ATTEST, as `tpm2_certify -o` writes it")
-    parser.add_argument("--signature", metavar="FILE", help="TPMT_SIGNATURE, as `tpm2_certify -s` writes it")
+    parser.add_argument(
+        "--message", metavar="FILE", help="file with the statement (TPMS_ATTEST), from tpm2_certify -o"
+    )
+    parser.add_argument(
+        "--signature", metavar="FILE", help="file with the signature (TPMT_SIGNATURE), from tpm2_certify -s"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object with what the statement proves")
 
 

@@ -64,8 +64,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="expected PCRs, such as sha256:0,7, or with expected values, such as sha256:0=HEX,7",
     )
-    parser.add_argument("--message", metavar="FILE", help="TPMS_ATTEST, as `tpm2_quote -m` writes it")
-    parser.add_argument("--signature", metavar="FILE", help="TPMT_SIGNATURE, as `tpm2_quote -s` writes it")
+    parser.add_argument("--message", metavar="FILE", help="file with the quote (TPMS_ATTEST), from tpm2_quote -m")
+    parser.add_argument(
+        "--signature", metavar="FILE", help="file with the signature (TPMT_SIGNATURE), from tpm2_quote -s"
+    )
     parser.add_argument(
         "--values",
         metavar="FILE",

@@ -12,11 +12,11 @@ policyDigest). Each value has its formula; + marks values that the message adds.
 with their fields, and decrypted parameters in lines that begin with =.
 
 Keys: left and right arrows step back and on, s goes to the next message with a session, r to the next refused
-command, c changes a bit of the selected field and says who notices, q quits.
+command, c shows whether the TPM or the program detects a change of the selected field's lowest bit, q quits.
 
 The screen needs the extra tpmwire[debug]. --text prints each step instead, as does output that is not a terminal.
 
---change MESSAGE:OFFSET[:BIT] says who notices if that bit changes on the bus: the TPM, the program or nobody.
+--change MESSAGE:OFFSET[:BIT] reports whether the TPM or the program detects a change of that bit on the bus.
 Messages count from 1, offsets from 0 (decimal, or hex with 0x), bits from 0, the lowest.
 
 Inputs are those of `tpmwire decode`. Without the salts and passwords of the recording, secret values are missing.
@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--change",
         metavar="MESSAGE:OFFSET[:BIT]",
-        help="say who notices if this bit of the recording changes, e.g. 9:0x1c",
+        help="report whether the TPM or the program detects a change of this bit (default bit: 0), e.g. 9:0x1c",
     )
     add_session_key_options(parser)
 

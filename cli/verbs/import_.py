@@ -82,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_secret_options(parser)
     parser.add_argument(
-        "--out", action=Once, metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output"
+        "--out", action=Once, metavar="FILE", help="write the key to FILE in TSS2 PEM format; - is standard output"
     )
     parser.add_argument(
         "--persistent-handle",
@@ -150,9 +150,15 @@ def run(args: Settings) -> int:
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     described = is_described(args)
     handles = [each.handle for each in (place, sigv4a) if each.handle is not None]
-    if described and (handles or args.duplicable_to):
+    if described and handles:
         raise UsageError(
-            "--policy needs --out alone: a handle does not store the policy, and --duplicable-to would change it"
+            "--policy (or --pcrs with values) cannot be combined with a persistent handle: a persistent key does "
+            "not store its policy; use --out only"
+        )
+    if described and args.duplicable_to:
+        raise UsageError(
+            "--policy (or --pcrs with values) cannot be combined with --duplicable-to, which would change "
+            "the policy; remove one of the two options"
         )
     if sigv4a:
         required_key_id(key_id)

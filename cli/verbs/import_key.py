@@ -84,7 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file with the 16-byte key of the inner wrapper, from `tpmwire duplicate` or tpm2_duplicate -o",
     )
-    parser.add_argument("--out", metavar="FILE", help="write the key as a loadable key file")
+    parser.add_argument("--out", metavar="FILE", help="write the key to FILE as a loadable key file")
     parser.add_argument(
         "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent at this handle"
     )

@@ -54,7 +54,9 @@ class Settings(KeySettings, ParentageSettings, PinSettings, PolicySettings, TpmS
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("--out", action=Once, type=filled, metavar="FILE", help="write the key as a TSS2 PEM file")
+    parser.add_argument(
+        "--out", action=Once, type=filled, metavar="FILE", help="write the key to FILE in TSS2 PEM format"
+    )
     parser.add_argument(
         "--persistent-handle",
         action=Once,
@@ -66,8 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--algorithm",
         default="ecc",
         metavar="NAME",
-        help="ecc (P-256), ecc384 (P-384), rsa2048, rsa3072 or rsa4096 (default: ecc); RSA keys can take the TPM "
-        "minutes",
+        help="ecc (P-256), ecc384 (P-384), rsa2048, rsa3072 or rsa4096 (default: ecc); creating an RSA "
+        "key can take several minutes",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing key file or persistent key")
     parser.add_argument(
@@ -90,7 +92,10 @@ def run(args: Settings) -> int:
         check_path(place.file, "--out", force=args.force)
     described = is_described(args)
     if described and place.handle is not None:
-        raise UsageError("--policy needs --out alone: a handle does not store the policy")
+        raise UsageError(
+            "--policy (or --pcrs with values) cannot be combined with --persistent-handle: a persistent key does "
+            "not store its policy; use --out only"
+        )
     template = signing_template(args.algorithm)
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent, auth = parentage_of(args), new_key_auth(args)
@@ -98,7 +103,7 @@ def run(args: Settings) -> int:
     ways = read_alternatives(args, with_auth=bool(auth)) if described else ()
     order = Order(EMPTY_AUTH, auth, pcrs, parent.handle, parent.auth, pin, ways=ways)
     if template.type == TPM_ALG.RSA:
-        note("creating an RSA key; some TPMs need minutes")
+        note("creating an RSA key; this can take several minutes")
     with open_tpm(args) as tpm:
         if place.handle is not None:
             check_free(tpm, place.handle, force=args.force)

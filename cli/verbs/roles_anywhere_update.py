@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="overwrite the profile even if it has a long-term key (the key is lost)",
     )
-    group.add_argument("--once", action="store_true", help="write the credentials once, and end")
+    group.add_argument("--once", action="store_true", help="write the credentials once, and exit")
 
 
 def run(args: Settings) -> int:

@@ -93,7 +93,7 @@ def run(args: Settings) -> int:
     if [args.port, args.listen, args.socket].count(None) < 2:
         raise UsageError("--port, --listen and --socket cannot be combined; give one of them")
     if args.state is not None and args.seed is not None:
-        raise UsageError("--seed and --state exclude each other: the state file has its own seed; remove one")
+        raise UsageError("--seed and --state cannot be combined: the state file has its own seed; remove one")
     try:
         from tpmwire.soft import SoftTransport, postquantum  # noqa: PLC0415 - the single file does not have it
     except ModuleNotFoundError as error:

@@ -78,7 +78,9 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--secret-file", metavar="FILE", help="file with the token's secret (default: standard input, or a prompt)"
     )
-    parser.add_argument("--out", metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output")
+    parser.add_argument(
+        "--out", metavar="FILE", help="write the key to FILE in TSS2 PEM format; - is standard output"
+    )
     parser.add_argument(
         "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent at this handle"
     )

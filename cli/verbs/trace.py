@@ -8,8 +8,10 @@
   tpmwire trace -- aws sts get-caller-identity --profile tpm
 
 The program connects to a relay instead of the TPM: TPMWIRE_TPM_PATH (tpmwire) and TPM2TOOLS_TCTI (tpm2-tools) name
-its socket. A run with --tpm-path, also in a profile, is not traced. The exit code is the program's, or 128+N
-if signal N ended it.
+its socket. A program that selects its TPM with its own --tpm-path, on its command line or in a profile, bypasses
+the relay and is not traced. The --tpm-path of trace selects the TPM behind the relay.
+
+The exit code is the program's, or 128+N if signal N ended it.
 
 Passwords and other secret fields are hidden: a capture (pcap) has zeros in their place. --secrets shows them.
 Wireshark and `tpmwire decode` read the capture; decode reads the other formats too.
@@ -94,7 +96,7 @@ def run(args: Settings) -> int:
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"cannot find the program {args.program[0]!r}; check its name and PATH")
     if args.html and args.out:
-        raise UsageError("--html and --out exclude each other; --html FILE writes to FILE")
+        raise UsageError("--html and --out cannot be combined; --html FILE writes to FILE")
     if args.format == "pcap" and not args.out:
         raise UsageError("--format pcap needs --out FILE")
     # A Unix socket's path has at most 107 bytes, so the socket is in a temporary directory with a short name.

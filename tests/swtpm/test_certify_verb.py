@@ -146,7 +146,7 @@ def test_statements_of_the_library(swtpm: Swtpm) -> None:
     nv = (stored.certify_info, stored.signature)
     assert attest.verify_nv(*nv, key.public, **common, index=area, contents=contents)  # type: ignore[arg-type]
     time = attest.verify_time(clock.time_info, clock.signature, key.public, **common)  # type: ignore[arg-type]
-    assert time.time.clock_info.reset_count == 1  # not obfuscated for a key of the endorsement hierarchy
+    assert time.time.clock_info.reset_count == 1  # GetTime attests it in plain text
 
     for refused_by, attempt in (
         ("Qualified Name", lambda: attest.verify_certified(

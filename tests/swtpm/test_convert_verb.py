@@ -178,7 +178,10 @@ def test_mistakes(tool: Tool, files: Path, tmp_path: Path) -> None:
         ((files / "key.pub", "--to", "tss2"), "give the .priv file with --private"),
         ((files / "sealed.pub", "--to", "pem"), "has no public key; expected RSA"),
         ((files / "key.pub", "--to", "pem", "--private", files / "key.priv"), "--private requires --to tss2"),
-        ((files / "key.pub", "--to", "tss2", "--private", files / "key.sig"), "not a TPM2B_PRIVATE"),
+        (
+            (files / "key.pub", "--to", "tss2", "--private", files / "key.sig"),
+            "--private: not a valid TPM2B_PRIVATE",
+        ),
         (
             (files / "key.pub", "--to", "tss2", "--private", files / "key.priv", "--parent", "7"),
             "invalid parent '7'",

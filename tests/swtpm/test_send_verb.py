@@ -132,7 +132,7 @@ def test_auth_file(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:
             "is not a valid template; use a name of tpm2-tools",
         ),
         ("CreatePrimary primaryHandle=owner inPublic={1}", "inPublic: expected a JSON object"),
-        ("TestParms parameters.type=SHA1", "parameters: not allowed for type TPM_ALG.SHA1"),
+        ("TestParms parameters.type=SHA1", "parameters: this field is not allowed if type is TPM_ALG.SHA1"),
         ("PCR_Extend digests=sha256:00", "TPM2_PCR_Extend.pcrHandle is missing"),
         ("PolicyOR policySession=0x03000000 pHashList=5", "pHashList[0] is not hex"),
         ("NV_DefineSpace authHandle=owner auth=6869", "auth is a secret"),

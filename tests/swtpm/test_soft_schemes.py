@@ -14,10 +14,12 @@ from cryptography.x509.oid import NameOID
 from tests.support.swtpm import Swtpm
 from tpmwire import commands
 from tpmwire.errors import TpmError
+from tpmwire.keys import templates
 from tpmwire.soft import SoftTransport, ecc, ecc_schemes
 from tpmwire.soft import x509 as soft_x509
 from tpmwire.spec.attestation import TPMS_ATTEST
-from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST, TPMA_OBJECT
+from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_ECC, TPM_RH, TPM_ST, TPMA_OBJECT
+from tpmwire.spec.properties import TPM_PT
 from tpmwire.spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
@@ -338,3 +340,28 @@ def test_primary_ecdaa_key(pair: tuple[Tpm, Tpm]) -> None:
         tpm.execute(commands.CreatePrimary(TPM_RH.ENDORSEMENT, TPMS_SENSITIVE_CREATE(b"", b""), public))
     of_both(pair, commands.Quote(0x80000000, b"", NO_SCHEME, ()))
     of_both(pair, commands.Quote(0x80000000, b"", ecdaa(99), ()))
+
+
+@pytest.mark.parametrize("hierarchy", [TPM_RH.OWNER, TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM, TPM_RH.NULL])
+def test_obfuscated_time(pair: tuple[Tpm, Tpm], hierarchy: TPM_RH) -> None:
+    """Only the statement's own clock info and firmware version are obfuscated, not those that GetTime attests."""
+    found = []
+    for tpm in pair:
+        public = templates.signing("ecc256:ecdsa-sha256")
+        key = tpm.execute(commands.CreatePrimary(hierarchy, TPMS_SENSITIVE_CREATE(b"", b""), public))
+        command = commands.GetTime(TPM_RH.ENDORSEMENT, key.object_handle, b"nonce", NO_SCHEME)
+        statement = TPMS_ATTEST.parse(tpm.execute(command).time_info)
+        true = tpm.execute(commands.ReadClock()).current_time.clock_info
+        first, second = (
+            p.value
+            for p in tpm.execute(
+                commands.GetCapability(TPM_CAP.TPM_PROPERTIES, TPM_PT.FIRMWARE_VERSION_1, 2)
+            ).capability_data.data
+        )
+        shown = (
+            (statement.clock_info, statement.firmware_version),
+            (statement.attested.time.clock_info, statement.attested.firmware_version),
+        )
+        expected = (true.reset_count, true.restart_count, first << 32 | second)
+        found.append([(info.reset_count, info.restart_count, version) == expected for info, version in shown])
+    assert found[0] == found[1] == [hierarchy in (TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM), True]

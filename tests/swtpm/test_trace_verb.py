@@ -191,7 +191,7 @@ def test_a_page_of_the_traced_program(shared_swtpm: Swtpm, tool: Tool, tmp_path:
 
 def test_outputs_that_exclude_each_other(tool: Tool, tmp_path: Path) -> None:
     ran = tool("trace", "--html", tmp_path / "a", "--out", tmp_path / "b", "--", "true")
-    assert (ran.code, ran.err) == (2, "tpmwire: --html and --out exclude each other; --html FILE writes to FILE\n")
+    assert (ran.code, ran.err) == (2, "tpmwire: --html and --out cannot be combined; --html FILE writes to FILE\n")
     ran = tool("trace", "--format", "pcap", "--", "true")
     assert (ran.code, ran.err) == (2, "tpmwire: --format pcap needs --out FILE\n")
     assert list(tmp_path.iterdir()) == []

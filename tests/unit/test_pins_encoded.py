@@ -48,5 +48,5 @@ def test_what_is_none(value: str, says: str) -> None:
 
 
 def test_another_name_beside_it() -> None:
-    with pytest.raises(UsageError, match="which is not the pinned Name"):
+    with pytest.raises(UsageError, match="but --tpm-session-encrypt-with-name is"):
         pin_from(f"000b{'ab' * 32}", VALUE)

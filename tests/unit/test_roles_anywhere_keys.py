@@ -68,7 +68,7 @@ def test_a_persistent_key_is_replaced_only_with_force(tool: Tool, path: str) -> 
         (("--out", "key", "--algorithm", "ecc384:ecdsa-sha384"), "signs with SHA384 only"),
         (("--out", "key", "--algorithm", "hmac"), "use ecc, ecc384"),
         (("--out", "key", "--algorithm", "none"), "'none' is not a valid template"),
-        (("--persistent-handle", HANDLE, f"--pcrs=7={'00' * 32}"), "a handle does not store the policy"),
+        (("--persistent-handle", HANDLE, f"--pcrs=7={'00' * 32}"), "a persistent key does not store its policy"),
     ],
 )
 def test_a_wrong_option_is_found_before_the_tpm_is_used(

@@ -89,11 +89,11 @@ def test_pins(tmp_path: Path) -> None:
     pin = pin_from(f"{name}@srk", str(tmp_path / "ecc.pem"))
     assert pin is not None
     assert (pin.public, pin.where) == (storage, "srk")
-    with pytest.raises(UsageError, match="the public key matches several kinds of keys"):
+    with pytest.raises(UsageError, match="the public key matches several templates"):
         pin_from(None, str(tmp_path / "ecc.pem"))
-    with pytest.raises(UsageError, match="not the pinned Name"):
+    with pytest.raises(UsageError, match="but --tpm-session-encrypt-with-name is 000b0000"):
         pin_from("000b" + 64 * "0", str(tmp_path / "tpmt"))
-    with pytest.raises(UsageError, match="the Name of the public key is not 000b0000"):
+    with pytest.raises(UsageError, match="gives this public key the Name 000b0000"):
         pin_from("000b" + 64 * "0", str(tmp_path / "ecc.pem"))
     (tmp_path / "bad").write_bytes(b"\0\x01")
     with pytest.raises(UsageError, match="bad: not a public key: this looks like 2 bytes"):

@@ -118,8 +118,9 @@ def verify_time(
 ) -> TPMS_TIME_ATTEST_INFO:
     """Verifies an attestation of TPM2_GetTime, and returns the TPM's time, clock and firmware version.
 
-    The arguments and the errors are as in `verify`. The reset counts are obfuscated unless the key is in the
-    endorsement or platform hierarchy.
+    The arguments and the errors are as in `verify`. The returned values are in plain text for every key. Only
+    `clock_info` and `firmware_version` of the enclosing TPMS_ATTEST are obfuscated, if the key is outside the
+    endorsement and platform hierarchies.
     """
     statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_TIME, nonce=nonce, signer=signer)
     info = statement.attested

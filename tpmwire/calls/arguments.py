@@ -44,7 +44,7 @@ def secret_of(value: Secret | bytes) -> Secret:
 
 
 def digest_of(policy: Policy | bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-    """Returns a policy's digest, computed with the hash `alg`."""
+    """Returns a policy's digest, computed with the hash `alg`. A digest is returned unchanged."""
     return policy if isinstance(policy, bytes) else policy.digest(alg)
 
 

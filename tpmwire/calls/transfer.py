@@ -73,7 +73,7 @@ def import_wrapped(
     inner_key: Secret | bytes = EMPTY_AUTH,
     by: Password | Use = NOBODY,
 ) -> Blob:
-    """Imports a key that was wrapped for `parent`, and returns the object, which `load` loads (Part 3, §13.3)."""
+    """Imports a key that was wrapped for `parent`, and returns the object for `load` (Part 3, §13.3)."""
     inner = secret_of(inner_key)
     public, private, seed = wrapped
     with reach(tpm, parent, by) as (handle, authorization):
@@ -90,7 +90,7 @@ def import_private(
     auth: Secret | bytes = EMPTY_AUTH,
     by: Password | Use = NOBODY,
 ) -> Blob:
-    """Imports a private key of the package `cryptography`, and returns the object, which `load` loads.
+    """Imports a private key of the package `cryptography`, and returns the object for `load`.
 
     The key crosses the bus encrypted to the parent. `auth` is the object's new authValue. `template`, such as
     `templates.signing("rsa2048")`, has the policy, scheme and attributes, except those that state that the TPM

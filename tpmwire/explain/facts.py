@@ -14,9 +14,9 @@ GROUPS = {ENDS: "known only to the program and the TPM", ALL: "known to anyone w
 class Fact(NamedTuple):
     """A value that a side of a session knows.
 
-    `value` is None if the recording and the given keys do not determine the value. `text` says how the value is
-    computed. `sides` has the names of the sides that know the value: `program`, `TPM`, `bus`. `new` says whether
-    the message adds the value. `wrong` says that the value is an HMAC and is not valid.
+    `value` is None if the recording and the given keys do not determine the value. `text` describes how the value
+    is computed. `sides` has the names of the sides that know the value: `program`, `TPM`, `bus`. `new` is true if
+    the message adds the value. `wrong` is true if the value is an HMAC that is not valid.
     """
 
     name: str

@@ -21,8 +21,8 @@ def cipher_name(symmetric: TPMT_SYM_DEF) -> str:
 class Step:
     """A command in the history of a session.
 
-    `place` is the index of the command's tree in the recording. `text` describes the event. `ok` says whether the
-    TPM executed the command (None without a response). `ends` says whether the command closes the session. The
+    `place` is the index of the command's tree in the recording. `text` describes the event. `ok` is true if the
+    TPM executed the command (None without a response). `ends` is true if the command closes the session. The
     step of a policy command has `inputs` (the command's parameters in words), `digest` (policyDigest after the
     command, None if unknown) and `formula` (how the digest is computed).
     """
@@ -82,7 +82,7 @@ def _shorten(node: Node) -> str:
 class SessionHistory:
     """A session: its handle, the command that opened it (None if before the recording), and its steps in order.
 
-    `omitted` counts the steps after the first `STEPS`. `ended` says whether the recording shows the end of the
+    `omitted` counts the steps after the first `STEPS`. `ended` is true if the recording shows the end of the
     session.
     """
 

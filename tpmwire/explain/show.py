@@ -61,7 +61,7 @@ def lines(node: Node, *, secrets: bool = True, hidden: str = "not shown") -> Ite
 def _collect(node: Node, depth: int, crossed: bool, found: list[Line]) -> None:
     """Appends the lines of a node to `found`.
 
-    `crossed` says whether the node's bytes are in the message. They are not for a derived value.
+    `crossed` is true if the node's bytes are in the message, and false for a derived value.
     """
     # Nested generators would double the time.
     shown, children = node, node.children

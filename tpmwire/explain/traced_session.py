@@ -41,9 +41,9 @@ class SessionKey(NamedTuple):
 class Verdict(NamedTuple):
     """The result of the verification of an authorization's HMACs in command and response.
 
-    `command` and `response` say whether each HMAC is valid (None: not verified). `key` and `auth` are the session
-    key and the authValue that were used; `with_auth` says whether the HMAC key includes the authValue. `reason`
-    says what the HMAC key was, or why the HMACs were not verified.
+    `command` and `response` are true if the respective HMAC is valid (None: not verified). `key` and `auth` are
+    the session key and the authValue that were used. `with_auth` is true if the HMAC key includes the authValue.
+    `reason` describes the HMAC key, or explains why the HMACs were not verified.
     """
 
     command: bool | None = None

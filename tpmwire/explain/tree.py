@@ -11,7 +11,7 @@ class Node:
     """A part of a message: its bytes (`octets`) and their meaning.
 
     `offset` counts from the message's first byte. `text` is the meaning in words, `spec` the section of the
-    standard. `secret` says whether the value is a secret. `error` is the error in these bytes or after them. The
+    standard. `secret` is true if the value is a secret. `error` is the error in these bytes or after them. The
     leaves, in order, contain each byte of the message once.
 
     `area` is the area of a message that a child of the message's root is in: "header", "handles", "authorization"

@@ -1,7 +1,7 @@
-"""Windows error codes about a TPM: HRESULTs of winerror.h with facilities 0x28 and 0x29, and a few others.
+"""Windows error codes for TPMs: HRESULTs of winerror.h with facilities 0x28 and 0x29, and a few others.
 
-The names are from winerror.h; the tables have them without prefix. The codes from a TPM 1.2 are its own return
-codes.
+The names are those of winerror.h; the tables omit the prefix. HRESULT 0x80280000 + N is return code N of a
+TPM 1.2.
 """
 
 from functools import cache

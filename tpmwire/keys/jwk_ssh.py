@@ -143,8 +143,10 @@ def _strings(data: bytes) -> Iterator[bytes]:
 
 
 def _rsa_key(modulus: bytes, exponent: bytes) -> PublicKey:
-    if not modulus or not 0 < len(exponent) <= 4:
-        raise KeyFileError("unsupported RSA key: the exponent is longer than 32 bits, or the modulus is missing")
+    if not modulus or not exponent:
+        raise KeyFileError(f"invalid RSA key: the {'exponent' if modulus else 'modulus'} is missing")
+    if len(exponent) > 4:
+        raise KeyFileError("unsupported RSA key: the exponent is longer than 32 bits")
     return modulus, int.from_bytes(exponent, "big")
 
 

@@ -102,7 +102,7 @@ def area_of_ml_key(key: MlKey, template: TPMT_PUBLIC | None, attributes: TPMA_OB
     if template is not None:
         parameters: Any = template.parameters
         if ml_key_of(template) is None or (template.type == TPM_ALG.MLKEM) != (key.kind == TPM_ALG.MLKEM):
-            raise EncodeError(f"the key is of type {key.kind.name}, the template of type {template.type.name}")
+            raise EncodeError(f"key type {key.kind.name} does not match template type {template.type.name}")
         return template.replace(parameters=parameters.replace(parameter_set=parameter_set), unique=key.value)
     if key.kind == TPM_ALG.MLKEM:
         kem = TPMS_MLKEM_PARMS(TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL), parameter_set)

@@ -70,7 +70,7 @@ def area_of(
             return template.replace(parameters=template.parameters.replace(**sizes), unique=kind)
         found, unique = TPM_ALG.RSA, kind
     if template is not None:
-        raise EncodeError(f"the key is of type {found.name}, the template of type {template.type.name}")
+        raise EncodeError(f"key type {found.name} does not match template type {template.type.name}")
     return TPMT_PUBLIC(found, TPM_ALG.SHA256, attributes, b"", parms, unique)
 
 

@@ -95,9 +95,9 @@ class PolicyAuthorize(
     """
 
     def signed_digest(self, approved: bytes) -> bytes:
-        """Returns aHash, the digest that the key signs to approve a policy, in the hash of the key's nameAlg.
+        """Returns aHash, the digest that the key signs to approve a policy.
 
-        `approved` is the digest of the approved policy.
+        `approved` is the digest of the approved policy. aHash is computed with the hash of the key's nameAlg.
         """
         return digest(self.key_sign.name_alg, approved, self.policy_ref)
 

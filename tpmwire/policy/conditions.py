@@ -97,7 +97,7 @@ class PolicyNV(
         tpm.execute(self.command(session), *(authorized or (Password(),)))
 
     def command(self, session: int) -> Command:
-        """Returns the command. Its first handle is the index, which needs authorization."""
+        """Returns TPM2_PolicyNV, authorized by the index itself (its first handle)."""
         return policies.PolicyNV(
             self.nv_index, self.nv_index, session, self.operand_b, self.offset, self.operation
         )

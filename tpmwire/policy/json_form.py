@@ -153,7 +153,10 @@ def _selection(pcrs: Any) -> str:
     except PolicyError:
         exact = False
     if not exact:
-        raise PolicyError("the PCR selection cannot be represented in JSON")
+        raise PolicyError(
+            "the PCR selection cannot be represented in JSON: a bank is empty, repeated or unknown, or does "
+            "not have 24 PCRs; print the policy as text instead"
+        )
     return text
 
 

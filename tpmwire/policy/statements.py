@@ -286,7 +286,7 @@ class PolicyDuplicationSelect(
     def from_bytes(cls, data: bytes) -> Self:
         """Parses a statement from the bytes in a key file.
 
-        Raises DecodeError, also if include_object is not 0 or 1.
+        Raises DecodeError if the bytes are not valid, or if include_object is not 0 or 1.
         """
         statement = cls.parse(data)
         if not isinstance(statement.include_object, bool):

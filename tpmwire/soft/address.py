@@ -12,7 +12,7 @@ __all__ = ["OPTIONS", "SoftAddress", "SoftOption", "parse_address"]
 class SoftOption(NamedTuple):
     """An option of a soft TPM's address.
 
-    `text` says what the option does. `values` is a regular expression for the value, which is empty for `?NAME`.
+    `text` describes the option. `values` is a regular expression for the value, which is empty for `?NAME`.
     `usage` shows the option in error messages.
     """
 

@@ -213,7 +213,7 @@ class Authorizations:
         return self._report_key(session.key, trimmed(auth), f"authValue of {show_handle(one.entity.handle)}")
 
     def _report_key(self, key: bytes, auth: bytes, reason: str) -> bytes:
-        """Returns the HMAC key, and reports its parts. `reason` says which authValue it has, or why none."""
+        """Returns the HMAC key, and reports its parts. `reason` explains its authValue."""
         note("HMAC key", f"sessionKey {hidden(key)} || authValue {hidden(auth)} ({reason})")
         return key + auth
 

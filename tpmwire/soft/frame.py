@@ -51,7 +51,7 @@ def _execute(tpm: TpmState, data: bytes) -> bytes:
 
 
 def _simulate_retry(tpm: TpmState) -> None:
-    """Raises Refusal with TPM_RC_RETRY as often as the simulated faults demand for each command."""
+    """Raises Refusal with TPM_RC_RETRY for the first `faults.retry` attempts of each command."""
     if tpm.started and tpm.retries < tpm.faults.retry:
         tpm.retries += 1
         raise Refusal(TPM_RC.RETRY)

@@ -39,9 +39,9 @@ class Command(Record):
 
     `Response` is the response's class, nested in the command's class. `flushes` names the handle field that a
     successful command flushes. `auth_after` names the field with the first handle's new authValue, which the
-    response HMAC uses; it is "" if the command removes the entity or its authValue. `alters_nv` says that the
-    command may change the Names of NV indices. `sessions` is false if Part 3 allows the tag TPM_ST_NO_SESSIONS
-    only.
+    response HMAC uses; it is "" if the command removes the entity or its authValue. `alters_nv` is true if
+    the command may change the Names of NV indices. `sessions` is false if Part 3 allows the tag
+    TPM_ST_NO_SESSIONS only.
     """
 
     code: ClassVar[TPM_CC]

@@ -47,7 +47,10 @@ def read_index(tpm: Tpm, index: int) -> bytes:
     elif attributes & TPMA_NV.OWNERREAD:
         authority = TPM_RH.OWNER
     else:
-        raise NvError(f"NV index 0x{index:08x} requires the platform's authorization or a policy")
+        raise NvError(
+            f"cannot read NV index 0x{index:08x}: reading requires platform authorization or a policy, which is "
+            "not supported here"
+        )
     piece, data = most_at_once(tpm), b""
     while len(data) < public.data_size:
         size = min(piece, public.data_size - len(data))

@@ -46,7 +46,7 @@ class KeyData(Record):
 class Memory:
     """A container that passes cached data, or None, from run to run.
 
-    `changed` says whether a run has replaced the data. A subclass saves the data beyond the process.
+    `changed` is true if a run has replaced the data. A subclass saves the data beyond the process.
     """
 
     def __init__(self, data: KeyData | None = None) -> None:

@@ -34,8 +34,8 @@ __all__ = [
 class Authorizer(Protocol):
     """A function that returns the authorizations of one command that uses the key.
 
-    `more` says that another command with the key follows. `starts` says that the command starts a sequence, whose
-    result a later command returns.
+    `more` is true if another command with the key follows. `starts` is true if the command starts a sequence,
+    whose result a later command returns.
     """
 
     def __call__(self, *, more: bool, starts: bool = False) -> tuple[Password | Use, ...]: ...

@@ -99,7 +99,7 @@ class EccPrivateKey(_TpmKey, ec.EllipticCurvePrivateKey):
     def __init__(self, tpm: Tpm, key: Item, *, by: Authorization = NOBODY) -> None:
         super().__init__(tpm, key, by=by)
         if not isinstance(self._public_key, ec.EllipticCurvePublicKey):
-            raise TypeError("the key is not an ECC key; use RsaPrivateKey")
+            raise TypeError(f"expected an ECC key, got {self.public.type.name}; use RsaPrivateKey")
 
     @property
     def curve(self) -> ec.EllipticCurve:
@@ -135,7 +135,7 @@ class RsaPrivateKey(_TpmKey, rsa.RSAPrivateKey):
     def __init__(self, tpm: Tpm, key: Item, *, by: Authorization = NOBODY) -> None:
         super().__init__(tpm, key, by=by)
         if not isinstance(self._public_key, rsa.RSAPublicKey):
-            raise TypeError("the key is not an RSA key; use EccPrivateKey")
+            raise TypeError(f"expected an RSA key, got {self.public.type.name}; use EccPrivateKey")
 
     def public_key(self) -> rsa.RSAPublicKey:
         """Returns the public key, an object of `cryptography` that does not use the TPM."""

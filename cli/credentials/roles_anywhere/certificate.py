@@ -47,7 +47,7 @@ def read_pair(
     """Returns the certificate in a file, with its chain from both files.
 
     Raises UsageError for a certificate that Roles Anywhere would refuse, and for an incomplete chain. Calls
-    `report` with a warning of a certificate that expires soon.
+    `report` with a warning if the certificate expires soon.
     """
     leaf, *others = read_certificate(certificate)
     moment = time.time()
@@ -145,7 +145,10 @@ def check_chain(
             "the other certificate"
         )
     if len(chain) > MAX_CHAIN:
-        raise UsageError(f"{path}: {len(chain)} intermediate certificates; Roles Anywhere allows {MAX_CHAIN}")
+        raise UsageError(
+            f"{path}: {len(chain)} intermediate certificates, but Roles Anywhere allows at most {MAX_CHAIN}; "
+            "remove the ones that are not needed"
+        )
     for each in chain:
         what = f"the CA certificate of {name_text(each.subject)!r}"
         if not each.is_ca or (each.key_usage is not None and "keyCertSign" not in each.key_usage):

@@ -79,7 +79,7 @@ def sign_with(
     text: bytes,
     hash_alg: TPM_ALG = TPM_ALG.SHA256,
 ) -> bytes:
-    """Opens the TPM, returns the signature of `text`, and closes the TPM: DER for ECDSA, else PKCS #1 v1.5.
+    """Opens the TPM, signs `text`, and closes the TPM. Returns the signature: DER for ECDSA, PKCS #1 v1.5 for RSA.
 
     Raises the errors of `AsymmetricKey.sign_message`.
     """

@@ -116,8 +116,8 @@ def add_session_options(parser: argparse.ArgumentParser, *, output: bool = False
         "--intermediates",
         type=filled,
         metavar="FILE",
-        help="file with intermediate CA certificates (PEM), in any order; certificates after the first one in "
-        "--certificate count too",
+        help="file with intermediate CA certificates (PEM), in any order; further certificates in --certificate "
+        "are also used",
     )
     aws = parser.add_argument_group("AWS")
     aws.add_argument("--role-arn", metavar="ARN", help="ARN of the role (required)")

@@ -28,7 +28,7 @@ Judge = Callable[[Change], list[str]]
 class Debugger(App[None]):
     """Shows the messages of a recording one after another.
 
-    `judge` returns who notices the change of a bit.
+    `judge` returns lines that report whether the TPM or the program detects the change of a bit.
     """
 
     TITLE = "tpmwire debug"
@@ -129,7 +129,7 @@ class Debugger(App[None]):
             self.show(found)
 
     def action_change(self) -> None:
-        """Says who notices if the lowest bit of the selected field changes on the bus."""
+        """Shows whether the TPM or the program detects a change of the selected field's lowest bit on the bus."""
         offset = _last_offset(self._line(self.query_one("#fields", OptionList).highlighted or 0))
         said = ["This line has no bytes of the message."]
         if offset is not None:

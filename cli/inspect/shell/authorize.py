@@ -175,7 +175,9 @@ class ScriptAuthorizer:
         """Returns the field of the handle that only a policy can authorize, or else of the first handle."""
         free = [(name, role) for name, role in fields if not {"policy", "session"} & set(options[name])]
         if not free:
-            raise UsageError("every handle of the command already has a policy or a session; remove one")
+            raise UsageError(
+                "every handle of the command already has policy= or session=; remove the policy= without a handle"
+            )
         for name, role in free if len(free) > 1 else []:
             if role is DUP or self._refuses_auth(
                 command, getattr(command, python_name(type(command), name)), role
@@ -238,7 +240,8 @@ class ScriptAuthorizer:
             return session.use(secret, **chosen)
         except SessionError:
             raise UsageError(
-                f"session={text}: the session has no cipher; use salted, or StartAuthSession symmetric=aes128cfb"
+                f"session={text}: the session has no cipher; use session=salted, or start the session with "
+                "symmetric=aes128cfb"
             ) from None
 
     def _own_session(self, text: str) -> Session:

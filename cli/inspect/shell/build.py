@@ -93,7 +93,7 @@ def _wrap_key(plan: Plan, values: dict[str, Any], text: str, scope: ScriptScope)
 
 
 def _load_private_key(data: bytes) -> Any:
-    """Returns the private key in PEM or DER. Raises ValueError and TypeError, also for an encrypted key."""
+    """Returns the private key in PEM or DER. Raises ValueError or TypeError if it is invalid or encrypted."""
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - only this field needs the package
 
     if b"-----BEGIN" in data:

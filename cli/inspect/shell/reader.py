@@ -88,7 +88,10 @@ class Reader:
         if isinstance(wire, Select):
             selector, member = wire.selector, wire.member(values)
             if member is None:
-                raise UsageError(f"{place}: not allowed for {field_name(wire.selector)} {values[wire.selector]!r}")
+                raise UsageError(
+                    f"{place}: this field is not allowed if {field_name(wire.selector)} is "
+                    f"{values[wire.selector]!r}"
+                )
             wire = member
         if is_secret(annotation):
             self._refuse_secret(value, place)
@@ -116,7 +119,7 @@ class Reader:
         return self.value(wire, value, place, values)
 
     def check_secret(self, kind: Any, path: str, text: str, where: str) -> None:
-        """Raises UsageError if the field at `path` is a secret that others can read."""
+        """Raises UsageError if the field at `path` is a secret on the command line, which other users can read."""
         for part in path.split("."):
             annotation = next(found for name, found in kind.fields() if plain(name) == plain(part))
             if is_secret(annotation):

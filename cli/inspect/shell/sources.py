@@ -1,4 +1,4 @@
-"""Bytes in a command: from hex, text, files or standard input, also in tpm2-tools' file formats."""
+"""Bytes in a command: from hex, text, standard input, or files, including those of tpm2-tools."""
 
 import os
 from typing import Any, Protocol

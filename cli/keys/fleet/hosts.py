@@ -72,7 +72,10 @@ class Fleet:
         self._shard = shard
 
     def __iter__(self) -> Iterator[Host]:
-        """Yields the hosts; an invalid host has a `problem`. Raises UsageError if the fleet cannot be read."""
+        """Yields the hosts of this shard. An invalid host has a `problem`.
+
+        Raises UsageError if the fleet cannot be read.
+        """
         index, shards = self._shard
         try:
             for host in self._hosts():

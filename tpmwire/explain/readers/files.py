@@ -102,7 +102,7 @@ def _read_plain(data: bytes) -> Iterator[Reading]:
 
 
 def _are_hashes(data: bytes, step: int) -> bool:
-    """Returns whether each block of `step` bytes looks random, or has equal bytes as in a PCR after a reset.
+    """Returns whether each block of `step` bytes looks random, or is one repeated byte, as in a PCR after a reset.
 
     More than one zero byte in eight is unlikely for a digest, but common in other binary data.
     """

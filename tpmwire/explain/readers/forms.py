@@ -208,7 +208,7 @@ FORMS = [
         _decode_string,
     ),
     Form(
-        "hex, with blanks, commas, colons, hyphens, 0x, casts or suffixes between the bytes",
+        "hex, with spaces, commas, colons, hyphens, 0x, casts or suffixes between the bytes",
         "0x80, 0x01, 0x00, 0x00, 0x00, 0x0c, 0x00, 0x00, 0x01, 0x7b, 0x00, 0x10",
         _start(rf"{_BEFORE}(?:80{_T}0?[12](?![0-9A-Fa-f](?![0-9A-Fa-f]))|00?{_T}c[1-6])"),
         _decode_hex,

@@ -169,8 +169,8 @@ TPMS_ATTEST:
  type: what was attested (TPM_ST_ATTEST_...).
  qualifiedSigner: digest of the Names from the hierarchy down to the signing key.
  extraData: qualifyingData of the command, usually the verifier's nonce.
- clockInfo: clock and counters of resets, obfuscated for keys outside the endorsement hierarchy.
- firmwareVersion: the TPM's firmware, obfuscated likewise.
+ clockInfo: clock and counters of resets; the counters are obfuscated for keys in the owner or null hierarchy.
+ firmwareVersion: the TPM's firmware version, obfuscated likewise.
  attested: what was attested, by type.
 TPMS_QUOTE_INFO:
  pcrSelect: the PCRs that were quoted.

@@ -1,4 +1,4 @@
-"""Part 3, §14: asymmetric primitives."""
+"""Soft TPM: asymmetric commands (Part 3, §14)."""
 
 from typing import Any
 

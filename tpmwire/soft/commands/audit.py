@@ -1,4 +1,4 @@
-"""Part 3, §21: command audit."""
+"""Soft TPM: command audit (Part 3, §21)."""
 
 from ...spec.commands.audit import SetCommandCodeAuditStatus
 from ...spec.constants import TPM_ALG, TPM_CC

@@ -1,4 +1,4 @@
-"""Part 3, §30: capabilities."""
+"""Soft TPM: capability commands (Part 3, §30)."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Part 3, §29: clocks and timers."""
+"""Soft TPM: clock and timer commands (Part 3, §29)."""
 
 from ...spec.attestation import TPMS_CLOCK_INFO, TPMS_TIME_INFO
 from ...spec.commands.clock import ClockRateAdjust, ClockSet, ReadClock

@@ -1,4 +1,4 @@
-"""Part 3, §28: context management."""
+"""Soft TPM: context management commands (Part 3, §28)."""
 
 from dataclasses import replace
 

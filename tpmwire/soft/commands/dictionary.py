@@ -1,4 +1,4 @@
-"""Part 3, §25: protection against dictionary attacks."""
+"""Soft TPM: protection against dictionary attacks (Part 3, §25)."""
 
 from ...spec.commands.dictionary import DictionaryAttackLockReset, DictionaryAttackParameters
 from ..registry import handles

@@ -1,4 +1,4 @@
-"""Part 3, §13: duplication."""
+"""Soft TPM: duplication commands (Part 3, §13)."""
 
 from ...crypto.formulas import digest, name_of
 from ...crypto.pure.aes import BLOCK, cfb

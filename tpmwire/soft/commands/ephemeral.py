@@ -1,4 +1,4 @@
-"""Part 3, §14.7 and §19: anonymous signatures, and two-phase key exchange with an ephemeral key."""
+"""Soft TPM: anonymous signatures, and two-phase key exchange with an ephemeral key (Part 3, §14.7 and §19)."""
 
 from typing import Any
 

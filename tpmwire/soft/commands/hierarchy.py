@@ -1,4 +1,4 @@
-"""Part 3, §24: hierarchies."""
+"""Soft TPM: hierarchy commands (Part 3, §24)."""
 
 from ...crypto.formulas import digest_size, trimmed
 from ...spec.commands.hierarchy import (
@@ -66,7 +66,10 @@ def hierarchy_control(tpm: TpmState, command: HierarchyControl) -> None:
 
 @handles(Clear)
 def clear(tpm: TpmState, command: Clear) -> None:
-    """Removes all objects and NV indices of the owner and the endorsement hierarchy (TPM2_Clear)."""
+    """Removes the objects and NV indices of the owner and endorsement hierarchies (TPM2_Clear).
+
+    Resets the authorizations of both, the lockout and the clock.
+    """
     if tpm.disable_clear:
         raise Refusal(TPM_RC.DISABLED)
     for handle in (TPM_RH.OWNER, TPM_RH.ENDORSEMENT):

@@ -1,4 +1,7 @@
-"""Part 3, §26: miscellaneous management. The soft TPM has no physical presence, and one algorithm set."""
+"""Soft TPM: miscellaneous management commands (Part 3, §26).
+
+It has no physical presence, and one algorithm set.
+"""
 
 from ...spec.commands.management import PP_Commands, SetAlgorithmSet
 from ...spec.response_codes import TPM_RC

@@ -1,4 +1,4 @@
-"""Part 3, §31: non-volatile storage."""
+"""Soft TPM: NV commands (Part 3, §31)."""
 
 from ...crypto.formulas import digest, digest_size, trimmed
 from ...spec.commands.nv import (

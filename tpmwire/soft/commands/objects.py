@@ -1,4 +1,4 @@
-"""Part 3, §12: objects."""
+"""Soft TPM: object commands (Part 3, §12)."""
 
 from ...crypto.formulas import digest_size, name_of, trimmed
 from ...spec.commands.objects import (

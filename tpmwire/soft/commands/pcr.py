@@ -1,4 +1,4 @@
-"""Part 3, §22: platform configuration registers."""
+"""Soft TPM: PCR commands (Part 3, §22)."""
 
 from ...crypto.formulas import digest, digest_size, trimmed
 from ...spec.commands.pcr import (

@@ -1,4 +1,7 @@
-"""Part 3, §23: policy commands. Each command extends policyDigest and adds a requirement to the session."""
+"""Soft TPM: policy commands (Part 3, §23).
+
+Each command extends policyDigest and adds a requirement to the session.
+"""
 
 from ...crypto.formulas import digest, digest_size, equal
 from ...spec.commands.policies import (

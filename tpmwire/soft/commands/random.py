@@ -1,4 +1,4 @@
-"""Part 3, §16: random numbers."""
+"""Soft TPM: random number commands (Part 3, §16)."""
 
 from ...spec.commands.random import GetRandom, StirRandom
 from ..registry import handles

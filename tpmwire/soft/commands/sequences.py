@@ -1,4 +1,4 @@
-"""Part 3, §17: hash, HMAC and event sequences, and the start of signature sequences."""
+"""Soft TPM: hash, HMAC and event sequences, and the start of signature sequences (Part 3, §17)."""
 
 from ...crypto.formulas import digest, trimmed
 from ...spec.commands.sequences import (

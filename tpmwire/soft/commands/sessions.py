@@ -1,4 +1,4 @@
-"""Part 3, §11: sessions."""
+"""Soft TPM: session commands (Part 3, §11)."""
 
 from ...crypto.formulas import digest_size, trimmed
 from ...spec.commands.sessions import PolicyRestart, StartAuthSession

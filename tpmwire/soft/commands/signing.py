@@ -1,4 +1,4 @@
-"""Part 3, §20: signatures."""
+"""Soft TPM: signature commands (Part 3, §20)."""
 
 from ...crypto.formulas import digest_size, equal
 from ...spec.commands.signing import (

@@ -1,4 +1,4 @@
-"""Part 3, §9: start-up and shutdown."""
+"""Soft TPM: start-up and shutdown commands (Part 3, §9)."""
 
 from ...spec.commands.startup import Shutdown, Startup
 from ...spec.constants import TPM_RH, TPM_SU

@@ -1,4 +1,4 @@
-"""Part 3, §15: symmetric primitives."""
+"""Soft TPM: symmetric commands (Part 3, §15)."""
 
 from ...crypto.formulas import digest, hmac_digest
 from ...crypto.pure.aes import BLOCK, crypt

@@ -1,4 +1,4 @@
-"""Part 3, §10: self-tests. They always pass."""
+"""Soft TPM: self-test commands (Part 3, §10). The self-tests always pass."""
 
 from ...spec.commands.testing import GetTestResult, IncrementalSelfTest, SelfTest
 from ..registry import handles
