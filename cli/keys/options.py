@@ -198,7 +198,7 @@ def add_sigv4a_options(parser: argparse._ActionsContainer) -> None:
         "--sigv4a-out",
         metavar="FILE",
         help="also create the SigV4A key (for S3's multi-region access points and other multi-region "
-        "requests), and write it as a TSS2 PEM file",
+        "requests), and write it to FILE in TSS2 PEM format",
     )
     parser.add_argument(
         "--sigv4a-handle", type=new_handle, metavar="HANDLE", help="make the SigV4A key persistent at this handle"
