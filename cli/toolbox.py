@@ -66,6 +66,7 @@ GROUPS = {
         "roles-anywhere update": "keep a profile of ~/.aws/credentials up to date with such credentials",
         "roles-anywhere read-certificate-data": "print facts about a certificate as JSON",
         "roles-anywhere sign-string": "sign a test string with a certificate's key",
+        "fleet enrol": "issue certificates for keys whose TPM proves that it has them",
         "console": "sign a browser in to the AWS console",
         "aws": "query STS: caller identity, key owner, decoded authorization errors, tokens",
     },

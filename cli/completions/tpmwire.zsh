@@ -34,6 +34,7 @@ _shtab_tpmwire_commands() {
     explain:'explain anything: a code, a handle, attributes, a name, bytes, a file, a log'
     export-public:'print this TPM'"'"'s public key, with which others can wrap secrets for it'
     fetch:'print the credentials of a running `tpmwire serve`, as a fast credential_process'
+    fleet:'fleet: enrol'
     flush:'remove leftover transient objects and sessions'
     import:'import an AWS secret access key into the TPM'
     import-key:'import a key that was wrapped for this TPM'
@@ -74,6 +75,27 @@ _shtab_tpmwire_aws_commands() {
     whoami:'print account, ARN and user id of the caller (GetCallerIdentity)'
   )
   _describe 'tpmwire aws commands' _commands
+}
+
+_shtab_tpmwire_fleet_commands() {
+  local _commands=(
+    certificate:'on the CA: check the secrets, and issue the certificates'
+    challenge:'on the CA: check requests, and encrypt a secret for each'
+    enrol:'issue certificates for keys whose TPM proves that it has them'
+    request:'on the host: write the request, with EK, signing key and CSR'
+    response:'on the host: decrypt the secret in the TPM'
+  )
+  _describe 'tpmwire fleet commands' _commands
+}
+
+_shtab_tpmwire_fleet_enrol_commands() {
+  local _commands=(
+    certificate:'on the CA: check the secrets, and issue the certificates'
+    challenge:'on the CA: check requests, and encrypt a secret for each'
+    request:'on the host: write the request, with EK, signing key and CSR'
+    response:'on the host: decrypt the secret in the TPM'
+  )
+  _describe 'tpmwire fleet enrol commands' _commands
 }
 
 _shtab_tpmwire_roles_anywhere_commands() {
@@ -883,6 +905,88 @@ _shtab_tpmwire_fetch_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_fetch_defaults_added=0
+
+_shtab_tpmwire_fleet_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_fleet_defaults_added=0
+
+_shtab_tpmwire_fleet_enrol_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_fleet_enrol_defaults_added=0
+
+_shtab_tpmwire_fleet_enrol_certificate_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--state=[directory for the CA\'s state, one file for each challenge, which its response removes]:DIR:"
+  "--ca-command=[program, with arguments, that reads a CSR]:COMMAND:"
+  "--ca-timeout=[longest wait for the program, such as 30s or 5m]:TIME:"
+  "--pem[write the certificates or CSRs alone, without JSON]"
+  "--out=[file to write]:FILE:_files"
+  "--force[replace an existing file]"
+  ":file with the responses:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_fleet_enrol_certificate_defaults_added=0
+
+_shtab_tpmwire_fleet_enrol_challenge_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--ca=[CA certificates of the TPMs\' makers, which verify the EK certificates]:FILE:_files"
+  "--state=[directory for the CA\'s state, one file for each challenge, which its response removes]:DIR:"
+  "--expires-in=[lifetime of the challenges, such as 1h]:TIME:"
+  "--out=[file to write]:FILE:_files"
+  "--force[replace an existing file]"
+  ":file with the requests:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_fleet_enrol_challenge_defaults_added=0
+
+_shtab_tpmwire_fleet_enrol_request_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--csr=[certificate request of the key]:FILE:_files"
+  "--ek=[kind of endorsement key]:ek:(ek-rsa ek-ecc ek-rsa-h1 ek-ecc-h2 ek-p384 ek-p521 ek-rsa3072 ek-rsa4096)"
+  "--ek-cert=[the endorsement key\'s certificate, with intermediates]:FILE:_files"
+  "--endorsement-auth-file=[file with the endorsement hierarchy\'s password]:FILE:_files"
+  "--endorsement-auth-prompt[ask on the terminal for the endorsement hierarchy\'s password]"
+  "--endorsement-auth=[the endorsement hierarchy\'s password, visible to other users in the process list]:PASSWORD:"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--out=[file to write]:FILE:_files"
+  "--force[replace an existing file]"
+  ":signing key:_tpmwire_keys"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_fleet_enrol_request_defaults_added=0
+
+_shtab_tpmwire_fleet_enrol_response_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--ek=[endorsement key of the request]:KEY:"
+  "--key-auth-file=[file with the key\'s password]:FILE:_files"
+  "--key-auth-prompt[ask on the terminal for the key\'s password]"
+  "--key-auth=[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  "--parent-auth-file=[file with the password of the key\'s parent, or of its hierarchy]:FILE:_files"
+  "--parent-auth-prompt[ask on the terminal for the password of the key\'s parent, or of its hierarchy]"
+  "--parent-auth=[the password of the key\'s parent, or of its hierarchy, visible to other users in the process list]:PASSWORD:"
+  "--endorsement-auth-file=[file with the endorsement hierarchy\'s password]:FILE:_files"
+  "--endorsement-auth-prompt[ask on the terminal for the endorsement hierarchy\'s password]"
+  "--endorsement-auth=[the endorsement hierarchy\'s password, visible to other users in the process list]:PASSWORD:"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--out=[file to write]:FILE:_files"
+  "--force[replace an existing file]"
+  ":signing key of the request:_tpmwire_keys"
+  ":file with the challenge:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_fleet_enrol_response_defaults_added=0
 
 _shtab_tpmwire_flush_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -1984,6 +2088,7 @@ _shtab_tpmwire() {
         explain) _arguments -C -s $_shtab_tpmwire_explain_options ;;
         export-public) _arguments -C -s $_shtab_tpmwire_export_public_options ;;
         fetch) _arguments -C -s $_shtab_tpmwire_fetch_options ;;
+        fleet) _shtab_tpmwire_fleet ;;
         flush) _arguments -C -s $_shtab_tpmwire_flush_options ;;
         import) _arguments -C -s $_shtab_tpmwire_import_options ;;
         import-key) _arguments -C -s $_shtab_tpmwire_import_key_options ;;
@@ -2038,6 +2143,59 @@ _shtab_tpmwire_aws() {
         key-info) _arguments -C -s $_shtab_tpmwire_aws_key_info_options ;;
         web-identity-token) _arguments -C -s $_shtab_tpmwire_aws_web_identity_token_options ;;
         whoami) _arguments -C -s $_shtab_tpmwire_aws_whoami_options ;;
+      esac
+  esac
+}
+
+_shtab_tpmwire_fleet() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->fleet'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_tpmwire_fleet_defaults_added )); then
+    if (( ${_shtab_tpmwire_fleet_options[(I)${(q)one_or_more}*]} +          ${_shtab_tpmwire_fleet_options[(I)${(q)remainder}*]} +          ${_shtab_tpmwire_fleet_options[(I)${(q)default}]} == 0 )); then
+      _shtab_tpmwire_fleet_options+=(': :_shtab_tpmwire_fleet_commands' '*::: :->fleet')
+    fi
+    _shtab_tpmwire_fleet_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_tpmwire_fleet_options
+
+  case $state in
+    fleet)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_tpmwire_fleet-$line[1]:"
+      case $line[1] in
+        certificate) _arguments -C -s $_shtab_tpmwire_fleet_certificate_options ;;
+        challenge) _arguments -C -s $_shtab_tpmwire_fleet_challenge_options ;;
+        enrol) _shtab_tpmwire_fleet_enrol ;;
+        request) _arguments -C -s $_shtab_tpmwire_fleet_request_options ;;
+        response) _arguments -C -s $_shtab_tpmwire_fleet_response_options ;;
+      esac
+  esac
+}
+
+_shtab_tpmwire_fleet_enrol() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->enrol'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_tpmwire_fleet_enrol_defaults_added )); then
+    if (( ${_shtab_tpmwire_fleet_enrol_options[(I)${(q)one_or_more}*]} +          ${_shtab_tpmwire_fleet_enrol_options[(I)${(q)remainder}*]} +          ${_shtab_tpmwire_fleet_enrol_options[(I)${(q)default}]} == 0 )); then
+      _shtab_tpmwire_fleet_enrol_options+=(': :_shtab_tpmwire_fleet_enrol_commands' '*::: :->enrol')
+    fi
+    _shtab_tpmwire_fleet_enrol_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_tpmwire_fleet_enrol_options
+
+  case $state in
+    enrol)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_tpmwire_fleet_enrol-$line[1]:"
+      case $line[1] in
+        certificate) _arguments -C -s $_shtab_tpmwire_fleet_enrol_certificate_options ;;
+        challenge) _arguments -C -s $_shtab_tpmwire_fleet_enrol_challenge_options ;;
+        request) _arguments -C -s $_shtab_tpmwire_fleet_enrol_request_options ;;
+        response) _arguments -C -s $_shtab_tpmwire_fleet_enrol_response_options ;;
       esac
   esac
 }

@@ -33,6 +33,7 @@ WITHOUT = {
     "exec": "runs a program",
     "export-public": "prints a JSON object already",
     "fetch": "prints a JSON object already",
+    "fleet enrol": "writes JSON Lines already",
     "import": "prints lines for ~/.aws/config",
     "import-key": "writes files",
     "learn": "talks with a person",

@@ -107,7 +107,7 @@ def test_documented_commands_have_these_options() -> None:
         for words in _commands(_text(document), "tpmwire (?=[a-z])"):
             if words == ["roles-anywhere"]:
                 continue  # a family of verbs
-            verb = " ".join(words[:2]) if words[0] in ("token", "roles-anywhere") else words[0]
+            verb = " ".join(words[:2]) if words[0] in ("fleet", "token", "roles-anywhere") else words[0]
             assert verb in VERBS, f"{document.name}: tpmwire {words}"
             parser = Parser(prog=verb)
             verb_module(verb).configure(parser)

@@ -7,6 +7,7 @@ from typing import TypeVar
 from ..attest.credentials import Credential
 from ..calls import Attested
 from ..calls.arguments import flush_run
+from ..channel import protected_sessions
 from ..errors import TpmError
 from ..primary import Loaded
 from ..record import Record
@@ -16,7 +17,7 @@ from ..spec.command import Answered
 from ..spec.commands.attestation import Certify, Quote
 from ..spec.commands.nv import NV_Certify, NV_ReadPublic
 from ..spec.commands.objects import ActivateCredential
-from ..spec.constants import TPM_ALG
+from ..spec.constants import TPM_ALG, TPM_SE, TPMA_OBJECT
 from ..spec.storage import TPMS_NV_PUBLIC
 from ..spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC, TPMT_SIG_SCHEME
 from ..state.nv import most_at_once
@@ -27,6 +28,8 @@ from .run import Run
 __all__ = ["OWN_SCHEME", "AttestingKey"]
 
 R = TypeVar("R", bound=Record)
+
+_BY_POLICY = TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.ADMIN_WITH_POLICY
 
 OWN_SCHEME = TPMT_SIG_SCHEME(TPM_ALG.NULL)
 """The key's own scheme; an attestation key always has one."""
@@ -85,13 +88,32 @@ class AttestingKey(Key):
 
         `ek` is the endorsement key that the credential was encrypted to, `ek_by` its authorization. The secret
         crosses the bus encrypted if the key is `protected`. Raises the errors of `quote`.
+
+        The key's password authorizes the command if the key's file has a policy that is only for the USER role,
+        because such a policy does not include TPM2_PolicyCommandCode.
         """
+        if self.file is not None and not self.file.public.object_attributes & _BY_POLICY:
+            return self._activate_by_password(tpm, credential, ek, ek_by)
         response, _ = self.execute(
             tpm,
             lambda handle: ActivateCredential(handle, ek.handle, credential.blob, credential.seed),
             after=(ek_by,),
         )
         return Secret(response.cert_info)
+
+    def _activate_by_password(self, tpm: Tpm, credential: Credential, ek: Loaded, ek_by: Password | Use) -> Secret:
+        with self.loaded(tpm) as handle:
+            session = protected_sessions(tpm, [TPM_SE.HMAC], pin=self.pin)[0]
+            try:
+                command = ActivateCredential(handle, ek.handle, credential.blob, credential.seed)
+                by = session.use(self.auth, keep=False, encrypt=True)
+                return Secret(tpm.execute(command, by, ek_by).cert_info)
+            except TpmError:
+                # A caller may try another endorsement key with the same TPM.
+                for each in (session.handle, handle):
+                    if tpm.is_open(each):
+                        tpm.flush(each)
+                raise
 
     @contextlib.contextmanager
     def loaded(self, tpm: Tpm) -> Iterator[int]:

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 from base64 import encodebytes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tpmwire.errors import DecodeError, UnusableCertificateError
 from tpmwire.keys.spki import PublicKey
@@ -20,7 +20,16 @@ from ...terminal.progress import activity
 from ...tpm.options import VARIABLES
 from .certificate import check_chain, check_leaf
 
-__all__ = ["ask_ca", "check_issued", "due_time", "lock_directory", "parse_ca_command", "replace_certificate"]
+__all__ = [
+    "ask_ca",
+    "certificate_pem",
+    "check_issued",
+    "due_time",
+    "is_for",
+    "lock_directory",
+    "parse_ca_command",
+    "replace_certificate",
+]
 
 _LARGEST = 1 << 20
 """Bytes of the CA program's output."""
@@ -55,14 +64,21 @@ def lock_directory(path: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def ask_ca(words: Sequence[str], request: str, timeout: float) -> list[X509Certificate]:
+def ask_ca(
+    words: Sequence[str],
+    request: str,
+    timeout: float,
+    *,
+    kept: str = "the old certificate is unchanged",
+    variables: Mapping[str, str] | None = None,
+) -> list[X509Certificate]:
     """Runs a program with a request in PEM on its standard input, and returns the certificates that it prints.
 
-    The program does not get the passwords of the TPM. Raises UsageError if it fails, takes longer than `timeout`
-    seconds, or prints no certificate.
+    The program does not get the passwords of the TPM; it gets `variables` in its environment. Raises UsageError if
+    it fails, takes longer than `timeout` seconds, or prints no certificate. The message ends with `kept`.
     """
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES.values()}
-    kept = "the old certificate is unchanged"
+    environment |= variables or {}
     try:
         with (
             activity("waiting for the CA"),
@@ -97,7 +113,7 @@ def check_issued(
     refuse.
     """
     where, kept = "--ca-command", "the old certificate is unchanged"
-    leaf = next((each for each in issued if _is_for(each, expected)), None)
+    leaf = next((each for each in issued if is_for(each, expected)), None)
     if leaf is None:
         raise UsageError(f"{where}: no certificate of the CA has the public key of the request; {kept}")
     if leaf.der == old[0].der:
@@ -116,7 +132,8 @@ def check_issued(
     return [leaf, *chain]
 
 
-def _is_for(certificate: X509Certificate, expected: PublicKey) -> bool:
+def is_for(certificate: X509Certificate, expected: PublicKey) -> bool:
+    """Returns whether a certificate has the public key `expected`."""
     try:
         return certificate.public_key == expected
     except DecodeError:
@@ -135,7 +152,7 @@ def replace_certificate(path: str, certificates: Sequence[X509Certificate]) -> N
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "w", encoding="ascii") as file:
-            file.writelines(map(_pem, certificates))
+            file.writelines(map(certificate_pem, certificates))
             file.flush()
             if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
                 with contextlib.suppress(PermissionError):
@@ -151,7 +168,8 @@ def replace_certificate(path: str, certificates: Sequence[X509Certificate]) -> N
             os.unlink(temporary)
 
 
-def _pem(certificate: X509Certificate) -> str:
+def certificate_pem(certificate: X509Certificate) -> str:
+    """Returns a certificate as PEM."""
     text = encodebytes(certificate.der).decode().replace("\n", "")
     lines = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
     return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
