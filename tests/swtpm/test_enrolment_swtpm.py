@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from tests.support.ekcert import Maker
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Tool, held
 from tpmwire.attest.credentials import make_credential
@@ -85,3 +86,43 @@ def test_a_loaded_public_key_cannot_activate(swtpm: Swtpm, tool: Tool, tmp_path:
                     tpm.execute(command, policy.use(), by)
         finally:
             tpm.flush(loaded.object_handle)
+
+
+def test_two_tpms_with_certificates_of_their_maker(tool: Tool, tmp_path: Path) -> None:
+    maker, pending, challenges, requests = Maker(tmp_path / "maker"), ("--state", tmp_path / "pending"), [], []
+    with Swtpm(state=maker.manufacture("one")) as one, Swtpm(state=maker.manufacture("two")) as two:
+        for number, tpm in enumerate((one, two)):
+            key, csr, path = tmp_path / f"key{number}", tmp_path / f"csr{number}", ("--tpm-path", tpm.path)
+            assert tool("roles-anywhere", "create-key", "--out", key, *path).code == 0
+            named = ("--private-key", key, "--subject", f"CN={number}", "--out", csr)
+            assert tool("roles-anywhere", "csr", *named, *path).code == 0
+            requests.append(tool("fleet", "enrol", "request", key, "--csr", csr, *path).out)
+        foreign = {**json.loads(requests[0]), "ek": json.loads(requests[1])["ek"]}
+        sent = "".join([*requests, json.dumps(foreign)]).encode()
+        trust = ("--ca", maker.root, maker.issuer)
+        ran = tool("fleet", "enrol", "challenge", "-", *trust, *pending, stdin=sent)
+        challenges = [json.loads(line) for line in ran.out.splitlines()]
+        assert [each.get("ek_verified") for each in challenges] == [True, True, None], ran.err
+        assert "a different public key" in challenges[2]["error"]
+        secrets = [
+            tool(
+                "fleet",
+                "enrol",
+                "response",
+                tmp_path / f"key{number}",
+                "-",
+                "--tpm-path",
+                tpm.path,
+                stdin=ran.out.encode(),
+            )
+            for number, tpm in enumerate((one, two))
+        ]
+        exchanged = tool(
+            "fleet", "enrol", "response", tmp_path / "key0", "-", "--tpm-path", two.path, stdin=ran.out.encode()
+        )
+        assert exchanged.code == 4
+        assert held(one) == held(two) == ""
+    issued = tool(
+        "fleet", "enrol", "certificate", "-", *pending, stdin="".join(each.out for each in secrets).encode()
+    )
+    assert [json.loads(line)["subject"] for line in issued.out.splitlines()] == ["CN=0", "CN=1"], issued.err

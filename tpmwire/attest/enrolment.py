@@ -89,7 +89,7 @@ class EnrolmentRequest(NamedTuple):
                 _from_base64(document["csr"]),
             )
         except (ValueError, KeyError, TypeError, DecodeError) as error:
-            raise AttestationError("format", f"not a valid enrolment request: {error}") from error
+            raise _format_error("request", error) from error
 
     def check(self) -> str:
         """Returns the CSR's subject as text (RFC 4514).
@@ -131,7 +131,7 @@ class Challenge(NamedTuple):
             credential = Credential.parse(_from_base64(document["credential"]))
             return cls(_read_id(document), bytes.fromhex(document["name"]), credential)
         except (ValueError, KeyError, TypeError) as error:
-            raise AttestationError("format", f"not a valid enrolment challenge: {error}") from error
+            raise _format_error("challenge", error) from error
 
 
 class ChallengeResponse(NamedTuple):
@@ -199,7 +199,7 @@ class PendingEnrolment(NamedTuple):
                 int(document["expires"]),
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise AttestationError("format", f"not a valid enrolment state: {error}") from error
+            raise _format_error("state", error) from error
 
     def check(self, response: ChallengeResponse, now: float) -> None:
         """Raises AttestationError unless the response has the secret and `now` is before the expiry.
@@ -298,8 +298,14 @@ def _parse_line(text: str | bytes, kind: str) -> dict[str, Any]:
         raise AttestationError("format", f"not valid JSON: {error}") from None
     got = document.get("tpmwire_enrol") if isinstance(document, dict) else None
     if not isinstance(document, dict) or got != kind or document.get("version") != 1:
-        raise AttestationError("format", f"expected an enrolment {kind} of version 1, got {got or 'other JSON'}")
+        other = got if got in ("request", "challenge", "response", "state") else "other JSON"
+        raise AttestationError("format", f"expected an enrolment {kind} of version 1, got {other}")
     return document
+
+
+def _format_error(kind: str, error: Exception) -> AttestationError:
+    reason = f"missing field {error}" if isinstance(error, KeyError) else error
+    return AttestationError("format", f"not a valid enrolment {kind}: {reason}")
 
 
 def _read_id(document: Mapping[str, Any]) -> str:
