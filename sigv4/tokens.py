@@ -1,6 +1,6 @@
-"""Tokens and passwords for EKS, RDS, DSQL, CodeCommit, ECR and the console.
+"""Tokens and passwords for EKS, RDS, DSQL, ElastiCache, MemoryDB, MSK, Bedrock, CodeCommit, ECR and the console.
 
-The tokens for EKS, RDS, DSQL and CodeCommit are signatures. For ECR and the console, one function returns the
+Most are signatures. For ECR and the console, one function returns the
 request and a second one reads the response.
 """
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .signer import Signer
 
 __all__ = [
+    "BEDROCK_LIFETIME",
+    "bedrock_key",
+    "cache_token",
+    "check_cache",
     "check_cluster",
     "check_database",
     "check_signin",
@@ -33,6 +37,7 @@ __all__ = [
     "ecr_request",
     "eks_exec_credential",
     "eks_token",
+    "msk_token",
     "rds_token",
     "registry_region",
     "signin_token",
@@ -42,6 +47,7 @@ __all__ = [
 EKS_LIFETIME = 840  # seconds, one minute less than EKS accepts the token
 _EKS_URL_LIFETIME = 60  # seconds; EKS ignores this value and checks the signature's time
 _DATABASE_LIFETIME = 900  # seconds
+BEDROCK_LIFETIME = 43200  # seconds, at most
 
 # Partition: hosts of sign-in and console.
 _SITES = {
@@ -91,17 +97,21 @@ def eks_exec_credential(token: str, time: float, api_version: str | None = None)
 
 def check_database(host: str, port: int | None, user: str, region: str) -> None:
     """Raises RequestError if a database token cannot have this host, port, user or region. A port is optional."""
+    _check_user(user)
+    if port is not None and not 0 < port < 65536:
+        raise RequestError(f"invalid port {port}; use 1 to 65535")
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
+        raise RequestError(f"{host!r} is not a valid database host; use the host name of its endpoint")
+    credential_scope(timestamp(0), region, "rds-db")
+
+
+def _check_user(user: str) -> None:
     if not user:
         raise RequestError("missing database user; give the user's name")
     try:
         user.encode("utf-8")
     except UnicodeEncodeError:
         raise RequestError("the database user is not valid UTF-8; use UTF-8") from None
-    if port is not None and not 0 < port < 65536:
-        raise RequestError(f"invalid port {port}; use 1 to 65535")
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
-        raise RequestError(f"{host!r} is not a valid database host; use the host name of its endpoint")
-    credential_scope(timestamp(0), region, "rds-db")
 
 
 def rds_token(signer: "Signer", host: str, port: int, user: str, region: str, time: float) -> str:
@@ -127,6 +137,62 @@ def dsql_token(signer: "Signer", host: str, region: str, time: float, *, admin: 
 def _database_token(signer: "Signer", authority: str, query: str, region: str, service: str, time: float) -> str:
     request = Request("GET", f"https://{authority}/?{query}")
     return signer.presign(request, region, service, time, _DATABASE_LIFETIME).removeprefix("https://")
+
+
+def check_cache(cache: str, user: str) -> None:
+    """Raises RequestError unless `cache` and `user` are valid names for ElastiCache and MemoryDB."""
+    _check_user(user)
+    if not re.fullmatch("[a-z0-9][a-z0-9-]{0,62}", cache):
+        raise RequestError(
+            f"{cache!r} is not a valid cache name; use lowercase letters, digits and hyphens (not the host)"
+        )
+
+
+def cache_token(
+    signer: "Signer", service: str, cache: str, user: str, region: str, time: float, *, serverless: bool = False
+) -> str:
+    """Returns the password of a user of a cache, valid for 15 minutes from `time` (POSIX seconds).
+
+    `service` is "elasticache" or "memorydb". `cache` is the name of the replication group, serverless cache or
+    MemoryDB cluster. Raises RequestError for invalid arguments. Source: Amazon ElastiCache User Guide, MemoryDB
+    Developer Guide, "Authenticating with IAM".
+    """
+    check_cache(cache, user)
+    query = f"Action=connect&User={quote(user, safe='-._~')}"
+    return _database_token(
+        signer, cache, query + "&ResourceType=ServerlessCache" * serverless, region, service, time
+    )
+
+
+def msk_token(signer: "Signer", region: str, time: float, user_agent: str) -> str:
+    """Returns the OAUTHBEARER token for Kafka clients of Amazon MSK, valid for 15 minutes from `time`.
+
+    `time` is in POSIX seconds. `user_agent` names the client and is not signed. Raises RequestError for an invalid
+    region. Source: aws-msk-iam-sasl-signer.
+    """
+    from base64 import urlsafe_b64encode  # late: the other tokens do not need it
+
+    credential_scope(timestamp(0), region, "kafka-cluster")
+    request = Request("GET", f"https://kafka.{region}.amazonaws.com/?Action=kafka-cluster%3AConnect")
+    url = signer.presign(request, region, "kafka-cluster", time, _DATABASE_LIFETIME)
+    text = f"{url}&User-Agent={quote(user_agent, safe='-._~')}"
+    return urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
+
+
+def bedrock_key(signer: "Signer", region: str, time: float, expires: int = BEDROCK_LIFETIME) -> str:
+    """Returns a short-term API key of Amazon Bedrock for a region, valid for `expires` seconds from `time`.
+
+    `time` is in POSIX seconds. Raises RequestError for an invalid region, or `expires` outside 1 to 43200. Source:
+    aws-bedrock-token-generator.
+    """
+    from base64 import b64encode  # late: the other tokens do not need it
+
+    credential_scope(timestamp(0), region, "bedrock")
+    if not 1 <= expires <= BEDROCK_LIFETIME:
+        raise RequestError(f"a short-term API key is valid for 1 to {BEDROCK_LIFETIME} seconds, not {expires}")
+    request = Request("POST", "https://bedrock.amazonaws.com/?Action=CallWithBearerToken")
+    url = signer.presign(request, region, "bedrock", time, expires).removeprefix("https://")
+    return "bedrock-api-key-" + b64encode(f"{url}&Version=1".encode("ascii")).decode("ascii")
 
 
 def codecommit_region(host: str) -> str | None:

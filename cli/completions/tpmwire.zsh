@@ -58,7 +58,7 @@ _shtab_tpmwire_commands() {
     sign:'sign a request to any AWS service and print its headers'
     soft:'run a TPM in Python for other programs, to learn and to test with'
     spec:'show a table of the TPM 2.0 standard, or the meaning of a value'
-    token:'token: eks, rds, ecr, codecommit'
+    token:'token: eks, rds, elasticache, memorydb, msk, bedrock, ecr, codecommit'
     totp:'store the secret of an MFA device (TOTP) in the TPM and print its codes'
     trace:'run a program and explain its TPM commands live'
     wrap:'wrap an AWS secret for another TPM, or for a fleet of them'
@@ -114,9 +114,13 @@ _shtab_tpmwire_roles_anywhere_commands() {
 
 _shtab_tpmwire_token_commands() {
   local _commands=(
+    bedrock:'print a short-term API key of Amazon Bedrock'
     codecommit:'run as git'"'"'s credential helper for AWS CodeCommit'
     ecr:'print docker'"'"'s password for Amazon ECR, or run as docker'"'"'s credential helper'
     eks:'print a token for kubectl and an EKS cluster'
+    elasticache:'print a password for valkey-cli, redis-cli and an ElastiCache cache'
+    memorydb:'print a password for valkey-cli, redis-cli and a MemoryDB cluster'
+    msk:'print a token for Kafka clients and an Amazon MSK cluster'
     rds:'print a password for psql, mysql and an RDS, Aurora or DSQL database'
   )
   _describe 'tpmwire token commands' _commands
@@ -1743,6 +1747,56 @@ _shtab_tpmwire_token_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_token_defaults_added=0
 
+_shtab_tpmwire_token_bedrock_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--region=[region of the models]:REGION:"
+  "--expires=[lifetime of the API key]:SECONDS:"
+  "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
+  "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
+  "--persistentHandle=[persistent handle of the HMAC key, hex or decimal]:HANDLE:_tpmwire_handles"
+  "--credential-file=[file with the HMAC key]:FILE:_tpmwire_key_files"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--assumeRole[call AssumeRole]"
+  "--aws-arn=[ARN of the role]:ARN:"
+  "--aws-session-name=[name of the role session]:NAME:"
+  "--aws-region=[region of the STS endpoint]:REGION:"
+  "--duration=[lifetime of the credentials]:SECONDS:"
+  "--external-id=[external ID required by the role\'s trust policy]:ID:"
+  "--policy=[session policy]:JSON:"
+  "--policy-file=[file with a session policy]:FILE:_files"
+  "--policy-arn=[ARN of a managed policy that further limits the session]:ARN:"
+  "--tag=[session tag of the role or federated user]:KEY=VALUE:"
+  "--transitive-tag-key=[key of a transitive session tag]:KEY:"
+  "--source-identity=[source identity of the role session, for CloudTrail]:NAME:"
+  "--mfa-serial=[serial number or ARN of the MFA device]:SERIAL:"
+  "--mfa-process=[program that prints the MFA code]:CMD:"
+  "--mfa-totp=[TOTP key in the TPM that computes the MFA code]:KEY:_tpmwire_keys"
+  "--federation-name=[call GetFederationToken for a user of this name]:NAME:"
+  "--root-of=[call AssumeRoot for this member account]:ACCOUNT:"
+  "--task-policy-arn=[ARN of the managed task policy for --root-of]:ARN:"
+  "--endpoint-url=[URL of the STS endpoint]:URL:"
+  "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
+  "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
+  "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
+  "--verbose[explain each step on stderr]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_token_bedrock_defaults_added=0
+
 _shtab_tpmwire_token_codecommit_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--region=[region, if the host name does not contain one]:REGION:"
@@ -1895,6 +1949,158 @@ _shtab_tpmwire_token_eks_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_token_eks_defaults_added=0
+
+_shtab_tpmwire_token_elasticache_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--cache-name=[name of the replication group or serverless cache]:NAME:"
+  "--username=[ElastiCache user]:USER:"
+  "--serverless[the cache is a serverless cache]"
+  "--region=[region of the cache]:REGION:"
+  "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
+  "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
+  "--persistentHandle=[persistent handle of the HMAC key, hex or decimal]:HANDLE:_tpmwire_handles"
+  "--credential-file=[file with the HMAC key]:FILE:_tpmwire_key_files"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--assumeRole[call AssumeRole]"
+  "--aws-arn=[ARN of the role]:ARN:"
+  "--aws-session-name=[name of the role session]:NAME:"
+  "--aws-region=[region of the STS endpoint]:REGION:"
+  "--duration=[lifetime of the credentials]:SECONDS:"
+  "--external-id=[external ID required by the role\'s trust policy]:ID:"
+  "--policy=[session policy]:JSON:"
+  "--policy-file=[file with a session policy]:FILE:_files"
+  "--policy-arn=[ARN of a managed policy that further limits the session]:ARN:"
+  "--tag=[session tag of the role or federated user]:KEY=VALUE:"
+  "--transitive-tag-key=[key of a transitive session tag]:KEY:"
+  "--source-identity=[source identity of the role session, for CloudTrail]:NAME:"
+  "--mfa-serial=[serial number or ARN of the MFA device]:SERIAL:"
+  "--mfa-process=[program that prints the MFA code]:CMD:"
+  "--mfa-totp=[TOTP key in the TPM that computes the MFA code]:KEY:_tpmwire_keys"
+  "--federation-name=[call GetFederationToken for a user of this name]:NAME:"
+  "--root-of=[call AssumeRoot for this member account]:ACCOUNT:"
+  "--task-policy-arn=[ARN of the managed task policy for --root-of]:ARN:"
+  "--endpoint-url=[URL of the STS endpoint]:URL:"
+  "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
+  "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
+  "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
+  "--verbose[explain each step on stderr]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_token_elasticache_defaults_added=0
+
+_shtab_tpmwire_token_memorydb_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--cluster-name=[name of the cluster]:NAME:"
+  "--username=[MemoryDB user]:USER:"
+  "--region=[region of the cluster]:REGION:"
+  "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
+  "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
+  "--persistentHandle=[persistent handle of the HMAC key, hex or decimal]:HANDLE:_tpmwire_handles"
+  "--credential-file=[file with the HMAC key]:FILE:_tpmwire_key_files"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--assumeRole[call AssumeRole]"
+  "--aws-arn=[ARN of the role]:ARN:"
+  "--aws-session-name=[name of the role session]:NAME:"
+  "--aws-region=[region of the STS endpoint]:REGION:"
+  "--duration=[lifetime of the credentials]:SECONDS:"
+  "--external-id=[external ID required by the role\'s trust policy]:ID:"
+  "--policy=[session policy]:JSON:"
+  "--policy-file=[file with a session policy]:FILE:_files"
+  "--policy-arn=[ARN of a managed policy that further limits the session]:ARN:"
+  "--tag=[session tag of the role or federated user]:KEY=VALUE:"
+  "--transitive-tag-key=[key of a transitive session tag]:KEY:"
+  "--source-identity=[source identity of the role session, for CloudTrail]:NAME:"
+  "--mfa-serial=[serial number or ARN of the MFA device]:SERIAL:"
+  "--mfa-process=[program that prints the MFA code]:CMD:"
+  "--mfa-totp=[TOTP key in the TPM that computes the MFA code]:KEY:_tpmwire_keys"
+  "--federation-name=[call GetFederationToken for a user of this name]:NAME:"
+  "--root-of=[call AssumeRoot for this member account]:ACCOUNT:"
+  "--task-policy-arn=[ARN of the managed task policy for --root-of]:ARN:"
+  "--endpoint-url=[URL of the STS endpoint]:URL:"
+  "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
+  "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
+  "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
+  "--verbose[explain each step on stderr]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_token_memorydb_defaults_added=0
+
+_shtab_tpmwire_token_msk_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--region=[region of the cluster]:REGION:"
+  "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
+  "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
+  "--persistentHandle=[persistent handle of the HMAC key, hex or decimal]:HANDLE:_tpmwire_handles"
+  "--credential-file=[file with the HMAC key]:FILE:_tpmwire_key_files"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--assumeRole[call AssumeRole]"
+  "--aws-arn=[ARN of the role]:ARN:"
+  "--aws-session-name=[name of the role session]:NAME:"
+  "--aws-region=[region of the STS endpoint]:REGION:"
+  "--duration=[lifetime of the credentials]:SECONDS:"
+  "--external-id=[external ID required by the role\'s trust policy]:ID:"
+  "--policy=[session policy]:JSON:"
+  "--policy-file=[file with a session policy]:FILE:_files"
+  "--policy-arn=[ARN of a managed policy that further limits the session]:ARN:"
+  "--tag=[session tag of the role or federated user]:KEY=VALUE:"
+  "--transitive-tag-key=[key of a transitive session tag]:KEY:"
+  "--source-identity=[source identity of the role session, for CloudTrail]:NAME:"
+  "--mfa-serial=[serial number or ARN of the MFA device]:SERIAL:"
+  "--mfa-process=[program that prints the MFA code]:CMD:"
+  "--mfa-totp=[TOTP key in the TPM that computes the MFA code]:KEY:_tpmwire_keys"
+  "--federation-name=[call GetFederationToken for a user of this name]:NAME:"
+  "--root-of=[call AssumeRoot for this member account]:ACCOUNT:"
+  "--task-policy-arn=[ARN of the managed task policy for --root-of]:ARN:"
+  "--endpoint-url=[URL of the STS endpoint]:URL:"
+  "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
+  "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
+  "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
+  "--verbose[explain each step on stderr]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_token_msk_defaults_added=0
 
 _shtab_tpmwire_token_rds_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -2248,9 +2454,13 @@ _shtab_tpmwire_token() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_tpmwire_token-$line[1]:"
       case $line[1] in
+        bedrock) _arguments -C -s $_shtab_tpmwire_token_bedrock_options ;;
         codecommit) _arguments -C -s $_shtab_tpmwire_token_codecommit_options ;;
         ecr) _arguments -C -s $_shtab_tpmwire_token_ecr_options ;;
         eks) _arguments -C -s $_shtab_tpmwire_token_eks_options ;;
+        elasticache) _arguments -C -s $_shtab_tpmwire_token_elasticache_options ;;
+        memorydb) _arguments -C -s $_shtab_tpmwire_token_memorydb_options ;;
+        msk) _arguments -C -s $_shtab_tpmwire_token_msk_options ;;
         rds) _arguments -C -s $_shtab_tpmwire_token_rds_options ;;
       esac
   esac

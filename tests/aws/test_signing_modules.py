@@ -27,6 +27,11 @@ VERBS = {
         ["--hostname=a.eu-west-1.rds.amazonaws.com", "--port=1", "--username=a"],
         [*SIGNER, *ENDPOINTS, "sigv4.tokens"],
     ),
+    "token elasticache": (
+        ["--cache-name=a", "--username=a", "--region=eu-west-1"],
+        [*SIGNER, *ENDPOINTS, "sigv4.tokens"],
+    ),
+    "token msk": (["--region=eu-west-1"], [*SIGNER, *ENDPOINTS, "sigv4.tokens"]),
     "token codecommit": (["get"], [*SIGNER, *ENDPOINTS, "sigv4.files", "sigv4.tokens"]),
 }
 HEAVY = {"ssl", "http.client", "email", "cryptography", "boto3", "botocore", "asyncio"}

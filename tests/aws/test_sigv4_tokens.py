@@ -2,16 +2,24 @@
 
 import base64
 import calendar
+import datetime
+import importlib.metadata
 import json
 import os
 import re
 import shutil
 import subprocess
 import time
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+import aws_bedrock_token_generator
 import boto3
+import botocore.auth
+import botocore.credentials
+import botocore.session
 import pytest
+from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
+from botocore.awsrequest import AWSRequest
 
 from sigv4 import tokens
 from sigv4.endpoints import Endpoint, resolve, resolve_service
@@ -256,3 +264,73 @@ def test_an_eks_token_is_for_any_endpoint() -> None:
     token = tokens.eks_token(_signer(None), here, "c", NOON).removeprefix("k8s-aws-v1.")
     url = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
     assert url.startswith("https://sts.example/base/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=")
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> float:
+    """The time at which botocore signs."""
+    moment = datetime.datetime.fromtimestamp(NOON, datetime.UTC).replace(tzinfo=None)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **_more: moment)
+    return NOON
+
+
+def _same(ours: str, theirs: str) -> None:
+    """Compares URLs; awscrt, where it is, has the fields of a query in another order."""
+    one, other = (urlsplit(url if "://" in url else f"https://{url}") for url in (ours, theirs))
+    assert one._replace(query="") == other._replace(query="")
+    assert sorted(one.query.split("&")) == sorted(other.query.split("&"))
+
+
+class _Provider(botocore.credentials.CredentialProvider):
+    def __init__(self, token: str | None) -> None:
+        super().__init__()
+        self._token = token
+
+    def load(self) -> botocore.credentials.Credentials:
+        return botocore.credentials.Credentials(KEY_ID, SECRET, self._token)
+
+
+@pytest.mark.parametrize("token", [None, "the/token+="])
+def test_an_msk_token_is_the_signing_librarys(token: str | None, noon: float) -> None:
+    theirs, end = MSKAuthTokenProvider.generate_auth_token_from_credentials_provider("eu-west-1", _Provider(token))
+    assert end == (noon + 900) * 1000
+    agent = f"aws-msk-iam-sasl-signer-python/{importlib.metadata.version('aws-msk-iam-sasl-signer-python')}"
+    ours = tokens.msk_token(_signer(token), "eu-west-1", noon, agent)
+    assert "=" not in ours
+    _same(*(base64.urlsafe_b64decode(each + "==").decode() for each in (ours, theirs)))
+
+
+@pytest.mark.parametrize("token", [None, "the/token+="])
+@pytest.mark.parametrize("seconds", [43200, 61])
+def test_a_bedrock_key_is_the_generators(token: str | None, seconds: int, noon: float) -> None:
+    expiry = datetime.timedelta(seconds=seconds)
+    theirs = aws_bedrock_token_generator.provide_token("us-east-1", _Provider(token), expiry)
+    ours = tokens.bedrock_key(_signer(token), "us-east-1", noon, seconds)
+    prefix = "bedrock-api-key-"
+    assert ours.startswith(prefix)
+    found, expected = (base64.b64decode(each.removeprefix(prefix)).decode() for each in (ours, theirs))
+    assert found.endswith("&Version=1")
+    _same(found, expected)
+
+
+@pytest.mark.parametrize("token", [None, "the/token+="])
+@pytest.mark.parametrize("user", ["me", "m/e ü+~"])
+@pytest.mark.parametrize("kind", ["elasticache serverless", "elasticache", "memorydb"])
+def test_a_cache_token_is_botocores(token: str | None, user: str, kind: str, noon: float) -> None:
+    """The request is the one of AWS's examples: GET http://CACHE/?Action=connect&User=USER."""
+    service, _, serverless = kind.partition(" ")
+    query = {"Action": "connect", "User": user, **({"ResourceType": "ServerlessCache"} if serverless else {})}
+    request = AWSRequest("GET", f"http://cache-1/?{urlencode(query, quote_via=quote)}")
+    credentials = botocore.credentials.Credentials(KEY_ID, SECRET, token)
+    botocore.auth.SigV4QueryAuth(credentials, service, "eu-west-1", 900).add_auth(request)
+    ours = tokens.cache_token(
+        _signer(token), service, "cache-1", user, "eu-west-1", noon, serverless=bool(serverless)
+    )
+    assert ours.startswith("cache-1/?")
+    _same(ours, request.url.removeprefix("http://"))
+
+
+@pytest.mark.parametrize("cache", ["", "Sessions", "a.euw1.cache.amazonaws.com", "a/b", "-a", "a\n"])
+def test_an_unfit_cache_name_is_refused(cache: str) -> None:
+    with pytest.raises(RequestError, match="is not a valid cache name"):
+        tokens.cache_token(_signer(None), "elasticache", cache, "me", "eu-west-1", NOON)

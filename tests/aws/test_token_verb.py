@@ -6,6 +6,8 @@ import json
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +22,7 @@ from tests.support import keys
 from tests.support.programs import KEY_ID, SECRET, TOOLBOX, Machine, left_behind, machine
 from tests.support.sts import VerifyingSts
 from tests.support.verbs import Tool
+from tpmwire import __version__
 
 pytestmark = pytest.mark.box(SECRET)
 
@@ -194,6 +197,35 @@ def test_a_role_signs(box: Machine, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert "the URL expires at 2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["elasticache", "--cache-name=sessions", "--username=me", "--serverless"],
+            lambda at: tokens.cache_token(
+                PLAIN, "elasticache", "sessions", "me", "eu-west-1", at, serverless=True
+            ),
+        ),
+        (
+            ["memorydb", "--cluster-name=orders", "--username=me"],
+            lambda at: tokens.cache_token(PLAIN, "memorydb", "orders", "me", "eu-west-1", at),
+        ),
+        (["msk"], lambda at: tokens.msk_token(PLAIN, "eu-west-1", at, f"tpmwire/{__version__}")),
+        (["bedrock"], lambda at: tokens.bedrock_key(PLAIN, "eu-west-1", at)),
+        (["bedrock", "--expires=5400"], lambda at: tokens.bedrock_key(PLAIN, "eu-west-1", at, 5400)),
+    ],
+)
+def test_a_token_is_that_of_the_function(
+    words: list[str], expected: Callable[[float], str], box: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The function's tokens are those of AWS's libraries: tests/aws/test_sigv4_tokens.py."""
+    first = int(time.time())
+    assert main(["token", *words, "--region=eu-west-1", *_key(box)]) == 0
+    told = capsys.readouterr()
+    assert told.out.removesuffix("\n") in [expected(at) for at in range(first - 1, int(time.time()) + 2)]
+    assert told.err == ""
+
+
 REFUSED = {
     "a cluster that is none": (
         ["token", "eks", "--cluster-name=a b", "--region=us-east-1"],
@@ -208,6 +240,15 @@ REFUSED = {
         "'a/b' is no",
     ),
     "no user": (["token", "rds", f"--hostname={HOST}", "--username=", "--port=1"], "missing database user"),
+    "a host for a cache": (
+        ["token", "elasticache", "--cache-name=a.cache.amazonaws.com", "--username=a", "--region=eu-west-1"],
+        "'a.cache.amazonaws.com' is not a valid cache name",
+    ),
+    "a mistyped region": (["token", "msk", "--region=eu-wst-1"], "eu-west-1"),
+    "an API key for a day": (
+        ["token", "bedrock", "--region=us-east-1", "--expires=86400"],
+        "expected 1 to 43200 seconds",
+    ),
     "a user in Latin-1": (
         ["token", "rds", f"--hostname={HOST}", "--username=\udcff", "--port=1"],
         "is not valid UTF-8",

@@ -52,6 +52,10 @@ WITHOUT = {
     "token codecommit": "prints the format of git",
     "token ecr": "prints a password, or the JSON format of docker",
     "token eks": "prints the JSON format of kubectl",
+    "token elasticache": "prints a password",
+    "token memorydb": "prints a password",
+    "token msk": "prints a token",
+    "token bedrock": "prints an API key",
     "token rds": "prints a password",
     "totp": "prints a code",
 }

@@ -96,7 +96,7 @@ def test_a_verb_that_is_nearly_one(tool: Tool) -> None:
         (["rds-token"], "'token rds'"),
         (["ecr-login"], "'token ecr'"),
         (["codecommit"], "'token codecommit'"),
-        (["token", "esk"], "'token eks'"),
+        (["token", "ekks"], "'token eks'"),
         (["tokne"], "'token'"),
     ],
 )
@@ -109,12 +109,15 @@ def test_a_token_verb_is_suggested(tool: Tool, words: list[str], hint: str) -> N
 def test_token_lists_its_kinds(tool: Tool) -> None:
     shown = tool("token", "--help")
     assert (shown.code, shown.err) == (0, "")
-    assert shown.out.startswith("usage: tpmwire token eks|rds|ecr|codecommit [options]\n")
-    assert f"token eks         {VERBS['token eks']}" in shown.out
+    assert shown.out.startswith(
+        "usage: tpmwire token eks|rds|elasticache|memorydb|msk|bedrock|ecr|codecommit [options]\n"
+    )
+    assert f"token eks          {VERBS['token eks']}" in shown.out
     for words in ([], ["--keyPass=hunter2"]):
         ran = tool("token", *words)
         assert (ran.code, ran.out) == (2, "")
-        assert ran.err == "tpmwire: token needs a kind: eks, rds, ecr, codecommit (see tpmwire token --help)\n"
+        kinds = "eks, rds, elasticache, memorydb, msk, bedrock, ecr, codecommit"
+        assert ran.err == f"tpmwire: token needs a kind: {kinds} (see tpmwire token --help)\n"
 
 
 def test_without_stderr_nothing_is_said_on_stdout() -> None:
