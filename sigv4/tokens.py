@@ -23,7 +23,7 @@ __all__ = [
     "BEDROCK_LIFETIME",
     "bedrock_key",
     "cache_token",
-    "check_cache",
+    "check_cache_user",
     "check_cluster",
     "check_database",
     "check_signin",
@@ -139,7 +139,7 @@ def _database_token(signer: "Signer", authority: str, query: str, region: str, s
     return signer.presign(request, region, service, time, _DATABASE_LIFETIME).removeprefix("https://")
 
 
-def check_cache(cache: str, user: str) -> None:
+def check_cache_user(cache: str, user: str) -> None:
     """Raises RequestError unless `cache` and `user` are valid names for ElastiCache and MemoryDB."""
     _check_user(user)
     if not re.fullmatch("[a-z0-9][a-z0-9-]{0,62}", cache):
@@ -157,7 +157,7 @@ def cache_token(
     MemoryDB cluster. Raises RequestError for invalid arguments. Source: Amazon ElastiCache User Guide, MemoryDB
     Developer Guide, "Authenticating with IAM".
     """
-    check_cache(cache, user)
+    check_cache_user(cache, user)
     query = f"Action=connect&User={quote(user, safe='-._~')}"
     return _database_token(
         signer, cache, query + "&ResourceType=ServerlessCache" * serverless, region, service, time

@@ -13,7 +13,7 @@ import argparse
 import time
 
 from sigv4.endpoints import check_region
-from sigv4.tokens import cache_token, check_cache
+from sigv4.tokens import cache_token, check_cache_user
 
 from ..requests.options import UseSettings, add_use_options, caller_of, region_of
 from ..requests.signer import signer_of
@@ -48,7 +48,7 @@ def run(args: Settings) -> int:
     """
     caller = caller_of(args)
     region = check_region(region_of(caller, args.region))
-    check_cache(args.cache_name, args.username)
+    check_cache_user(args.cache_name, args.username)
     signer = signer_of(caller)
     moment = signer.signing_time(time.time())
     print(
