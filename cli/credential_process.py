@@ -36,7 +36,7 @@ def run(words: list[str]) -> int:
         from .credentials.role_chain import profile_settings  # noqa: PLC0415 - most runs name no profile
 
         settings = profile_settings(settings.profile, given_options(words))
-    put_out(settings, lambda: obtain(settings))
+    put_out(settings, lambda: obtain(settings), settings.profile_region)
     return 0
 
 

@@ -16,8 +16,10 @@ __all__ = ["FORMATS", "put_out", "text"]
 FORMATS = ("process", "env", "export", "fish", "powershell", "json")
 
 
-def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> None:
+def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]", region: str | None = None) -> None:
     """Obtains the credentials, and prints them or writes them to the credentials file, depending on --format.
+
+    Assignments for a shell and env files also set `region`, if given.
 
     Raises UsageError for options that conflict or a profile that must not be overwritten, OSError if the file
     cannot be written, and the errors of `obtain`.
@@ -26,7 +28,7 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
     if settings.format != "credentials-file":
         if profile or overwrite:
             raise UsageError("--credentials-profile and --credentials-overwrite need --format credentials-file")
-        print(text(obtain(), settings.format))
+        print(text(obtain(), settings.format, region))
         return
     if not profile:
         raise UsageError("--format credentials-file needs --credentials-profile, the profile to write")
@@ -39,12 +41,12 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
         note(f"wrote the profile {profile} to {path}, valid until {credentials.expiration}")
 
 
-def text(credentials: "Credentials", form: str) -> str:
+def text(credentials: "Credentials", form: str, region: str | None = None) -> str:
     """Returns the credentials as text in the format `form`, one of FORMATS, without the final line end.
 
     The format `env` is NAME=VALUE, as in env files: unquoted, since STS's values contain neither blanks nor
     quotes. Raises UsageError for values with line breaks or other unprintable characters, which an env file cannot
-    hold.
+    hold. `region` is not in JSON.
     """
     values = {
         "AccessKeyId": credentials.access_key_id,
@@ -65,7 +67,10 @@ def text(credentials: "Credentials", form: str) -> str:
         "Expiration": "AWS_CREDENTIAL_EXPIRATION",
         "AccountId": "AWS_ACCOUNT_ID",
     }
-    return "\n".join(_assignment(names[name], value, form) for name, value in values.items())
+    variables = {names[name]: value for name, value in values.items()}
+    if region:
+        variables |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    return "\n".join(_assignment(name, value, form) for name, value in variables.items())
 
 
 def _assignment(name: str, value: str, form: str) -> str:

@@ -390,3 +390,11 @@ def test_refused_before_the_tpm_is_asked(config: Callable[..., None], run: Run, 
     assert told in err
     assert err.count("\n") == 1
     assert front.seen == []
+
+
+def test_the_profiles_region_is_printed_for_a_shell(config: Callable[..., None], run: Run) -> None:
+    config("[profile work]\nrole_arn = {role}\nsource_profile = tpm\nregion = eu-west-3\n")
+    code, out, err = run("--profile=work", "--format=env")
+    assert (code, err) == (0, "")
+    assert out.endswith("\nAWS_REGION=eu-west-3\nAWS_DEFAULT_REGION=eu-west-3\n")
+    assert "eu-west-3" not in run("--profile=work", "--format=json")[1]
