@@ -15,6 +15,7 @@ TOPICS = {
     "cli": "all verbs and options together",
     "completions": "tools/completions.py",
     "demo": "tools/demo.py",
+    "exec_serve": "exec --serve",
     "docstring_examples": "examples in docstrings",
     "site": "mkdocs.yml, tools/site*.py",
     "manpages": "tools/manpages.py",
