@@ -37,6 +37,7 @@ from ..terminal.options import Once, TpmSettings, add_tpm_options, filled, pcrs_
 from ..tpm.open import open_tpm
 from ..tpm.options import KeySettings, add_auth_options
 from ..tpm.passwords import new_key_auth
+from ..tpm.path import note_source
 from ..tpm.pins import pin_from
 
 __all__ = ["Settings", "configure", "run"]
@@ -102,6 +103,7 @@ def run(args: Settings) -> int:
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     ways = read_alternatives(args, with_auth=bool(auth)) if described else ()
     order = Order(EMPTY_AUTH, auth, pcrs, parent.handle, parent.auth, pin, ways=ways)
+    note_source(args.tpm_path)
     if template.type == TPM_ALG.RSA:
         note("creating an RSA key; this can take several minutes")
     with open_tpm(args) as tpm:

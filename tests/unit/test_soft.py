@@ -4,6 +4,7 @@ import hashlib
 import os
 import resource
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,26 @@ def test_a_file_keeps_the_state(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b'{"no": "state"}')
     with pytest.raises(TransportError, match="not a soft TPM state file"):
         Tpm.open(path)
+
+
+@pytest.mark.parametrize("kind", ["directory", "FIFO", "socket", "link to a FIFO"])
+def test_only_a_regular_file_can_keep_the_state(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "state"
+    with socket.socket(socket.AF_UNIX) as server:
+        if kind == "directory":
+            path.mkdir()
+        elif kind == "FIFO":
+            os.mkfifo(path)
+        elif kind == "socket":
+            server.bind(str(path))
+        else:
+            os.mkfifo(tmp_path / "fifo")
+            path.symlink_to("fifo")
+        before = path.stat()
+        with pytest.raises(TransportError, match="state is not a regular file; choose another path"):
+            Tpm.open(f"soft:{path}")
+        assert os.path.samestat(path.stat(), before)
+    assert len(list(tmp_path.iterdir())) == 1 + kind.startswith("link")
 
 
 def test_a_full_disk_keeps_the_old_state(tmp_path: Path) -> None:
@@ -289,6 +310,18 @@ def test_one_warning_for_a_secret(tool: Tool, tmp_path: Path, address: str, why:
     done = tool("import", "--tpm-path", path, *words, stdin=b"s" * 40)
     assert done.code == 0, done.err
     assert [line for line in done.err.splitlines() if "warning" in line and why in line] != []
+    assert done.err.count("is a soft TPM") == 1
+
+
+def test_create_key_warns_once_and_names_the_variable(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"soft:{tmp_path / 'state'}"
+    monkeypatch.setenv("TPMWIRE_TPM_PATH", path)
+    done = tool("roles-anywhere", "create-key", "--out", tmp_path / "host.key")
+    assert done.code == 0, done.err
+    assert f"TPMWIRE_TPM_PATH selects the TPM at {path}" in done.err
+    assert done.err.count("its state file contains the key in plaintext") == 1
     assert done.err.count("is a soft TPM") == 1
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 from typing import Any
 
 from ..errors import TransportError
@@ -48,17 +49,36 @@ def _lock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def _open(path: str) -> int:
+    """Opens or creates a regular file, and returns its descriptor. Raises OSError or TransportError."""
+    with contextlib.suppress(FileNotFoundError):
+        _require_regular(path, os.stat(path))  # before open, which can have an effect on a device
+    # Without O_NONBLOCK, a FIFO that replaces the file before open would block.
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
+    try:
+        _require_regular(path, os.fstat(fd))
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _require_regular(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise TransportError(f"{path} is not a regular file; choose another path")
+
+
 class StateFile:
     """A locked file with the state of a soft TPM. It contains the TPM's secrets in clear, with mode 0600.
 
-    Raises TransportError if the file cannot be opened, is in use by another process, or is not a state file.
+    Raises TransportError if the file cannot be opened, is in use by another process, or is not a regular file.
     """
 
     def __init__(self, path: str) -> None:
         self._path = os.path.realpath(path)  # the file, where `path` is a symbolic link
         self._written = b""
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._fd = _open(path)
         except OSError as error:
             raise TransportError(f"cannot open {path}: {error.strerror}") from error
         try:
