@@ -155,6 +155,11 @@ def test_mistakes_are_one_line_and_nothing_is_sent(tool: Tool, words: str, says:
         ("[]", "contains no command"),
         ("[1]", "expected each command as an object"),
         ('{"command": "GetRandom", "bytesRequested": true}', "is not a number"),
+        ('{"command": "GetRandom", "zz": 1}', "TPM2_GetRandom has no field 'zz'; its fields: bytesRequested"),
+        (
+            '{"command": "CreatePrimary", "primaryHandle": "owner", "inPublic": {"zz": 1}}',
+            "has no field 'zz'; its",
+        ),
         ('{"command": "GetRandom", "bytesRequested": 1, "passwords": "x"}', "expected passwords as a list"),
         ('{"command": "GetRandom", "bytesRequested": 1, "passwords": ["00"]}', "has 0 handles"),
         ('{"command": "Clear", "authHandle": "lockout", "passwords": ["secret"]}', "a password is not hex"),

@@ -193,7 +193,7 @@ def _wire_at(kind: Any, parts: Sequence[str]) -> Any:
     for part in parts:
         try:
             wire = wire_of(dict(kind.fields())[python_name(kind, part)])
-        except (StopIteration, AttributeError):
+        except (KeyError, AttributeError):
             return None
         while isinstance(wire, SizedRecord):
             wire = wire.inner

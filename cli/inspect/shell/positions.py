@@ -249,9 +249,9 @@ def _quote(text: str) -> str:
 
 
 def python_name(kind: Any, name: str) -> str:
-    """Returns the Python name of a field by its name in the standard."""
-    found: str = next(known for known, _ in kind.fields() if plain(known) == plain(name))
-    return found
+    """Returns the Python name of a field by its name in the standard. Raises KeyError for an unknown field."""
+    found: dict[str, str] = {plain(known): known for known, _ in kind.fields()}
+    return found[plain(name)]
 
 
 def _wire(kind: Any, path: str) -> Any:
