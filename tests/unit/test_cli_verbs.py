@@ -41,6 +41,7 @@ def test_help_teaches_with_an_example(
     assert re.search(rf"^  .*\btpmwire {verb}\b", out, re.MULTILINE)
     assert [line for line in out.splitlines() if len(line) > 80] == []
     assert "\nexit codes:\n  0      done\n" in out
+    assert "SUPPRESS" not in out
     overview = tool("--help").out
     assert [line for line in overview.splitlines() if len(line) > 80] == []
     family = verb.split(" ", 1)[0]

@@ -96,7 +96,7 @@ class _Refuse(argparse.Action):
 
     def __init__(self, option_strings: Sequence[str], dest: str, **_settings: object) -> None:
         text = _REFUSED[option_strings[0].removeprefix("--")]
-        super().__init__(option_strings, argparse.SUPPRESS, nargs="?", help=f"refused: {text}")
+        super().__init__(option_strings, argparse.SUPPRESS, nargs="?", metavar="VALUE", help=f"refused: {text}")
 
     def __call__(
         self, parser: argparse.ArgumentParser, _namespace: object, values: object, option_string: str | None = None
