@@ -8,6 +8,7 @@ if TYPE_CHECKING:  # late: spec.constants imports record, which imports this mod
     from .spec.constants import TPM_CC
 
 __all__ = [
+    "CREATE_ONE",
     "LOST",
     "AttestationError",
     "CertificateError",
@@ -179,6 +180,9 @@ class PolicyError(TpmwireError):
 
 LOST = "a clear erases the secret: create a new access key, or a new secret, and import it"
 """What to do about a key that is no longer in the TPM, or whose parent is not."""
+
+CREATE_ONE = "create a TPM key with `tpmwire import`"
+"""What to do about a file that is not a TPM key."""
 
 _WRAPPED_FOR_ANOTHER = (
     "the TPM was cleared since its public key was exported (TPM2_Clear, a firmware reset), or the key was wrapped "

@@ -17,6 +17,7 @@ from .persist import parent_at
 __all__ = ["make_signing_key", "signing_template"]
 
 _CURVES, _LEAST_RSA = (TPM_ECC.NIST_P256, TPM_ECC.NIST_P384), 2048
+_NAMES = "use ecc, ecc384, rsa2048, rsa3072 or rsa4096"
 
 
 def signing_template(algorithm: str) -> TPMT_PUBLIC:
@@ -26,8 +27,8 @@ def signing_template(algorithm: str) -> TPMT_PUBLIC:
     """
     try:
         template = templates.signing(algorithm)
-    except EncodeError as error:
-        raise UsageError(f"--algorithm: {error}") from None
+    except EncodeError:
+        raise UsageError(f"--algorithm: {algorithm!r} is not a valid name; {_NAMES}") from None
     unfit = explain_unfit_key(template)
     parameters = template.parameters
     if isinstance(parameters, TPMS_ECC_PARMS) and parameters.curve_id not in _CURVES:
@@ -35,7 +36,7 @@ def signing_template(algorithm: str) -> TPMT_PUBLIC:
     if isinstance(parameters, TPMS_RSA_PARMS) and parameters.key_bits < _LEAST_RSA:
         unfit = f"Roles Anywhere requires at least {_LEAST_RSA} bits"
     if unfit is not None:
-        raise UsageError(f"--algorithm {algorithm}: {unfit}; use ecc, ecc384, rsa2048, rsa3072 or rsa4096")
+        raise UsageError(f"--algorithm {algorithm}: {unfit}; {_NAMES}")
     return template
 
 

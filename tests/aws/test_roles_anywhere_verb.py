@@ -291,7 +291,7 @@ def test_chains(run: Run, bench: Bench, server: VerifyingRolesAnywhere, bus: Int
         (["--session-duration=60"], "900 to 43200"),
         (["--private-key=pkcs11:object=x"], "PKCS #11"),
         (["--private-key=handle:0x40000001"], "not a persistent handle"),
-        (["--private-key=handle:zz"], "not a number"),
+        (["--private-key=handle:xyz"], "'xyz' is not a hex number"),
     ],
 )
 def test_options_that_are_refused(run: Run, bus: Interposer, options: list[str], text: str) -> None:
@@ -308,7 +308,11 @@ def test_a_backslash_of_a_shell(tool: Tool) -> None:
     assert "no line continuation" in ran.err
 
 
-def test_a_private_key_outside_the_tpm(run: Run, tmp_path: Path) -> None:
+def csr_of(key: str) -> list[str]:
+    return ["roles-anywhere", "csr", "--private-key", key, "--subject", "CN=a"]
+
+
+def test_a_private_key_outside_the_tpm(run: Run, tool: Tool, tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text("-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n")
     ran = run("p256", key=str(path))
@@ -317,6 +321,37 @@ def test_a_private_key_outside_the_tpm(run: Run, tmp_path: Path) -> None:
     ran = run("p256", certificate=str(path))
     assert ran.code == 2
     assert "expected BEGIN CERTIFICATE, got only PRIVATE KEY" in ran.err
+    path.write_text("root:x:0:0:root:/root:/bin/sh\n")
+    for ran in (run("p256", key=str(path)), tool(*csr_of(str(path)))):
+        assert ran.code == 5
+        assert "create a TPM key with `tpmwire roles-anywhere create-key`" in ran.err
+
+
+def test_a_handle_without_a_key(run: Run, tool: Tool, bus: Interposer) -> None:
+    ran = run("p256", key="handle:0x81010099")
+    assert ran.code == 4
+    assert "a clear erases the key: create a new one with `tpmwire roles-anywhere create-key`" in ran.err
+    assert "access key" not in ran.err
+    ran = tool(*csr_of("handle:0x81010099"), "--tpm-path", bus.path)
+    assert (ran.code, "create a new one" in ran.err, "access key" in ran.err) == (4, True, False)
+
+
+def test_a_truncated_certificate(run: Run, bench: Bench, bus: Interposer, tmp_path: Path) -> None:
+    whole = (bench.home / "p256.pem").read_bytes()
+    path = tmp_path / "fullchain.pem"
+    for content in (whole[:300], whole + whole[:300], whole[:300] + whole):
+        path.write_bytes(content)
+        ran = run("p256", certificate=str(path))
+        assert (ran.code, ran.out, bus.codes) == (2, "", [])
+        assert "a certificate is truncated: BEGIN CERTIFICATE without END CERTIFICATE" in ran.err
+
+
+def test_help_names_the_values_of_refused_options(tool: Tool, capfd: pytest.CaptureFixture[str]) -> None:
+    for verb in ("credential-process", "serve", "update", "sign-string"):
+        with pytest.raises(SystemExit):
+            tool("roles-anywhere", verb, "--help")
+        text = capfd.readouterr().out
+        assert ("--pkcs11-lib [VALUE]" in text, "SUPPRESS" in text) == (True, False)
 
 
 def test_verbose_says_what_is_sent_and_no_secret(run: Run) -> None:

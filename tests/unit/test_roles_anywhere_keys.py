@@ -67,7 +67,7 @@ def test_a_persistent_key_is_replaced_only_with_force(tool: Tool, path: str) -> 
         (("--out", "key", "--algorithm", "rsa2048:rsapss-sha256"), "signs by RSAPSS only"),
         (("--out", "key", "--algorithm", "ecc384:ecdsa-sha384"), "signs with SHA384 only"),
         (("--out", "key", "--algorithm", "hmac"), "use ecc, ecc384"),
-        (("--out", "key", "--algorithm", "none"), "'none' is not a valid template"),
+        (("--out", "key", "--algorithm", "none"), "'none' is not a valid name; use ecc, ecc384, rsa2048"),
         (("--persistent-handle", HANDLE, f"--pcrs=7={'00' * 32}"), "a persistent key does not store its policy"),
     ],
 )

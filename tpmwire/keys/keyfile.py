@@ -24,7 +24,7 @@ import binascii
 import re
 from typing import Any, Self
 
-from ..errors import DecodeError, EncodeError, KeyFileError
+from ..errors import CREATE_ONE, DecodeError, EncodeError, KeyFileError
 from ..spec.constants import TPM_HT, TPM_RH
 from ..spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC, TPMT_PUBLIC, TPMU_HA
 from ..wires import Fixed, wire_of
@@ -55,7 +55,6 @@ _BEGIN = f"-----BEGIN {_LABEL}-----"
 _END = f"-----END {_LABEL}-----"
 _WHITE = " \t\r\n\v\f"
 _HIERARCHIES = (TPM_RH.OWNER, TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM, TPM_RH.NULL)
-_CREATE_ONE = "create a TPM key with `tpmwire import`"
 _DAMAGED = "the file is damaged: copy it again, or create a new key"
 
 _POLICY = der.SequenceOf(
@@ -276,7 +275,7 @@ def parse(text: bytes | str) -> KeyFile:
     `parse_der` only. Raises KeyFileError for an invalid file.
     """
     if len(text) > MAX_SIZE:
-        raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
+        raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {CREATE_ONE}")
     if isinstance(text, str):
         return parse_der(_extract_der(text.removeprefix("\ufeff")))
     # DER of 128 bytes or more, such as every key that a TPM created. Text cannot start like this: the second byte
@@ -292,10 +291,10 @@ def parse(text: bytes | str) -> KeyFile:
 def parse_der(data: bytes) -> KeyFile:
     """Parses a key file in DER. Raises KeyFileError if the DER is not valid."""
     if len(data) > MAX_SIZE:
-        raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
+        raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {CREATE_ONE}")
     # A private key in PKCS #1, PKCS #8 or RFC 5915 begins with SEQUENCE { INTEGER …, unlike TPMKey.
     if data[:1] == b"\x30" and data[der.header_size(data) :][:1] == b"\x02":
-        raise KeyFileError(f"the file is a plain private key, not a TPM key; {_CREATE_ONE}")
+        raise KeyFileError(f"the file is a plain private key, not a TPM key; {CREATE_ONE}")
     try:
         values = der.parse_element(_KEY, data)
     except DecodeError as error:
@@ -348,7 +347,7 @@ def _extract_der(text: str) -> bytes:
     if "\\" in body:
         body = re.sub(_ESCAPE, _unescape, body)
     if ":" in body:
-        raise KeyFileError(f"the PEM block has headers, so this is not a TPM key; {_CREATE_ONE}")
+        raise KeyFileError(f"the PEM block has headers, so this is not a TPM key; {CREATE_ONE}")
     for white in _WHITE:
         body = body.replace(white, "")
     try:
@@ -374,15 +373,15 @@ def _explain_missing_label(text: str) -> str:
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":
-        return f"TSS2 KEY BLOB is an early format of TPM keys, without a parent; {_CREATE_ONE}"
+        return f"TSS2 KEY BLOB is an early format of TPM keys, without a parent; {CREATE_ONE}"
     if label is not None:
-        return f"not a TPM key: expected the label {_LABEL}, got {label}; {_CREATE_ONE}"
-    return f"missing {_BEGIN} line, so this is not a TPM key; {_CREATE_ONE}"
+        return f"not a TPM key: expected the label {_LABEL}, got {label}; {CREATE_ONE}"
+    return f"missing {_BEGIN} line, so this is not a TPM key; {CREATE_ONE}"
 
 
 def _check_type(type: str, secret: bytes | None) -> None:
     if type not in (LOADABLE, IMPORTABLE, SEALED):
-        raise KeyFileError(f"unknown type of TPM key {type}; {_CREATE_ONE}")
+        raise KeyFileError(f"unknown type of TPM key {type}; {CREATE_ONE}")
     if secret is None:
         if type == IMPORTABLE:
             raise KeyFileError(f"missing field 'secret' of an importable key; {_DAMAGED}")

@@ -29,6 +29,7 @@ __all__ = [
 CLIENT_AUTH, ANY_EXTENDED_USAGE = "1.3.6.1.5.5.7.3.2", "2.5.29.37.0"
 
 _PEM = re.compile(rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(.*?)-----END \1-----", re.DOTALL)
+_CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _SEQUENCE, _INTEGER, _BIT_STRING, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0x02, 0x03, 0x17, 0x18
 _KEY_USAGE, _EXTENDED_KEY_USAGE, _CONSTRAINTS = "2.5.29.15", "2.5.29.37", "2.5.29.19"
@@ -174,9 +175,14 @@ def read_x509_certificates(data: bytes) -> list[X509Certificate]:
         encodings = [data]
     else:
         found = _PEM.findall(data)
+        labels = [label.decode() for label in _LABEL.findall(data)]
+        begun = [label for label in labels if label in _CERTIFICATES]
+        if len(begun) > len(found):
+            raise UnusableCertificateError(
+                f"a certificate is truncated: BEGIN {begun[-1]} without END {begun[-1]}; copy the whole file again"
+            )
         if not found:
-            labels = ", ".join(sorted({label.decode() for label in _LABEL.findall(data)}))
-            other = f"only {labels}" if labels else "no PEM block and no DER"
+            other = f"only {', '.join(sorted({*labels}))}" if labels else "no PEM block and no DER"
             raise UnusableCertificateError(f"no certificate: expected BEGIN CERTIFICATE, got {other}")
         try:
             encodings = [binascii.a2b_base64(body) for _, body in found]

@@ -1,8 +1,10 @@
 """The private key of a certificate in the TPM, and signatures by it."""
 
+import contextlib
+from collections.abc import Iterator
 from hashlib import sha256
 
-from tpmwire.errors import KeyFileError, SessionError
+from tpmwire.errors import CREATE_ONE, LOST, KeyFileError, SessionError, TpmError
 from tpmwire.keys.spki import PublicKey, public_key_of
 from tpmwire.keys.x509 import read_subject_public_key
 from tpmwire.secret import EMPTY_AUTH
@@ -15,11 +17,30 @@ from ...terminal.messages import UsageError
 from ..key import key_from, opened_tpm
 from ..options import RunSettings
 
-__all__ = ["certificate_key", "refuse_plaintext", "sign_in", "sign_with", "text_to_test"]
+__all__ = ["advise_create_key", "certificate_key", "refuse_plaintext", "sign_in", "sign_with", "text_to_test"]
 
 _TEST = b"AWS Roles Anywhere Credential Helper Signing Test1"
 
 _PLAINTEXT = (b"PRIVATE KEY-----", b"ENCRYPTED PRIVATE KEY-----", b"RSA PRIVATE KEY-----", b"EC PRIVATE KEY-----")
+
+_CREATE_KEY = "create a TPM key with `tpmwire roles-anywhere create-key`"
+_LOST_KEY = (
+    "a clear erases the key: create a new one with `tpmwire roles-anywhere create-key`, and have a certificate "
+    "issued for it"
+)
+
+
+@contextlib.contextmanager
+def advise_create_key() -> Iterator[None]:
+    """Context manager that replaces advice for access keys in errors: a lost key needs a new certificate."""
+    try:
+        yield
+    except TpmError as error:
+        error.hint = error.hint.replace(LOST, _LOST_KEY)
+        raise
+    except (KeyFileError, SessionError) as error:
+        error.args = (str(error).replace(LOST, _LOST_KEY).replace(CREATE_ONE, _CREATE_KEY), *error.args[1:])
+        raise
 
 
 def certificate_key(
@@ -37,7 +58,8 @@ def certificate_key(
     path = settings.credential_file
     if path is not None:
         refuse_plaintext(path)
-    like = key_from(settings)
+    with advise_create_key():
+        like = key_from(settings)
     if like.file is not None:
         if (unfit := explain_unfit_key(like.file.public, hash_alg)) is not None:
             raise KeyFileError(f"{path}: {unfit}")
@@ -92,7 +114,8 @@ def sign_in(
 ) -> bytes:
     """Returns the signature of `text` by a key in an open TPM. Raises the errors of `sign_message`."""
     try:
-        return signature_octets(key.sign_message(tpm, text, expected, hash_alg))
+        with advise_create_key():
+            return signature_octets(key.sign_message(tpm, text, expected, hash_alg))
     except SessionError as error:
         if key.file is None and "expected public key" in str(error):
             error.add_note(

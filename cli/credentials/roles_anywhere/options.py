@@ -248,6 +248,8 @@ def parse_private_key(text: str) -> int | None:
     handle = text.removeprefix("handle:")
     if handle == text and not re.fullmatch("0[xX][0-9a-fA-F]{8}", text):
         return None
+    if not re.fullmatch("(0[xX])?[0-9a-fA-F]+", handle):
+        raise UsageError(f"--private-key: {handle!r} is not a hex number; a handle looks like 0x81010020")
     try:
         # The helper reads a number without 0x as hex, too.
         return persistent_handle(f"0x{handle.lower().removeprefix('0x')}")

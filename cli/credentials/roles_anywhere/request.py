@@ -18,7 +18,7 @@ from ...terminal.files import read_key_file
 from ...terminal.messages import UsageError
 from ..key import key_from, opened_tpm
 from ..options import RunSettings
-from .key import certificate_key, refuse_plaintext, sign_in
+from .key import advise_create_key, certificate_key, refuse_plaintext, sign_in
 
 __all__ = ["extension_text", "issue_text", "read_public_area", "sign_request"]
 
@@ -36,10 +36,11 @@ def read_public_area(settings: RunSettings) -> TPMT_PUBLIC:
     """
     if settings.credential_file is not None:
         refuse_plaintext(settings.credential_file)
-        public, name = read_key_file(settings.credential_file).public, settings.credential_file
+        with advise_create_key():
+            public, name = read_key_file(settings.credential_file).public, settings.credential_file
     else:
         handle = settings.persistentHandle or 0
-        with opened_tpm(settings) as tpm, explain_missing_key(key_from(settings)):
+        with opened_tpm(settings) as tpm, advise_create_key(), explain_missing_key(key_from(settings)):
             public, name = read_loaded(tpm, handle).public, f"0x{handle:08x}"
     if (unfit := explain_unfit_key(public)) is not None:
         raise KeyFileError(f"{name}: {unfit}")
