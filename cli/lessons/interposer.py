@@ -40,7 +40,8 @@ class Interposer(Transport):
         command.
         """
         flip, changed = self.flip, ""
-        if flip is not None and flip.code == int.from_bytes(command[6:10], "big"):
+        code = int.from_bytes(command[6:10], "big")
+        if flip is not None and flip.code == code:
             self.flip = None
         else:
             flip = None

@@ -83,7 +83,7 @@ REFUSED = {
     "eleven audiences": (["web-identity-token", *TOKEN, *["--audience=b"] * 9], "Audience"),
     "a scope that is none": (["web-identity-token", *TOKEN, "--scope=a  b"], "Scope"),
     "a mode that is none": (["web-identity-token", *TOKEN, "--subject-mode=Mine"], "SubjectMode"),
-    "a tag without a value": (["web-identity-token", *TOKEN, "--token-tag=a"], "--token-tag 'a': write it"),
+    "a tag without a value": (["web-identity-token", *TOKEN, "--token-tag=a"], "--token-tag 'a': not of the form"),
     "the global endpoint": (["web-identity-token", *TOKEN], "give --aws-region"),
     "no token": (["delegated-access-token", "--trade-in-token-file=/dev/null"], "TradeInToken"),
     "no token file": (["delegated-access-token", "--trade-in-token-file=/nonexistent"], "/nonexistent"),

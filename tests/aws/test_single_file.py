@@ -87,7 +87,7 @@ def test_a_key_is_imported_and_used(host: Host) -> None:
 
 
 # A module of each group that a run need not load: what is rare, and what is for the network.
-RARE, NETWORK = "cli.credentials.mfa", "sigv4.http"
+RARE, NETWORK = "cli.credentials.totp_key", "sigv4.http"
 RUNS = {
     "handle": ([HANDLE], [RARE]),
     "key file": (["--credential-file=key.pem"], [RARE]),
@@ -125,7 +125,6 @@ def test_a_run_reads_bytecode_of_the_groups_it_needs(host: Host, tmp_path: Path,
 PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
 NEEDS = {  # docs/requirements.md has these packages and options
     "cryptography": [
-        ["wrap", "--to=host.json", "--out=wrapped.pem"],
         ["import", "--out=a.pem", "--sigv4a-out=b.pem"],
         ["policy", "sign", "signed.pem", "--key=signer.pem", "--pcrs=sha256:7=" + "ab" * 32],
     ],

@@ -1,8 +1,8 @@
 """Certificate requests (PKCS #10, RFC 2986) with the extensions of a client certificate, without `cryptography`.
 
->>> subject = parse_subject("CN=host-1.example.com,O=Example")
->>> info = build_request_info(subject, public_key_der, alternative_names(["host-1.example.com"]))
->>> pem = request_pem(build_request(info, signature, rsa=False))
+    subject = parse_subject("CN=host-1.example.com,O=Example")
+    info = build_request_info(subject, public_key_der, alternative_names(["host-1.example.com"]))
+    pem = request_pem(build_request(info, signature, rsa=False))
 
 The key of the request signs `info`, with SHA-256.
 """

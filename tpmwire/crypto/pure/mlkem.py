@@ -34,7 +34,7 @@ def encapsulate_in_python(public_key: bytes, message: bytes | None = None) -> tu
     """
     rank = (len(public_key) - 32) // 384
     if rank not in _ETA_1 or len(public_key) != 384 * rank + 32:
-        raise ValueError(f"expected 800, 1184 or 1568 bytes, got {len(public_key)}")
+        raise ValueError(f"expected an ML-KEM public key of 800, 1184 or 1568 bytes, got {len(public_key)} bytes")
     vector = [_decode(public_key[384 * n : 384 * n + 384]) for n in range(rank)]
     if any(coefficient >= Q for row in vector for coefficient in row):
         raise ValueError("a coefficient of the ML-KEM public key is not reduced")
