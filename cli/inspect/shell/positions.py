@@ -208,6 +208,8 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
             scope.values.find(text, plan.label)
         problem: UsageError | None = None
         reason: UsageError | None = None
+        numbers: list[UsageError] = []  # refusals of numbers that are out of range
+        bytes_expected = False
         for path in order:
             if (kind.code.name, path) in PSEUDO:
                 if message is None and "digest" not in values:
@@ -220,6 +222,8 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
                 found = _try(reader, kind, path, text, f"{plan.label}.{path}", taken)
             except UsageError as error:
                 usual = any(words in str(error) for words in _USUAL_REFUSALS)
+                numbers += [error] * ("is out of range" in str(error))
+                bytes_expected = bytes_expected or "is not hex" in str(error)
                 if problem is None and not usual:
                     problem = error
                 elif text.startswith(("@", "$")):
@@ -235,9 +239,11 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
             raise (
                 problem
                 or reason
+                or (numbers[0] if len(numbers) == 1 else None)
                 or UsageError(
                     f"{plan.label}: {_quote(text)} fits no field"
                     + (f"; remaining fields: {names}" if names else ", and all fields are given")
+                    + " (bytes are hex, text:WORDS or @FILE)" * bytes_expected
                     + suggestion(text, [f"{path}=" for path in order])
                 )
             )
