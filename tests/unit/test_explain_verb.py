@@ -310,6 +310,13 @@ def test_odd_things(tool: Tool, tmp_path: Path, json_option: list[str]) -> None:
             assert ", taken as " in ran.out, (thing, ran.out)
 
 
+@pytest.mark.parametrize("word", ["TPM2_", "tpm2_"])
+def test_a_prefix_alone_is_not_recognized(tool: Tool, word: str) -> None:
+    ran = tool("explain", word)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{word!r} is not recognized" in ran.err
+
+
 def test_unusual_files(tool: Tool, tmp_path: Path) -> None:
     assert "is a device" in tool("explain", "/dev/zero").err
     assert "is a device" in tool("explain", "--as", "TPMT_HA", "/dev/zero").err

@@ -13,6 +13,7 @@ from tests.support.programs import ROOT
 from tests.support.tools_files import EXPECTED
 from tpmwire import Policy, PolicyAuthValue, bridges
 from tpmwire.explain import Node, as_json, as_text
+from tpmwire.explain.readers.data import read_data
 from tpmwire.explain.readers.files import LARGEST_FILE, read_file
 from tpmwire.explain.reading import Reading
 from tpmwire.keys import templates
@@ -134,6 +135,14 @@ def test_keys_and_certificates(others: Path, name: str, kind: str, area: str) ->
     texts = [as_text(tree) for tree in reading.trees]
     assert not area or f"public area that tpm2_loadexternal would use: {area}" in texts[-1]
     check_trees(reading, data)
+
+
+@pytest.mark.parametrize(("name", "label"), [("plain.crt", "CERTIFICATE"), ("pkcs8.pem", "PRIVATE KEY")])
+def test_a_truncated_pem_file_is_damaged(others: Path, name: str, label: str) -> None:
+    data = (others / name).read_bytes()
+    for size in (len(label) + 18, 80, 120, 200, len(data) - 8):
+        (reading,) = read_data(data[:size])
+        assert reading == (f"a damaged PEM file: its line -----END {label}----- is missing", [])
 
 
 def test_private_keys_are_not_shown(others: Path) -> None:

@@ -44,6 +44,10 @@ def read_pem(data: bytes) -> Iterator[Reading]:
     """Yields the interpretation of the blocks in a PEM text; nothing if the text has no blocks."""
     found = [_read_block(label.decode(), body) for label, body in islice(_split_blocks(data), BLOCKS)]
     if not found:
+        begin = _BEGIN.match(data.strip())
+        if begin and begin.end() < len(begin.string) and b"-----END " + begin[1] + b"-----" not in data:
+            label = begin[1].decode()
+            yield Reading(f"a damaged PEM file: its line -----END {label}----- is missing", [])
         return
     kinds = list(dict.fromkeys(reading.kind for reading in found))
     many = len(found) > 1 and len(kinds) == 1

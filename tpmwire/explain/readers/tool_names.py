@@ -52,7 +52,7 @@ def read_program(word: str) -> Iterator[Interpretation]:
     name = word.lower().removeprefix("tpm2_")
     for line in _PROGRAMS.replace("\n   ", " ").splitlines():
         known, _, rest = line.partition(": ")
-        if known != name or not word.lower().startswith("tpm2_"):
+        if not name or known != name or not word.lower().startswith("tpm2_"):
             continue
         text, _, commands = rest.rpartition(":")
         lines = [f"tpm2_{name}: {text or rest.rstrip(':')}"]
