@@ -186,6 +186,7 @@ def test_mssim_framing() -> None:
         ("/dev/no-such-tpm", "/dev/no-such-tpm does not exist"),
         ("device:/dev/no-such-tpm", "does not exist"),
         ("nonsense", "is not a valid TPM address"),
+        ("device:", "'device:' is not a valid TPM address"),
         ("swtpm:port=0", "is not a valid port"),
         ("swtpm:port=70000", "is not a valid port"),
         ("swtpm:prot=1", "not host=, port= or path="),

@@ -41,7 +41,7 @@ def open_transport(path: str | None = None, timeout: float = 2.0) -> Transport:
     """
     path = path or default_path()
     scheme, colon, rest = path.partition(":")
-    if colon and scheme == "device":
+    if colon and scheme == "device" and rest:
         return _device(rest, timeout)
     if colon and scheme == "soft":
         return _soft(rest)
