@@ -108,11 +108,22 @@ def _exchanges(words: list[str]) -> Iterator[Exchange]:
 
 
 def _steps(exchanges: Iterator[Exchange], keys: SessionKeys, session: int | None) -> Iterator[tuple[int, Node]]:
-    """Yields the index and the tree of each message; with `session`, only of messages that use the session."""
+    """Yields the index and the tree of each message; with `session`, only of messages that use the session.
+
+    Raises UsageError at the end if no message uses the session.
+    """
     trees = explain_stream(exchanges, keys.salts, keys.auths, None, knowledge=True)
+    seen: dict[str, None] = {}
     for place, tree in enumerate(trees):
-        if session is None or any(f" 0x{session:08x}" in known.title for known in tree.knowledge):
+        handles = re.findall(r" (0x[0-9a-f]{8})", " ".join(known.title for known in tree.knowledge))
+        seen |= dict.fromkeys(handles)
+        if session is None or f"0x{session:08x}" in handles:
             yield place, tree
+    if session is not None and f"0x{session:08x}" not in seen:
+        raise UsageError(
+            f"--session: no message uses the session 0x{session:08x}; "
+            + (f"the recording has {', '.join(seen)}" if seen else "the recording has no sessions")
+        )
 
 
 def _handle(text: str | None) -> int | None:
@@ -158,7 +169,7 @@ def _open_screen(words: list[str], keys: SessionKeys, session: int | None) -> No
             raise UsageError(f"the recording has more than {LIMIT:,} messages; use --text, or a part of it")
     steps = list(_steps(iter(exchanges), keys, session))
     if not steps:
-        raise UsageError("no message uses this session; `tpmwire decode` shows all messages")
+        raise UsageError("the recording has no messages")
 
     def judge(change: Change) -> list[str]:
         return who_notices(exchanges, change, keys.salts, keys.auths)

@@ -80,6 +80,9 @@ def test_the_steps_of_one_session(talk: Talk, tool: Tool) -> None:
     assert [line.split(":")[0] for line in ran.out.splitlines() if line.startswith("== ")] == [
         f"== message {place + 1}" for place in used
     ]
+    ran = tool("debug", "--text", "--session", "0x02000009", *talk.words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "no message uses the session 0x02000009; the recording has 0x02000000\n" in ran.err
     ran = tool("debug", "--session", "2000000", *talk.words)
     assert (ran.code, ran.err) == (
         2,
