@@ -159,10 +159,10 @@ def test_what_is_wrong_with_a_target_is_said(target: Swtpm, tool: Run, tmp_path:
     [
         ("", "the secret is empty"),
         ("AWS4AWS4" + SECRET, "twice"),
-        ("with blank", "blanks"),
-        ("two\nlines", "blanks"),
+        ("with blank", "spaces"),
+        ("two\nlines", "spaces"),
         (200 * "x", "200 characters"),
-        ("sécret", "blanks"),
+        ("sécret", "spaces"),
     ],
 )
 def test_what_is_no_secret(target: Swtpm, tool: Run, tmp_path: Path, secret: str, says: str) -> None:

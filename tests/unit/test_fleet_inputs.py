@@ -347,7 +347,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_field(tool: Tool, tmp_path: P
         ({"policy": "["}, "policy"),
         ({"policy": [{"type": "PolicyOR", "branches": BRANCHES}]}, "branches"),
         ({"password_file": "/nonexistent"}, "/nonexistent"),
-        ({"secret": "two words"}, "blanks"),
+        ({"secret": "two words"}, "spaces"),
     ],
 )  # fmt: skip
 def test_protection_is_not_dropped_silently(fields: dict[str, Any], says: str) -> None:
