@@ -50,7 +50,7 @@ def complete(request: pytest.FixtureRequest, box: Machine, tmp_path: Path) -> Co
     ("line", "expected"),
     [
         ("tpmwire imp", ["import", "import-key"]),
-        ("tpmwire token e", ["ecr", "eks"]),
+        ("tpmwire token e", ["ecr", "eks", "elasticache"]),
         ("tpmwire aws who", ["whoami"]),
         ("tpmwire import --persistent", ["--persistent-handle"]),
         ("tpmwire sign --cache-key=", ["boot", "key"]),
