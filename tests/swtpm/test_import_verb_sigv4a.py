@@ -293,7 +293,7 @@ def test_a_tpm_without_tpm2_import(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> 
         ),
         ("--aws-access-key-id AKIA --sigv4a-handle 0x81ffffff", "belongs to the platform"),
         ("--aws-access-key-id AKIA --pcrs 23 --duplicable-to {0} --sigv4a-handle 0x81010009", "a handle does not"),
-        ("--aws-access-key-id AKIA --pcrs sha256:23=" + "00" * 32 + " --sigv4a-handle 0x81010009", "use --out only"),
+        ("--aws-access-key-id AKIA --pcrs sha256:23=" + "00" * 32 + " --sigv4a-handle 0x81010009", "--out only"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_done(
