@@ -314,7 +314,7 @@ def test_keys_in_other_formats(name: str, kind: Any) -> None:
     assert bridges.parse_public(pem) == public
     template = templates.storage(name) if "kem" in name else templates.attestation(name)
     assert bridges.parse_public(pem, template) == template.replace(unique=key.public_bytes_raw())
-    with pytest.raises(EncodeError, match="template of type ECC"):
+    with pytest.raises(EncodeError, match="template type ECC"):
         bridges.parse_public(pem, templates.srk_ecc())
     for convert in (bridges.to_jwk, bridges.to_ssh):
         with pytest.raises(EncodeError, match="does not support"):
