@@ -111,7 +111,7 @@ def style_line(line: Line, text: "Text") -> "Text":
         text.stylize("bold", start, start + len(line.name))
     if line.extra:
         text.stylize("dim", len(plain) - len(line.extra) - 2)
-    if "NOT VALID" in line.meaning:
-        at = plain.index("NOT VALID")
-        text.stylize("bold red", at, at + len("NOT VALID"))
+    if "DOES NOT HOLD" in line.meaning:
+        at = plain.index("DOES NOT HOLD")
+        text.stylize("bold red", at, at + len("DOES NOT HOLD"))
     return text

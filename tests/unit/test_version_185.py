@@ -102,7 +102,7 @@ def test_salted_sessions_open() -> None:
     assert {*secrets} <= decrypted(trees)
     assert not decrypted(explain_recording(PAIRS).trees)
     # Per session: three commands and three responses.
-    assert sum("valid with sessionKey" in as_text(tree) for tree in trees) == 18
+    assert sum("holds with sessionKey" in as_text(tree) for tree in trees) == 18
 
 
 def decrypted(trees: Iterable[Node]) -> set[bytes]:

@@ -22,7 +22,7 @@ __all__ = [
     "attach_verdict",
 ]
 
-VALID_HMAC, INVALID_HMAC = "valid", "NOT VALID"
+VALID_HMAC, INVALID_HMAC = "holds", "DOES NOT HOLD"
 """The results of the verification of an HMAC, in the meaning of its node."""
 
 UNKNOWN_KEY = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); the salt is not known'
