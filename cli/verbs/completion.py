@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Prints a shell's completion script, or a list of values to complete.
 
-    Raises UsageError if the arguments name neither a shell nor a list.
+    Raises UsageError if the arguments name neither a shell nor a list, and if the single file lacks the script.
     """
     if args.list:
         # Errors are ignored: without profiles or a TPM, no values can be completed.
@@ -64,7 +64,13 @@ def run(args: Settings) -> int:
     if args.shell is None:
         raise UsageError(f"missing shell; give {', '.join(SHELLS[:-1])} or {SHELLS[-1]}")
     for program in [args.program] if args.program else PROGRAMS:
-        script = pkgutil.get_data("cli", f"completions/{program}.{args.shell}")
+        try:
+            script = pkgutil.get_data("cli", f"completions/{program}.{args.shell}")
+        except OSError:
+            raise UsageError(
+                f"the single file has the completions of {program} for bash only; install tpmwire with pip or as "
+                "a package"
+            ) from None
         assert script is not None
         print(script.decode(), end="")
     return 0
