@@ -22,6 +22,7 @@ from typing import Protocol
 from ..lifecycle.process_line import find_program
 from ..serving.demo_steps import demo_steps
 from ..serving.demo_tpm import software_tpm
+from ..serving.sts_stand_in import StsStandIn
 from ..terminal.messages import UsageError, note
 
 __all__ = ["Settings", "configure", "follow_steps", "has_swtpm", "run", "show_demo"]
@@ -107,14 +108,6 @@ def has_swtpm() -> bool:
 
 def run(args: Settings) -> int:
     """Runs the demo. Returns 0, or the exit code of the first step that fails."""
-    try:
-        import tpmwire.soft  # noqa: F401, PLC0415 - the single file does not have it
-
-        from ..serving.sts_stand_in import StsStandIn  # noqa: PLC0415 - likewise
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith(("tpmwire.", "cli.")):
-            raise
-        raise UsageError("the single-file tpmwire has no demo; install tpmwire with pip") from None
     print("# Starting a TPM in software, and a stand-in for STS that verifies signatures.", flush=True)
     with StsStandIn() as sts:
         return show_demo(sts, soft=args.soft or not has_swtpm())

@@ -27,14 +27,12 @@ production keys in it.
 """
 
 import argparse
-from typing import TYPE_CHECKING
+
+from tpmwire.soft import SoftTransport, postquantum
 
 from ..serving.listen import identity, tpm_listener, unix_listener, unlink_socket
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once
-
-if TYPE_CHECKING:
-    from tpmwire.soft import SoftTransport
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -94,12 +92,6 @@ def run(args: Settings) -> int:
         raise UsageError("--port, --listen and --socket cannot be combined; give one of them")
     if args.state is not None and args.seed is not None:
         raise UsageError("--seed and --state cannot be combined: the state file has its own seed; remove one")
-    try:
-        from tpmwire.soft import SoftTransport, postquantum  # noqa: PLC0415 - the single file does not have it
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("tpmwire."):
-            raise
-        raise UsageError("the single-file tpmwire has no soft TPM; install tpmwire with pip") from None
     seed = None if args.seed is None else args.seed.encode()
     observe = (lambda step, detail: note(f"{step}: {detail}")) if args.explain else None
     tpm = SoftTransport(seed, args.state, observe, show_secrets=args.explain == "secrets")
@@ -114,7 +106,7 @@ def run(args: Settings) -> int:
     return 0
 
 
-def _serve(tpm: "SoftTransport", args: Settings) -> None:
+def _serve(tpm: SoftTransport, args: Settings) -> None:
     from tpmwire.soft.server import serve  # noqa: PLC0415 - the single file does not have it
 
     if args.socket is None:

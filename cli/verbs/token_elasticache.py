@@ -10,13 +10,9 @@ minutes. ElastiCache closes a connection after 12 hours, unless the client sends
 """
 
 import argparse
-import time
 
-from sigv4.endpoints import check_region
-from sigv4.tokens import cache_token, check_cache_user
-
-from ..requests.options import UseSettings, add_use_options, caller_of, region_of
-from ..requests.signer import signer_of
+from ..requests.cache_tokens import print_cache_token
+from ..requests.options import UseSettings, add_use_options
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -42,18 +38,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password.
-
-    Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
-    """
-    caller = caller_of(args)
-    region = check_region(region_of(caller, args.region))
-    check_cache_user(args.cache_name, args.username)
-    signer = signer_of(caller)
-    moment = signer.signing_time(time.time())
-    print(
-        cache_token(
-            signer, "elasticache", args.cache_name, args.username, region, moment, serverless=args.serverless
-        )
-    )
+    """Prints the password. Raises the errors of `print_cache_token`."""
+    print_cache_token(args, "elasticache", args.cache_name, args.username, args.region, serverless=args.serverless)
     return 0

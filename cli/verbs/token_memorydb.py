@@ -10,13 +10,9 @@ minutes. MemoryDB closes a connection after 12 hours, unless the client sends AU
 """
 
 import argparse
-import time
 
-from sigv4.endpoints import check_region
-from sigv4.tokens import cache_token, check_cache_user
-
-from ..requests.options import UseSettings, add_use_options, caller_of, region_of
-from ..requests.signer import signer_of
+from ..requests.cache_tokens import print_cache_token
+from ..requests.options import UseSettings, add_use_options
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -38,14 +34,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password.
-
-    Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
-    """
-    caller = caller_of(args)
-    region = check_region(region_of(caller, args.region))
-    check_cache_user(args.cluster_name, args.username)
-    signer = signer_of(caller)
-    moment = signer.signing_time(time.time())
-    print(cache_token(signer, "memorydb", args.cluster_name, args.username, region, moment))
+    """Prints the password. Raises the errors of `print_cache_token`."""
+    print_cache_token(args, "memorydb", args.cluster_name, args.username, args.region)
     return 0
