@@ -33,7 +33,8 @@ def credential_process(words: "list[str] | None" = None) -> None:
 def signing_helper(words: "list[str] | None" = None) -> None:
     """Runs `tpmwire roles-anywhere` as `aws_signing_helper`, and ends the process with its exit code."""
     chosen = sys.argv[1:] if words is None else words
-    _run("aws_signing_helper", "cli.toolbox", ["roles-anywhere", *chosen])
+    version = chosen[:1] in (["version"], ["-version"], ["--version"])
+    _run("aws_signing_helper", "cli.toolbox", chosen[:1] if version else ["roles-anywhere", *chosen])
 
 
 def toolbox(words: "list[str] | None" = None) -> None:

@@ -156,6 +156,8 @@ def _dispatch(words: list[str]) -> int:
     if words[0] in ("--version", "-version", "version"):
         print(f"tpmwire {__version__}")
         return 0
+    if words[0] in _FAMILIES and words[1:2] == ["help"]:
+        words = [words[0], *words[2:], "--help"]
     verb = " ".join(words[:2]) if words[0] in _FAMILIES else words[0]
     if words[0] in _FAMILIES and (verb in _FAMILIES or words[1].startswith("-")):
         return _family(*words[:2])

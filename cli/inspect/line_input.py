@@ -16,7 +16,7 @@ from .shell.values import Values
 if TYPE_CHECKING:
     from prompt_toolkit.history import FileHistory  # an optional package
 
-__all__ = ["history_path", "line_reader"]
+__all__ = ["history_path", "line_reader", "read_interruptibly"]
 
 
 def history_path() -> Path:
@@ -39,9 +39,9 @@ def line_reader(prompt: str, values: Values) -> Callable[[], str]:
         import prompt_toolkit  # noqa: F401, PLC0415 - an optional package
     except ImportError:
         note("tpmwire: note: completion and history need prompt_toolkit: pip install 'tpmwire[shell]'")
-        return lambda: _interruptible(lambda: input(prompt))
+        return lambda: read_interruptibly(lambda: input(prompt))
     session = _prompt_session(values)
-    return lambda: _interruptible(lambda: str(session.prompt(prompt)))
+    return lambda: read_interruptibly(lambda: str(session.prompt(prompt)))
 
 
 def _next_line() -> str:
@@ -51,7 +51,7 @@ def _next_line() -> str:
     return line.rstrip("\n")
 
 
-def _interruptible(read: Callable[[], str]) -> str:
+def read_interruptibly(read: Callable[[], str]) -> str:
     """Returns what `read` returns; Ctrl-C raises KeyboardInterrupt instead of ending the program."""
     sys.stdout.flush()  # prompt_toolkit writes to another stream: earlier output must be there before the prompt
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -50,7 +50,7 @@ def open_sources(words: list[str]) -> Iterator[Source]:
             if sys.stdin is None:  # closed by the caller
                 raise UsageError("standard input is closed; redirect it from a file or program")
             if sys.stdin.isatty():
-                note("tpmwire: reading hex from the terminal; press Ctrl-D to end")
+                note("tpmwire: reading from the terminal; press Ctrl-D to end")
             yield Source("standard input", _get_raw_stream(sys.stdin.buffer))
         elif os.path.exists(word):
             try:

@@ -10,8 +10,9 @@ from typing import TextIO
 
 from tpmwire.soft import SoftTransport
 
-from ..inspect.line_input import line_reader
+from ..inspect.line_input import line_reader, read_interruptibly
 from ..inspect.shell.values import Values
+from ..terminal.help import wrapped
 from ..terminal.messages import UsageError, note
 from ..terminal.options import columns
 from ..tpm.path import connect
@@ -60,8 +61,10 @@ def check_lines(word: str, lines: Iterable[str], tpm_path: str | None, seconds: 
     lesson = find_lesson(word)
     with _open_run(lesson, tpm_path, seconds) as run:
         for line in lines:
-            _print_step(run.run(line))
-        print(run.tasks())
+            if _is_end(line) or line.strip() == "skip":
+                break
+            _run_line(run, line)
+        print(_wrap(run.tasks()))
         if run.done:
             _record_solved(lesson)
         return run.done
@@ -103,25 +106,48 @@ def _teach_lesson(run: LessonRun, place: str) -> bool:
     _print_page(lesson)
     print(f"TPM of this lesson: {place}\nType commands, or: hint, tasks, solution, wire, python, page, skip, quit")
     for line in _read_lines(f"lesson {lesson.number}> ", run.values):
-        match line.strip():
-            case "quit" | "exit":
-                return False
-            case "skip":
-                with change_progress() as progress:
-                    progress.skip(lesson)
-                return True
-            case "help":
-                print(f"{run.help()}\n{_HELP}")
-            case "page":
-                _print_page(lesson)
-            case _:
-                _print_step(run.run(line))
+        if _is_end(line):
+            return False
+        if line.strip() == "skip":
+            with change_progress() as progress:
+                progress.skip(lesson)
+            return True
+        _run_line(run, line)
         if run.done:
             _record_solved(lesson)
             print(f"\nLesson {lesson.number} is solved.\n")
             print(plain_text(f"## In the field\n\n{lesson.field}", _width()))
-            return any(True for _ in _read_lines("\nEnter continues with the next lesson, Ctrl-D ends. "))
+            prompt = "\nEnter continues with the next lesson; quit or Ctrl-D ends. "
+            return next((not _is_end(reply) for reply in _read_lines(prompt)), False)
     return False
+
+
+def _is_end(line: str) -> bool:
+    """Returns whether a line is a word that ends the lessons."""
+    return line.strip().lower() in ("quit", "exit", "q")
+
+
+def _run_line(run: LessonRun, line: str) -> None:
+    """Runs a line of the learner and prints the result."""
+    match line.strip():
+        case "help":
+            print(f"{run.help()}\n{_HELP}")
+        case "page":
+            _print_page(run.lesson)
+        case "hint" | "tasks":
+            step = run.run(line)
+            _print_step(step._replace(text=_wrap(step.text)))
+        case _:
+            _print_step(run.run(line))
+
+
+def _wrap(text: str) -> str:
+    """Returns text whose lines longer than a page's are wrapped, with the indent of their first line."""
+    lines = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines += wrapped(line, _width(), indent, indent or "     ") if len(line) > _width() else [line]
+    return "\n".join(lines)
 
 
 def _print_page(lesson: Lesson) -> None:
@@ -161,7 +187,7 @@ def _read_lines(prompt: str, values: Values | None = None) -> Iterator[str]:
         while line := _flushed(sys.stdin).readline():
             yield line
         return
-    read: Callable[[], str] = partial(input, prompt)
+    read: Callable[[], str] = partial(read_interruptibly, partial(input, prompt))
     if values is not None and find_spec("prompt_toolkit"):
         read = line_reader(prompt, values)
     else:

@@ -137,7 +137,11 @@ class LessonRun:
             text, self._failed = explain_error(error)[1], True
             if not isinstance(error, UsageError):
                 self._attempt.errors.append(text)
-        return LessonStep(text, self._check(), self.done, self._failed)
+        found = self._check()
+        if word == "answer" and not (self._failed or found or self.done):
+            lines = [f"Task {number + 1}: {missing}" for number, missing in self.missing().items()]
+            text = "\n".join(["This answer solves no task. What is missing:", *lines])
+        return LessonStep(text, found, self.done, self._failed)
 
     def _send(self, line: str) -> str:
         self._recording = self._first = True

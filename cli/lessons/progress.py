@@ -18,12 +18,12 @@ class Progress:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the progress in JSON text. Text that is not valid counts as no progress."""
+        """Returns the progress in JSON text. Raises ValueError if it is not valid."""
         try:
             data = json.loads(text)
             return cls(*({str(slug) for slug in data[key]} for key in ("solved", "skipped")))
         except (ValueError, TypeError, KeyError, RecursionError):
-            return cls()
+            raise ValueError("not the progress of a learner") from None
 
     def to_json(self) -> str:
         """Returns the progress as JSON text."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..terminal.files import write_whole
+from ..terminal.messages import note
 from .progress import Progress
 
 __all__ = ["change_progress", "read_progress", "reserve_tpm_file"]
@@ -48,11 +49,15 @@ def reserve_tpm_file(slug: str) -> Iterator[Path]:
 
 
 def read_progress() -> Progress:
-    """Returns the learner's progress; a new one if there is no file. Raises OSError."""
+    """Returns the learner's progress; a new one if there is no file, or a damaged one. Raises OSError."""
+    path = _progress_path()
     try:
-        return Progress.parse(_progress_path().read_text(encoding="utf-8", errors="replace"))
+        return Progress.parse(path.read_text(encoding="utf-8", errors="replace"))
+    except ValueError:
+        note(f"tpmwire: note: {path} is damaged; all lessons count as open")
     except FileNotFoundError:
-        return Progress()
+        pass
+    return Progress()
 
 
 @contextlib.contextmanager

@@ -36,6 +36,9 @@ __all__ = [
 argparse._ = str  # type: ignore[attr-defined]
 
 _NEVER_EMPTY = ("FILE", "PATH", "HOSTS", "PEM", "KEYFILE", "PCRS")  # metavars
+_warned: set[str] = set()
+"""Files of which `secret_file` has warned; a run may read a file several times."""
+
 _PART = 5
 """Minimum length of a part of an option's name for a suggestion, such as `--handle`."""
 
@@ -380,6 +383,7 @@ def secret_file(path: str) -> bytes:
         raise UsageError(f"{path}: {error.strerror}") from error
     if len(data) > 4096:
         raise UsageError(f"{path} is too large for a password file; check its path")
-    if mode & 0o077 and mode & 0o170000 == 0o100000:
+    if mode & 0o077 and mode & 0o170000 == 0o100000 and path not in _warned:
+        _warned.add(path)
         warn(f"{path} can be read by other users; run chmod 600 on it")
     return data.removesuffix(b"\n").removesuffix(b"\r")

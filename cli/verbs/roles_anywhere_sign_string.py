@@ -10,15 +10,16 @@ TPM, and not the network.
 import argparse
 import json
 import sys
+import time
 
 from tpmwire.errors import DecodeError
 from tpmwire.keys.spki import PublicKey
 from tpmwire.spec.constants import TPM_ALG
 
-from ..credentials.roles_anywhere.certificate import read_certificate
+from ..credentials.roles_anywhere.certificate import check_validity, read_certificate
 from ..credentials.roles_anywhere.key import certificate_key, sign_with, text_to_test
 from ..credentials.roles_anywhere.options import HelperSettings, add_key_options, run_of_key
-from ..terminal.messages import UsageError
+from ..terminal.messages import UsageError, warn
 
 __all__ = ["GO_STYLE", "Settings", "configure", "run"]
 
@@ -64,6 +65,10 @@ def run(args: Settings) -> int:
         public: PublicKey = leaf.public_key
     except DecodeError as error:
         raise UsageError(f"{path}: unsupported key: {error}; use an RSA, P-256 or P-384 key") from None
+    try:
+        check_validity(leaf, path, "the certificate", time.time())
+    except UsageError as error:  # the key can be tested all the same
+        warn(str(error))
     alg = _DIGESTS[args.digest]
     key = certificate_key(settings, public, no_password=args.no_tpm_key_password, hash_alg=alg)
     signature = sign_with(settings, key, public, text_to_test(leaf.public_key_der), alg)

@@ -95,8 +95,6 @@ def run(args: Settings) -> int:
     seed = None if args.seed is None else args.seed.encode()
     observe = (lambda step, detail: note(f"{step}: {detail}")) if args.explain else None
     tpm = SoftTransport(seed, args.state, observe, show_secrets=args.explain == "secrets")
-    if not postquantum.TYPES:
-        note(postquantum.MISSING)
     try:
         if tpm.resumed:
             tpm.restart()
@@ -106,20 +104,27 @@ def run(args: Settings) -> int:
     return 0
 
 
+def _announce(address: str) -> None:
+    """Prints where the TPM is served, and which algorithms it lacks."""
+    if not postquantum.TYPES:
+        note(postquantum.MISSING)
+    note(f"serving a soft TPM (not secure) at {address}")
+
+
 def _serve(tpm: SoftTransport, args: Settings) -> None:
     from tpmwire.soft.server import serve  # noqa: PLC0415 - the single file does not have it
 
     if args.socket is None:
         host, port = _address(args)
         with tpm_listener(host, port) as commands, tpm_listener(host, port + 1) as control:
-            note(f"serving a soft TPM (not secure) at {_joined(host, port)}")
+            _announce(_joined(host, port))
             serve(tpm, commands, control, mssim=args.mssim)
         return
     control_path = f"{args.socket}.ctrl"
     with unix_listener(args.socket, OWNER_ONLY) as commands, unix_listener(control_path, OWNER_ONLY) as control:
         bound = {path: identity(path) for path in (args.socket, control_path)}
         try:
-            note(f"serving a soft TPM (not secure) at {args.socket}")
+            _announce(args.socket)
             serve(tpm, commands, control, mssim=args.mssim)
         finally:
             for path, file in bound.items():

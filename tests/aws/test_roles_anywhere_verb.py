@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import cli.credentials.cache.run
+from cli.credentials.roles_anywhere.certificate import check_leaf
 from cli.credentials.roles_anywhere.key import text_to_test
 from tests.support.interposer import Interposer
 from tests.support.roles_anywhere import ANCHOR, PROFILE, ROLE, Authority, VerifyingRolesAnywhere, pem, send_json
@@ -251,13 +252,28 @@ def _issue(bench: Bench, directory: Path, **changes: Any) -> Path:
     return path
 
 
-def test_warnings_of_a_certificate(run: Run, bench: Bench, tmp_path: Path) -> None:
+def test_warnings_of_a_certificate(run: Run, tool: Tool, bench: Bench, tmp_path: Path) -> None:
     ran = run("p256", certificate=str(_issue(bench, tmp_path, days=9, start=21)))
     assert ran.code == 0
     assert "the certificate expires in 9 days" in ran.err
     ran = run("p256", certificate=str(_issue(bench, tmp_path, eku=ExtendedKeyUsageOID.SERVER_AUTH)))
     assert (ran.code, "lacks clientAuth" in ran.err) == (0, True)
     assert run("p256", certificate=str(_issue(bench, tmp_path, days=11, start=19))).err == ""
+    path = _issue(bench, tmp_path, days=-1, start=30)
+    words = ["--certificate", str(path), "--private-key", str(bench.home / "p256.key")]
+    ran = tool("roles-anywhere", "sign-string", *words, "--tpm-path", bench.swtpm.path)
+    assert (ran.code, "warning: " in ran.err, "the certificate expired at " in ran.err) == (0, True, True)
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [(9 * 86400, "9 days"), (86400, "24 hours"), (5400, "2 hours"), (5399, "90 minutes"), (20, "1 minute")],
+)
+def test_the_time_left_of_a_certificate(left: float, text: str) -> None:
+    certificate = X509Certificate(base64.b64decode(SIGNED["certificate_der_base64"]))
+    reports: list[str] = []
+    check_leaf(certificate, "a.pem", certificate.not_after - left, reports.append)
+    assert f"the certificate expires in {text}, at" in reports[-1]
 
 
 def test_chains(run: Run, bench: Bench, server: VerifyingRolesAnywhere, bus: Interposer, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -307,6 +308,16 @@ def test_words_of_a_lesson() -> None:
         assert run.run("python").text.startswith('command_1 = bytes.fromhex("80010000000c0000017b0014")')
 
 
+def test_a_wrong_answer_shows_what_is_missing() -> None:
+    with LessonRun(find_lesson("1")) as run:
+        text = run.run("answer nonsense").text
+        assert text.startswith("This answer solves no task. What is missing:\nTask 1: No response with")
+        assert "\nTask 2: " in text
+        run.run(run.lesson.solution[0])
+        right = next(line for line in run.lesson.solution if line.startswith("answer "))
+        assert run.run(right) == ("", (0,), False, False)
+
+
 def test_progress() -> None:
     progress = Progress()
     first, second = LESSONS[:2]
@@ -323,7 +334,10 @@ def test_progress() -> None:
         progress.solve(lesson)
     assert progress.next_lesson() is None
     progress.reset(None)
-    assert progress == Progress() == Progress.parse("{") == Progress.parse("[]") == Progress.parse('{"solved": 1}')
+    assert progress == Progress()
+    for text in ("{", "[]", '{"solved": 1}'):
+        with pytest.raises(ValueError, match="not the progress"):
+            Progress.parse(text)
 
 
 @pytest.fixture
@@ -365,6 +379,32 @@ def test_lessons_at_a_prompt(tool: Tool, home: Path) -> None:
     assert [line.split()[-1] for line in listed[:4]] == ["skipped", "next", "solved", "open"]
 
 
+def test_words_that_end_lessons(tool: Tool, home: Path) -> None:
+    """`quit` ends after a solved lesson too, and in a file."""
+    ran = tool("learn", "3", stdin=RANDOM.encode() + b"\nquit\n")
+    assert (ran.code, "Lesson 3 is solved" in ran.out, "Lesson 1 of" in ran.out) == (0, True, False)
+    ran = tool("learn", "3", "-f", "-", stdin=b"quit\n" + RANDOM.encode())
+    assert (ran.code, "is solved" in ran.out) == (1, False)
+    ran = tool("learn", "3", "-f", "-", stdin=b"page\n" + RANDOM.encode())
+    assert (ran.code, ran.out.startswith("Lesson 3 of")) == (0, True)
+
+
+def test_hints_and_tasks_are_wrapped(tool: Tool, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    for number in ("1", "10", "12"):
+        ran = tool("learn", number, "-f", "-", stdin=b"GetRandom 1\nhint\n")
+        shown = ran.out[ran.out.index("Task 1: ") :]
+        assert max(map(len, shown.splitlines())) < 60
+
+
+def test_damaged_progress_is_reported(tool: Tool, home: Path) -> None:
+    path = home / "state/tpmwire/learn.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    ran = tool("learn", "--list")
+    assert (ran.code, ran.err) == (0, f"tpmwire: note: {path} is damaged; all lessons count as open\n")
+
+
 def read_until(fd: int, text: bytes) -> bytes:
     """Reads from a terminal until `text`."""
     data = b""
@@ -387,6 +427,8 @@ def test_a_lesson_at_a_terminal(home: Path) -> None:
             os.write(ours, line.encode() + b"\r")
             read_until(ours, b"lesson 3>")  # of the echo
         os.write(ours, last.encode() + b"\r")
+        read_until(ours, b"Enter continues")
+        program.send_signal(signal.SIGINT)  # Ctrl-C; the terminal does not control the program
         read_until(ours, b"Enter continues")
         os.write(ours, b"\x04")
         assert program.wait(60) == 0

@@ -19,6 +19,7 @@ import pytest
 from tools.zipapp import PACKAGES, members, pythons
 from tools.zipapp_bytecode import PRINTED, compiled
 from tools.zipapp_modules import FIRST, OMITTED, ROOTS, group_modules
+from tpmwire import __version__
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "aws-tpm-process-credential"
@@ -335,6 +336,11 @@ def test_the_name_of_awss_helper_selects_roles_anywhere(pyz: Path, tmp_path: Pat
     done = bare(link, "credential-process", "--certificate", certificate)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("aws_signing_helper: --private-key, --role-arn")
+    for word in ("version", "--version"):
+        done = bare(link, word)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"tpmwire {__version__}\n", "")
+    done = bare(link, "help")
+    assert (done.returncode, done.stdout, done.stderr) == (0, bare(link, "--help").stdout, "")
 
 
 @pytest.mark.parametrize("name", [PROGRAM, f"{PROGRAM}.pyz", "tpmwire"])

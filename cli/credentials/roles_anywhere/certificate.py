@@ -22,7 +22,15 @@ from tpmwire.spec.constants import TPM_ECC
 from ...terminal.files import read_small
 from ...terminal.messages import UsageError, warn
 
-__all__ = ["CertificatePair", "check_chain", "check_leaf", "moment_text", "read_certificate", "read_pair"]
+__all__ = [
+    "CertificatePair",
+    "check_chain",
+    "check_leaf",
+    "check_validity",
+    "moment_text",
+    "read_certificate",
+    "read_pair",
+]
 
 _CURVES = (TPM_ECC.NIST_P256, TPM_ECC.NIST_P384, TPM_ECC.NIST_P521)
 _DAY = 86400
@@ -100,17 +108,28 @@ def check_leaf(leaf: X509Certificate, path: str, now: float, report: Callable[[s
     )
     if (found := next((text for wrong, text in faults if wrong), None)) is not None:
         raise UsageError(f"{path}: {found}")
-    _check_validity(leaf, path, "the certificate", now)
+    check_validity(leaf, path, "the certificate", now)
     if leaf.extended_key_usage is not None and not {CLIENT_AUTH, ANY_EXTENDED_USAGE} & {*leaf.extended_key_usage}:
         report(f"{path}: extendedKeyUsage lacks clientAuth; Roles Anywhere may refuse the certificate")
     left, lifetime = leaf.not_after - now, leaf.not_after - leaf.not_before
     if left < lifetime / 3:
-        remaining = f"{left / _DAY:.0f} days" if left >= 1.5 * _DAY else f"{left / 3600:.0f} hours"
-        report(f"{path}: the certificate expires in {remaining}, at {moment_text(leaf.not_after)}; renew it")
+        report(
+            f"{path}: the certificate expires in {_time_left(left)}, at {moment_text(leaf.not_after)}; renew it"
+        )
     return key
 
 
-def _check_validity(certificate: X509Certificate, path: str, what: str, now: float) -> None:
+def _time_left(left: float) -> str:
+    """Returns a time in seconds as text, in days, hours or minutes."""
+    for size, unit in ((_DAY, "day"), (3600, "hour")):
+        if left >= 1.5 * size:
+            return f"{left / size:.0f} {unit}s"
+    minutes = max(1, round(left / 60))
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
+
+
+def check_validity(certificate: X509Certificate, path: str, what: str, now: float) -> None:
+    """Raises UsageError if a certificate, `what` in the message, has expired, or is not valid yet."""
     if certificate.not_after < now:
         raise UsageError(
             f"{path}: {what} expired at {moment_text(certificate.not_after)}; renew it, or check the clock"
@@ -155,4 +174,4 @@ def check_chain(
             raise UsageError(f"{path}: {what} is not for a CA (CA:TRUE and keyCertSign); check the file")
         if each.weak_hash:
             raise UsageError(f"{path}: {what} is signed with {each.weak_hash}; Roles Anywhere requires SHA-256")
-        _check_validity(each, path, what, now)
+        check_validity(each, path, what, now)
