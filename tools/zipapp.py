@@ -70,6 +70,7 @@ LEFT_OUT = (
     "cli/lessons/",
     "cli/inspect/debugger/",
     "tpmwire/explain/tampering.py",
+    "tpmwire/transport/swapping.py",
 )
 DATA = re.compile(r"cli/completions/[a-z-]+\.(bash|fish|zsh)|\w+/py\.typed", re.ASCII)
 

@@ -52,13 +52,6 @@ class LineResult(NamedTuple):
     exchanges: tuple[MessagePair, ...] = ()
 
 
-def _advice(error: TpmError) -> str:
-    """Returns what to do if the TPM has no free slot for an object or a session."""
-    if error.code not in (TPM_RC.OBJECT_MEMORY, TPM_RC.SESSION_MEMORY):
-        return ""
-    return "; `values` lists what this script has opened, and FlushContext $NAME frees a slot"
-
-
 class Script(ScriptEntities):
     """Commands, run one after the other on an open TPM, and their results.
 
@@ -87,6 +80,7 @@ class Script(ScriptEntities):
         self.public = public
         self.secrets = secrets
         self.keep = keep
+        self.swapper.enabled = not keep  # what was saved outside of the TPM cannot stay in it
         self.values = Values()
         self.authorizer = ScriptAuthorizer(self, session)
         self.line_starts: list[int] = [0]
@@ -142,17 +136,27 @@ class Script(ScriptEntities):
         outcome: Outcome | None = None
         code = 0
         for plan in plans:
+            self.recording.swaps.clear()
             try:
                 outcome = self.send(plan)
             except TpmError as error:
-                shown.append(f"{error}{_advice(error)}")
+                shown += [*self.recording.swaps, f"{error}{self._advice(error)}"]
                 outcome, code = None, error.rc
                 break
+            shown += self.recording.swaps
             shown.append(text.outcome_text(outcome, len(self.values.outcomes), plan.save, secrets=self.secrets))
         sent = tuple(self.exchanges[start:])
         if outcome is None:
             return LineResult("\n".join(shown), {}, code, 0, sent)
         return LineResult("\n".join(shown), outcome.named(), 0, len(self.values.outcomes), sent)
+
+    def _advice(self, error: TpmError) -> str:
+        """Returns what to do if the TPM has no free slot for an object or a session."""
+        if error.code not in (TPM_RC.OBJECT_MEMORY, TPM_RC.SESSION_MEMORY, TPM_RC.SESSION_HANDLES):
+            return ""
+        advice = "; `values` lists what this script has opened, and FlushContext $NAME frees a slot"
+        swaps = self.swapper.enabled or error.code == TPM_RC.SESSION_HANDLES
+        return advice if swaps else f"{advice}; {'omit --keep' if self.keep else '`swap on`'} to swap contexts"
 
     def send(self, plan: Plan, fixed: Mapping[str, Any] | None = None) -> Outcome:
         """Sends a command, and records its result. `fixed` has values of fields, by their Python names.

@@ -92,9 +92,12 @@ class SendWriter:
 
     def add_salt(self, session: int, salt: bytes) -> None:
         """Writes the salt of a session."""
-        words = f"salt of session 0x{session:08x}: {salt.hex()}"
+        self.add_note(f"salt of session 0x{session:08x}: {salt.hex()}")
+
+    def add_note(self, words: str) -> None:
+        """Writes a sentence: as a comment in text, else on stderr."""
         if self._is_text:
-            print(f"# {words}", end="\n\n")
+            print(f"# {words}", end="\n\n", flush=True)
         else:
             note(f"tpmwire: {words}")
 
@@ -123,9 +126,6 @@ class _ValuesWriter(SendWriter):
     def add_text(self, words: str) -> None:
         if words and not self._as_json:
             print(words, flush=True)
-
-    def add_salt(self, session: int, salt: bytes) -> None:
-        note(f"tpmwire: salt of session 0x{session:08x}: {salt.hex()}")
 
 
 class SendListener(Listener):
@@ -163,6 +163,11 @@ class SendListener(Listener):
         """Writes a response after its decryption."""
         comment = "That response without its sessions, after its first parameter is decrypted"
         self._writer.add_response(data, command, comment)
+
+    def swap(self, text: str) -> None:
+        """Writes a sentence about a swap."""
+        if not self._ending:
+            self._writer.add_note(text)
 
     def salt(self, session: int, salt: bytes) -> None:
         """Writes the salt of a session."""

@@ -45,7 +45,7 @@ NEAR_MISSES = {
         "ReadPublic 0x81012345",
         "answer 0x101",
     ],
-    "handles_and_hierarchies": ["CreatePrimary primaryHandle=null inPublic=template:srk-ecc"] * 3,
+    "handles_and_hierarchies": ["CreatePrimary primaryHandle=null inPublic=template:srk-ecc"] * 3 + ["swap on"],
     "random": ["GetRandom 21", "GetRandom 100", "answer 100", "StirRandom text:tea"],
     "hashing": [
         "Hash data=text:Hello hashAlg=SHA256 hierarchy=owner",

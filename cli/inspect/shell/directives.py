@@ -1,4 +1,4 @@
-"""Lines of a script that are not TPM commands: help, explain, show, save, values, session."""
+"""Lines of a script that are not TPM commands: help, explain, show, save, values, session, swap."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -69,10 +69,12 @@ def _values(script: Any, words: Sequence[str]) -> str:
         name = names.get(id(outcome))
         fields = ", ".join(["handle"] * outcome.has_handle + list(outcome.named()))
         shown = f" ${name}" if name else ""
-        gone = outcome.has_handle and not script.is_open(outcome.handle)
-        lines.append(
-            f"${number}{shown}  TPM2_{outcome.command.code.name}: {fields or 'no values'}{' (flushed)' * gone}"
-        )
+        state = ""
+        if outcome.has_handle:
+            state = " (flushed)" * (not script.is_open(outcome.handle)) or " (saved outside of the TPM)" * (
+                script.swapper.is_saved(outcome.handle)
+            )
+        lines.append(f"${number}{shown}  TPM2_{outcome.command.code.name}: {fields or 'no values'}{state}")
     return "\n".join(lines) or "no results yet"
 
 
@@ -103,6 +105,21 @@ def _session(script: Any, words: Sequence[str]) -> str:
     return f"session: {script.authorizer.wanted}: {SESSIONS[script.authorizer.wanted]}"
 
 
+def _swap(script: Any, words: Sequence[str]) -> str:
+    """Switches the swapping of contexts on or off."""
+    if len(words) > 1 or (words and words[0] not in ("on", "off")):
+        raise UsageError("swap: use `swap on` or `swap off`")
+    if words == ["on"] and script.keep:
+        raise UsageError("swap: --keep leaves objects in the TPM, so none can be saved outside of it")
+    if words:
+        script.swapper.enabled = words[0] == "on"
+    return (
+        "swap: on: objects and sessions for which the TPM has no slot are saved outside of it"
+        if script.swapper.enabled
+        else "swap: off: the TPM refuses objects and sessions for which it has no slot"
+    )
+
+
 def _secrets(script: Any, words: Sequence[str]) -> str:
     """Shows or hides secret values."""
     if len(words) > 1 or (words and words[0] not in ("show", "hide")):
@@ -126,5 +143,6 @@ DIRECTIVES: dict[str, Callable[[Any, Sequence[str]], str]] = {
     "save": _save,
     "session": _session,
     "secrets": _secrets,
+    "swap": _swap,
 }
 """The directives by name."""

@@ -15,6 +15,7 @@ from tpmwire.spec.constants import TPM_HT
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.state.nv import handles
 from tpmwire.tpm import Tpm
+from tpmwire.transport.swapping import Swap, SwappingTransport
 
 from ...terminal.messages import UsageError
 
@@ -41,6 +42,9 @@ class Listener:
     def salt(self, session: int, salt: bytes) -> None:
         """Receives the salt of a session that was opened."""
 
+    def swap(self, text: str) -> None:
+        """Receives a sentence about an object or session that was swapped."""
+
 
 class Recorder:
     """A transport that passes each command and response to a listener."""
@@ -61,10 +65,19 @@ class Recorder:
         return getattr(self.inner, name)
 
 
+def _swap_text(swap: Swap) -> str:
+    kind = "session" if swap.handle >> 24 in (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION) else "object"
+    inside = "" if swap.inside == swap.handle else f", in the TPM 0x{swap.inside:08x},"
+    if swap.loaded:
+        return f"swap: loaded the {kind} 0x{swap.handle:08x}{inside} again"
+    return f"swap: the TPM has no free slot, so the {kind} 0x{swap.handle:08x}{inside} was saved outside of it"
+
+
 class ScriptEntities:
     """Objects and NV indices of an open TPM. `listener` receives each command that is not hidden.
 
-    `opened` has the handles that must be flushed; the value is true if a result of the script has the handle.
+    `swapper` makes room for more objects and sessions than the TPM has slots for. `opened` has the handles that
+    must be flushed; the value is true if a result of the script has the handle.
     """
 
     def __init__(self, tpm: Tpm, listener: Listener) -> None:
@@ -76,8 +89,12 @@ class ScriptEntities:
         self._loaded: list[int] = []  # contexts that the running command loaded
         self._publics: dict[int, Any] = {}
         self._transport = tpm.transport
-        recorder: Any = Recorder(tpm.transport, lambda: self._nobody if self._hidden else self.listener)
-        tpm.transport = recorder
+        self.swapper = SwappingTransport(
+            Recorder(tpm.transport, lambda: self._nobody if self._hidden else self.listener),
+            own=Recorder(tpm.transport, lambda: self.listener),
+            report=lambda swap: self.listener.swap(_swap_text(swap)),
+        )
+        tpm.transport = self.swapper
 
     @contextlib.contextmanager
     def unreported(self) -> Iterator[None]:

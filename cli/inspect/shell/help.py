@@ -36,6 +36,7 @@ of a name is enough:
   save $key.outPublic key.pub  a value, in the format of tpm2-tools
   session salted  encrypt the next commands (none, hmac, salted, salted-aes)
   secrets show    show secret values in results
+  swap off        do not swap: more keys than the TPM has slots for are refused
   quit            or Ctrl-D: flush what was created, and leave"""
 
 _VALUES = """\

@@ -22,6 +22,7 @@ class ScriptRecording(Listener):
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.exchanges: list[MessagePair] = []
+        self.swaps: list[str] = []
         self._trees: list[tuple[str, bytes, Any]] = []
 
     @property
@@ -53,6 +54,11 @@ class ScriptRecording(Listener):
     def salt(self, session: int, salt: bytes) -> None:
         """Passes on the salt of a session."""
         self.listener.salt(session, salt)
+
+    def swap(self, text: str) -> None:
+        """Records and passes on a sentence about a swap."""
+        self.swaps.append(text)
+        self.listener.swap(text)
 
     def trees(self, start: int, end: int) -> list[tuple[str, Node]]:
         """Returns (comment, explanation) of the messages from `start` to `end`, without the latter."""

@@ -1,4 +1,4 @@
-"""Checks: create a primary key, fill the memory for objects, and flush it."""
+"""Checks: create a primary key, fill the memory for objects, swap one object, and flush them."""
 
 from tpmwire.commands import GetCapability
 from tpmwire.spec.constants import TPM_CAP, TPM_RH
@@ -17,6 +17,11 @@ def _full(attempt: Attempt) -> str:
     return "" if full else "The memory is not full yet."
 
 
+def _swapped(attempt: Attempt) -> str:
+    handles = {each.response.object_handle for each in attempt.done("CreatePrimary")}
+    return "" if 0x80FFFFFF in handles else "No key was created while the memory is full."
+
+
 def _empty(attempt: Attempt) -> str:
     if not attempt.done("FlushContext"):
         return "No object was flushed yet."
@@ -25,4 +30,4 @@ def _empty(attempt: Attempt) -> str:
     return f"The TPM still has {left}." if left else ""
 
 
-CHECKS = (_primary, _full, _empty)
+CHECKS = (_primary, _full, _swapped, _empty)
