@@ -36,34 +36,35 @@ def _quote(word: str) -> str:
     return re.sub(r"(\s)([#;])", r"\1''\2", shlex.quote(word))
 
 
-def find_program() -> tuple[list[str], str | None]:
-    """Returns (command that runs aws-tpm-process-credential from any directory, problem with the command or None).
+def find_program(program: str = PROGRAM) -> tuple[list[str], str | None]:
+    """Returns (command that runs `program` from any directory, problem with the command or None).
 
-    Searches the directory of the running program, the directory of this Python, and PATH. If the single-file
-    program is running and the first directory has no aws-tpm-process-credential, the command is the single-file
-    program with that name as its first argument.
+    `program` is aws-tpm-process-credential or tpmwire. Searches the directory of the running program, the
+    directory of this Python, and PATH. If the single-file program is running and the first directory has no
+    `program`, the command is the single-file program with that name as its first argument.
     """
     running = os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])
     beside = [os.path.dirname(running), os.path.dirname(os.path.realpath(running))]
-    if path := _executable(beside):
+    if path := _executable(program, beside):
         return [path], None
     if zipfile.is_zipfile(running):
         start = [running] if os.access(running, os.X_OK) else [sys.executable, running]
-        return [*start, PROGRAM], None
-    if path := _executable([os.path.dirname(sys.executable), *filter(os.path.isabs, os.get_exec_path())]):
+        return [*start, program], None
+    if path := _executable(program, [os.path.dirname(sys.executable), *filter(os.path.isabs, os.get_exec_path())]):
         return [path], None
-    if path := next(filter(os.path.isfile, _candidates(beside)), None):
+    if path := next(filter(os.path.isfile, _candidates(program, beside)), None):
         return [path], f"{path} is not executable; run chmod +x on it"
-    return [PROGRAM], (
-        f"cannot find {PROGRAM} beside this program or on PATH; install it, or write its absolute path "
+    return [program], (
+        f"cannot find {program} beside this program or on PATH; install it, or write its absolute path "
         "into the credential_process line"
     )
 
 
-def _executable(folders: Iterable[str]) -> str | None:
-    return next((path for path in _candidates(folders) if os.path.isfile(path) and os.access(path, os.X_OK)), None)
+def _executable(program: str, folders: Iterable[str]) -> str | None:
+    paths = _candidates(program, folders)
+    return next((path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)), None)
 
 
-def _candidates(folders: Iterable[str]) -> Iterator[str]:
+def _candidates(program: str, folders: Iterable[str]) -> Iterator[str]:
     for folder in folders:
-        yield from (os.path.join(folder, name) for name in (PROGRAM, f"{PROGRAM}.pyz"))
+        yield from (os.path.join(folder, name) for name in (program, f"{program}.pyz"))

@@ -1,12 +1,16 @@
 """Guides through the first steps: checks this machine, finds plaintext AWS keys, and moves them into the TPM.
 
   tpmwire setup
+  tpmwire setup --roles-anywhere
   tpmwire setup --dry-run
 
 Each step is shown as the command that does it, and asks before it runs. The checks are the same as in
 `tpmwire doctor`, and each key is moved by `tpmwire enroll`. If no profile has a plaintext key, setup offers to
 import a new key with `tpmwire import`. After an interruption, setup prints the state of the profile, and the
 command that continues.
+
+With --roles-anywhere, no access key is needed: setup finds or creates a signing key in the TPM, and writes a
+certificate request. Once your CA has issued the certificate, run setup again: it writes the profile.
 
 setup needs a terminal. --dry-run prints the commands only.
 """
@@ -15,31 +19,48 @@ import argparse
 import os
 import re
 import shlex
+import socket
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import NamedTuple
 
 from sigv4.config import load_config
-from tpmwire.errors import TpmwireError
+from tpmwire.errors import EncodeError, TpmwireError
+from tpmwire.keys.csr import parse_subject
+from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..awsconfig.edit import config_path, section_of
 from ..awsconfig.files import read_setting
+from ..awsconfig.overrides import check_overrides
 from ..awsconfig.plaintext import Plaintext, find_plaintext
+from ..awsconfig.profiles import existing_profile, profile_lines, write_profile
 from ..doctor.machine import Machine
 from ..doctor.run import TPM_CHECKS, run_checks
 from ..keys.place import Place
+from ..lifecycle.certificate_profile import (
+    certificate_files,
+    certificate_line,
+    find_certified_key,
+    read_signing_keys,
+)
 from ..terminal.messages import Interrupted, UsageError, note
 from ..terminal.options import Parser, TpmSettings, add_tpm_options
 from ..terminal.prompts import InputEndedError, ask_line, ask_yes
-from ..tpm.inventory import list_handles
-from . import enroll, import_
+from ..tpm.inventory import describe_public, list_handles
+from . import enroll, import_, roles_anywhere_create_key, roles_anywhere_csr
 from .doctor import print_result
 
 __all__ = ["Settings", "configure", "run"]
 
 _FIRST_HANDLE = 0x81010020
 """The first handle that setup uses: one that the TCG's profiles reserve for no endorsement key."""
+
+_ARNS = {
+    "trust-anchor-arn": "trust anchor of Roles Anywhere",
+    "profile-arn": "profile of Roles Anywhere",
+    "role-arn": "role",
+}
 
 _PATIENCE = 5.0
 """The default of --timeout, in seconds: how long each check waits for the TPM."""
@@ -49,6 +70,7 @@ class Settings(TpmSettings):
     """The verb's options."""
 
     dry_run: bool
+    roles_anywhere: bool
 
 
 class VerbCommand(NamedTuple):
@@ -65,7 +87,7 @@ class VerbCommand(NamedTuple):
     handle: int | None = None
 
     def __str__(self) -> str:
-        return shlex.join(["tpmwire", self.verb, *self.words])
+        return shlex.join(["tpmwire", *self.verb.split(), *self.words])
 
 
 class TpmFacts(NamedTuple):
@@ -73,18 +95,24 @@ class TpmFacts(NamedTuple):
 
     `options` are the options that select the TPM, `handles` the free persistent handles. `owner_password` is True
     if the owner hierarchy has a password. `places` maps (profile, access key id) to the location of a key that the
-    profile already uses.
+    profile already uses. `signing_keys` are the keys at persistent handles that can sign for Roles Anywhere.
     """
 
     options: list[str]
     handles: list[int]
     owner_password: bool = False
     places: Mapping[tuple[str, str], Place] = MappingProxyType({})
+    signing_keys: Mapping[int, TPMT_PUBLIC] = MappingProxyType({})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument("--dry-run", action="store_true", help="print the commands only; needs no terminal")
+    parser.add_argument(
+        "--roles-anywhere",
+        action="store_true",
+        help="set up a certificate for IAM Roles Anywhere, instead of an access key",
+    )
     add_tpm_options(parser, f"{_PATIENCE:g}s")
 
 
@@ -124,15 +152,109 @@ def _ask(args: Settings, started: list[str]) -> int:
             note("correct the errors of the TPM, then run `tpmwire setup` again; nothing was changed")
             return 1
         tpm = _read_tpm(args, machine)
-    keys = _find_keys()
-    for step in _enrolments(keys, tpm) if keys else _imports(tpm):
-        print(f"\n$ {step}", flush=True)
-        if ask_yes("Run this command?"):
-            started.append(step.profile)
-            _run_step(step, args)
-    for profile in started:
+    if args.roles_anywhere:
+        if not _guide_certificate(args, tpm, started):
+            return 0
+    else:
+        keys = _find_keys()
+        for step in _enrolments(keys, tpm) if keys else _imports(tpm):
+            _offer_step(step, args, started)
+    for profile in dict.fromkeys(started):
         print(f"\nTo use the key:\n$ aws sts get-caller-identity --profile {shlex.quote(profile)}")
     return 0
+
+
+def _offer_step(step: VerbCommand, args: Settings, started: list[str]) -> bool:
+    """Shows a command, and runs it if the user agrees; returns whether it ran."""
+    print(f"\n$ {step}", flush=True)
+    if not ask_yes("Run this command?"):
+        return False
+    started.append(step.profile)
+    _run_step(step, args)
+    return True
+
+
+def _guide_certificate(args: Settings, tpm: TpmFacts, started: list[str]) -> bool:
+    """Guides to a certificate request, or from the issued certificate to a profile.
+
+    Returns whether the profile was written. Raises UsageError for a reply that is not valid.
+    """
+    profile = ask_line("\nProfile to write (empty: default)") or "default"
+    if read_setting(config_path(), section_of(profile), "credential_process") is not None:
+        raise UsageError(f"the profile {profile} has a credential_process; choose another profile, or remove it")
+    check_overrides(existing_profile(profile), force=False)
+    request, _, certificate = certificate_files(profile)
+    if os.path.exists(certificate):
+        return _write_certificate_profile(args, tpm, profile, started)
+    if not os.path.exists(request):
+        subject = ask_line(f"Subject of the certificate (empty: {_default_subject()})") or _default_subject()
+        try:
+            parse_subject(subject)
+        except EncodeError as error:
+            raise UsageError(str(error)) from None
+        handle = _choose_key(tpm)
+        if handle is None:
+            handle = tpm.handles[0]
+            if not _offer_step(_creation_step(profile, tpm), args, started):
+                return False
+        if not _offer_step(_request_step(profile, subject, handle, tpm), args, started):
+            return False
+    print(
+        f"\nGive the certificate request {request} to your CA.\nStore the issued certificate, with its "
+        f"intermediate certificates, in {certificate}.\nThen run:\n$ "
+        f"{shlex.join(['tpmwire', 'setup', '--roles-anywhere', *tpm.options])}"
+    )
+    return False
+
+
+def _default_subject() -> str:
+    name = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:64]
+    return f"CN={name or 'host'}"
+
+
+def _choose_key(tpm: TpmFacts) -> int | None:
+    """Asks which existing signing key to use; returns its handle, or None for a new key."""
+    if not tpm.signing_keys:
+        return None
+    print("\nSigning keys that this TPM created:")
+    for handle, public in tpm.signing_keys.items():
+        print(f"  0x{handle:08x}  {describe_public(public)}", flush=True)
+    reply = ask_line("Handle of the key to use (empty: create a new key)")
+    if not reply:
+        return None
+    for handle in tpm.signing_keys:
+        if f"0x{handle:08x}" == reply.lower():
+            return handle
+    raise UsageError(f"{reply!r} is not the handle of one of these keys")
+
+
+def _creation_step(profile: str, tpm: TpmFacts) -> VerbCommand:
+    words = [f"--persistent-handle=0x{tpm.handles[0]:08x}", *tpm.options]
+    words += ["--owner-auth-prompt"] if tpm.owner_password else []
+    verb = "roles-anywhere create-key"
+    return VerbCommand(roles_anywhere_create_key, verb, words, profile, tpm.handles[0])
+
+
+def _request_step(profile: str, subject: str, handle: int, tpm: TpmFacts) -> VerbCommand:
+    request, extensions, _ = certificate_files(profile)
+    words = [f"--private-key=handle:0x{handle:08x}", f"--subject={subject}", f"--out={request}"]
+    words += [f"--extfile={extensions}", *tpm.options]
+    return VerbCommand(roles_anywhere_csr, "roles-anywhere csr", words, profile, handle)
+
+
+def _write_certificate_profile(args: Settings, tpm: TpmFacts, profile: str, started: list[str]) -> bool:
+    """Asks for the ARNs and writes the profile; returns whether the user agreed."""
+    certificate = certificate_files(profile)[2]
+    handle = find_certified_key(certificate, tpm.signing_keys)
+    print(f"\nThe certificate {certificate} belongs to the key at 0x{handle:08x}.", flush=True)
+    arns = {option: ask_line(f"ARN of the {text}") for option, text in _ARNS.items()}
+    line = certificate_line(certificate, handle, arns, args.tpm_path)
+    print(f"\n{profile_lines(line, profile)}", flush=True)
+    if not ask_yes(f"Write this profile to {config_path()}?"):
+        return False
+    started.append(profile)
+    write_profile(profile, line)
+    return True
 
 
 def _options(args: Settings) -> list[str]:
@@ -142,12 +264,30 @@ def _options(args: Settings) -> list[str]:
 
 def _show(args: Settings) -> int:
     """Prints the commands of all steps, without opening the TPM or asking questions."""
-    options, keys = _options(args), _find_keys()
+    options = _options(args)
+    if args.roles_anywhere:
+        return _show_certificate(args, TpmFacts(options, [_FIRST_HANDLE]))
+    keys = _find_keys()
     steps = [VerbCommand(enroll, "enroll", [f"--profile={name}", *options], name) for name in keys]
     print(shlex.join(["tpmwire", "doctor", *options]))
     for step in steps or [_import_step("AKIA...", "default", TpmFacts(options, [_FIRST_HANDLE]))]:
         print(step)
         print(shlex.join(["aws", "sts", "get-caller-identity", "--profile", step.profile]))
+    return 0
+
+
+def _show_certificate(args: Settings, tpm: TpmFacts) -> int:
+    """Prints the commands for a certificate of Roles Anywhere, and the profile's lines."""
+    profile, handle = "default", tpm.handles[0]
+    words = [f"--certificate={certificate_files(profile)[2]}", f"--private-key=handle:0x{handle:08x}"]
+    words += [f"--{option}=ARN" for option in _ARNS]
+    words += [f"--tpm-path={args.tpm_path}"] if args.tpm_path else []
+    line = shlex.join(["tpmwire", "roles-anywhere", "credential-process", *words])
+    print(shlex.join(["tpmwire", "doctor", *tpm.options]))
+    print(_creation_step(profile, tpm))
+    print(_request_step(profile, _default_subject(), handle, tpm))
+    print(f"# Issue the certificate. Then, in {config_path()}:\n{profile_lines(line, profile)}")
+    print(shlex.join(["aws", "sts", "get-caller-identity", "--profile", profile]))
     return 0
 
 
@@ -168,13 +308,15 @@ def _find_keys() -> dict[str, Plaintext]:
 def _read_tpm(args: Settings, machine: Machine) -> TpmFacts:
     with machine.tpm() as tpm:
         used = list_handles(tpm, "persistent")
+        signing_keys = read_signing_keys(tpm, used) if args.roles_anywhere else {}
     handles = [handle for handle in range(_FIRST_HANDLE, _FIRST_HANDLE + 256) if handle not in used]
     places = {
         (each.profile.name, each.settings.aws_access_key_id or ""): each.place
         for each in machine.profile_keys
         if each.settings is not None and each.place is not None
     }
-    return TpmFacts(_options(args), handles, "ownerAuthSet" in machine.description["permanent"], places)
+    owner_password = "ownerAuthSet" in machine.description["permanent"]
+    return TpmFacts(_options(args), handles, owner_password, places, signing_keys)
 
 
 def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
@@ -202,7 +344,11 @@ def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
 
 def _imports(tpm: TpmFacts) -> list[VerbCommand]:
     """Asks for a new access key id; returns a list with the command that imports the key, or [] without an id."""
-    print("\nNo profile has a plaintext key. To import a new access key, create one in IAM first.", flush=True)
+    print(
+        "\nNo profile has a plaintext key. To import a new access key, create one in IAM first.\n"
+        "To use a certificate instead of an access key, run `tpmwire setup --roles-anywhere`.",
+        flush=True,
+    )
     key_id = _ask_key_id()
     if not key_id:
         return []
