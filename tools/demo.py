@@ -18,6 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+from cryptography.x509 import load_pem_x509_csr  # noqa: E402
+
 from cli.serving.demo_tpm import software_tpm  # noqa: E402
 from cli.terminal.messages import UsageError  # noqa: E402
 from cli.verbs.demo import follow_steps, has_swtpm, show_demo  # noqa: E402
@@ -30,18 +33,27 @@ from tests.support.roles_anywhere import (  # noqa: E402
     pem,
     role_credentials,
 )
-from tests.support.signing_keys import make_signing_key, public_key_of_file  # noqa: E402
 from tests.support.sts import VerifyingSts  # noqa: E402
-from tpmwire.tpm import Tpm  # noqa: E402
 
 HANDLE = 0x81010050
 LINE = (
     "tpmwire roles-anywhere credential-process --certificate $HOME/host.pem --private-key handle:$HANDLE "
     "--trust-anchor-arn $ANCHOR --profile-arn $PROFILE_ARN --role-arn $ROLE --endpoint $ROLES_ANYWHERE"
 )
+KEY_STEPS = [
+    (
+        "Create a signing key in the TPM. The private key never leaves the TPM.",
+        "tpmwire roles-anywhere create-key --persistent-handle $HANDLE",
+    ),
+    (
+        "Write a certificate request, signed in the TPM.",
+        "tpmwire roles-anywhere csr --private-key handle:$HANDLE --subject CN=host-1.example.com --out ~/host.csr "
+        "--extfile ~/ext",
+    ),
+]
 STEPS = [
     (
-        "The certificate of this machine. Its private key was created in the TPM.",
+        "The CA has issued the certificate of this machine.",
         "openssl x509 -in ~/host.pem -noout -subject -issuer -ext keyUsage,extendedKeyUsage",
     ),
     ("Get credentials: the TPM signs the request, and Roles Anywhere verifies it.", LINE),
@@ -53,7 +65,7 @@ STEPS = [
     ("Show the TPM commands: one signature.", f"{LINE} --verbose >/dev/null"),
     ("Check the certificate and its key.", "tpmwire doctor | grep certificates"),
 ]
-"""Reasons and shell commands of the demo of Roles Anywhere."""
+"""Reasons and shell commands of the demo of Roles Anywhere, before and after the CA issues the certificate."""
 
 
 def show_roles_anywhere() -> int:
@@ -66,9 +78,6 @@ def show_roles_anywhere() -> int:
         VerifyingSts() as sts,
         VerifyingRolesAnywhere([authority.root], role_credentials(sts)) as server,
     ):
-        with Tpm.open(path, 60) as tpm:
-            key = public_key_of_file(make_signing_key(tpm, handle=HANDLE))
-        Path(home, "host.pem").write_bytes(pem(authority.issue(key), authority.intermediate))
         Path(home, ".aws").mkdir()
         shown = {"TPMWIRE_TPM_PATH": path, "ROLES_ANYWHERE": server.endpoint, "HANDLE": f"{HANDLE:#x}"}
         shown |= {"ANCHOR": ANCHOR, "PROFILE_ARN": PROFILE, "ROLE": ROLE, "AWS_ENDPOINT_URL_STS": sts.endpoint}
@@ -76,6 +85,11 @@ def show_roles_anywhere() -> int:
             print(f"$ export {name}={value}")
         search = os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()])
         environment = {**shown, "HOME": home, "PATH": search, "AWS_DEFAULT_REGION": "eu-central-1"}
+        if code := follow_steps(KEY_STEPS, environment, home):
+            return code
+        key = load_pem_x509_csr(Path(home, "host.csr").read_bytes()).public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        Path(home, "host.pem").write_bytes(pem(authority.issue(key), authority.intermediate))
         steps = STEPS if shutil.which("openssl") else STEPS[1:]
         return follow_steps(steps, environment, home)
 

@@ -43,6 +43,8 @@ def test_the_demo_of_roles_anywhere() -> None:
     words = [sys.executable, str(DEMO), "--roles-anywhere"]
     done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "\n$ tpmwire roles-anywhere create-key --persistent-handle $HANDLE\n" in done.stdout
+    assert "\n$ tpmwire roles-anywhere csr --private-key handle:$HANDLE " in done.stdout
     assert "arn:aws:sts::123456789012:assumed-role/demo/7b07\n" in done.stdout
     assert "TPM2_Sign: " in done.stdout
     assert "belong together" in done.stdout
