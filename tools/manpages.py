@@ -85,7 +85,7 @@ def _verb_page(verb: str, parser: argparse.ArgumentParser) -> str:
 def _body(name: str, text: str, parser: argparse.ArgumentParser) -> list[str]:
     examples, description = _split_examples(parser.description or "")
     lines = [*_head(name, text), ".SH SYNOPSIS", *_synopsis(parser), ".SH DESCRIPTION", *_prose(description)]
-    lines += [".SH OPTIONS", *_options(parser), *_section("EXIT STATUS", exit_codes())]
+    lines += [".SH OPTIONS", *_options(parser), *_section("EXIT STATUS", exit_codes(parser))]
     lines += _section("ENVIRONMENT", variables_of(parser)) + _section("FILES", files_of(parser))
     return lines + ([".SH EXAMPLES", *_prose(examples)] if examples else [])
 

@@ -71,6 +71,7 @@ _NETWORK = (
     *("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
     *("AWS_CA_BUNDLE", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"),
 )
+_NETWORK_CODES = ("6", "7")
 _CACHE = ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME")
 _READ = {
     "profile": _AWS_FILES,
@@ -79,6 +80,7 @@ _READ = {
     "aws_region": _NETWORK,
     "delete_old": _NETWORK,
     "given": ("AWS_PROFILE",),
+    "endpoint": (*_AWS_FILES, *_NETWORK),
     "cache": _CACHE,
     "color": ("NO_COLOR", "FORCE_COLOR"),
     "tpmwire cache": _CACHE,
@@ -87,7 +89,7 @@ _READ = {
     "tpmwire fetch": ("XDG_RUNTIME_DIR",),
     "tpmwire learn": ("XDG_STATE_HOME", "XDG_DATA_HOME"),
     "tpmwire list": _AWS_FILES,
-    "no_tpm_key_password": ("TPM_DEVICE",),
+    "private_key": ("TPM_DEVICE",),
     "tpmwire shell": ("XDG_STATE_HOME",),
     "tpmwire setup": (*_AWS_FILES, *_NETWORK),
 }
@@ -114,7 +116,9 @@ def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 def variables_of(parser: argparse.ArgumentParser) -> dict[str, str]:
     """Returns a mapping from environment variable to meaning, for the variables that a parser's options read."""
-    names = {name for known in (parser.prog, *parser._defaults) for name in _READ.get(known, ())}
+    # Other defaults belong to options that this parser does not have.
+    known = (parser.prog, *(name for name in parser._defaults if name == "given"))
+    names = {name for each in known for name in _READ.get(each, ())}
     for action in actions_of(parser):
         names |= {*_READ.get(action.dest, ())}
         for found in re.findall(r"\benv: ([A-Z0-9_]+(?:, [A-Z0-9_]+)*)", str(action.help)):
@@ -128,15 +132,20 @@ def files_of(parser: argparse.ArgumentParser) -> dict[str, str]:
     return {path: content for path, (variable, content) in _FILES.items() if variable in variables}
 
 
-def exit_codes() -> dict[str, str]:
-    """Returns a mapping from exit code to meaning."""
+def exit_codes(parser: argparse.ArgumentParser | None = None) -> dict[str, str]:
+    """Returns a mapping from exit code to meaning.
+
+    With a parser that has no option for the network, the codes of AWS and of the network are left out.
+    """
     codes = {str(code): text for code, text in sorted(EXIT_CODES.values()) if text}
+    if parser is not None and parser.prog != "tpmwire fetch" and "HTTPS_PROXY" not in variables_of(parser):
+        codes = {code: text for code, text in codes.items() if code not in _NETWORK_CODES}
     return {"0": "done", **codes, "128+N": "ended by signal N"}
 
 
 def epilog(parser: argparse.ArgumentParser, width: int) -> str:
     """Returns the last part of a parser's --help: environment variables and exit codes."""
-    text = "exit codes:\n" + listed(exit_codes(), width, 0)
+    text = "exit codes:\n" + listed(exit_codes(parser), width, 0)
     if names := ", ".join(variables_of(parser)):
         text = "\n".join(wrapped(f"environment: {names}", width, others="  ")) + f"\n\n{text}"
     return text
