@@ -19,7 +19,6 @@ import argparse
 import os
 import re
 import shlex
-import socket
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
@@ -208,7 +207,7 @@ def _guide_certificate(args: Settings, tpm: TpmFacts, started: list[str]) -> boo
 
 
 def _default_subject() -> str:
-    name = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:64]
+    name = re.sub(r"[^A-Za-z0-9.-]", "-", os.uname().nodename)[:64]
     return f"CN={name or 'host'}"
 
 

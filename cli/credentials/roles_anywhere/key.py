@@ -7,7 +7,9 @@ from hashlib import sha256
 from tpmwire.errors import CREATE_ONE, LOST, KeyFileError, SessionError, TpmError
 from tpmwire.keys.spki import PublicKey, public_key_of
 from tpmwire.keys.x509 import read_subject_public_key
+from tpmwire.primary import read_loaded
 from tpmwire.secret import EMPTY_AUTH
+from tpmwire.spec.codes import TPM_RC_SCHEME
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.tpm import Tpm
 from tpmwire.use.asymmetric import AsymmetricKey, explain_unfit_key, signature_octets
@@ -27,6 +29,11 @@ _CREATE_KEY = "create a TPM key with `tpmwire roles-anywhere create-key`"
 _LOST_KEY = (
     "a clear erases the key: create a new one with `tpmwire roles-anywhere create-key`, and have a certificate "
     "issued for it"
+)
+
+_OTHER_KEY = (
+    "{}: the key does not belong to the certificate: their public keys differ; give the certificate that was "
+    "issued for this key"
 )
 
 
@@ -64,10 +71,7 @@ def certificate_key(
         if (unfit := explain_unfit_key(like.file.public, hash_alg)) is not None:
             raise KeyFileError(f"{path}: {unfit}")
         if public_key_of(like.file.public) != expected:
-            raise UsageError(
-                f"{path}: the key does not belong to the certificate: their public keys differ; give the "
-                "certificate that was issued for this key"
-            )
+            raise UsageError(_OTHER_KEY.format(path))
     auth = EMPTY_AUTH if no_password else like.auth
     return AsymmetricKey(
         file=like.file,
@@ -112,16 +116,26 @@ def sign_with(
 def sign_in(
     tpm: Tpm, key: AsymmetricKey, expected: PublicKey, text: bytes, hash_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> bytes:
-    """Returns the signature of `text` by a key in an open TPM. Raises the errors of `sign_message`."""
+    """Returns the signature of `text` by a key in an open TPM.
+
+    Raises UsageError if the key at a handle is not `expected`, and the errors of `sign_message`.
+    """
     try:
         with advise_create_key():
             return signature_octets(key.sign_message(tpm, text, expected, hash_alg))
-    except SessionError as error:
-        if key.file is None and "expected public key" in str(error):
-            error.add_note(
-                f"check that the key at 0x{key.handle or 0:08x} belongs to the certificate (tpmwire convert)"
-            )
+    except (SessionError, TpmError) as error:
+        # Compared after the failure, because a valid signature already proves that the key is the expected one.
+        wrong = error.code == TPM_RC_SCHEME if isinstance(error, TpmError) else "expected public key" in str(error)
+        if key.handle is not None and wrong:
+            _check_public_key(tpm, key.handle, expected)
         raise
+
+
+def _check_public_key(tpm: Tpm, handle: int, expected: PublicKey) -> None:
+    """Raises UsageError if the key at a handle can sign, but is not the key `expected`."""
+    public = read_loaded(tpm, handle).public
+    if explain_unfit_key(public) is None and public_key_of(public) != expected:
+        raise UsageError(_OTHER_KEY.format(f"0x{handle:08x}"))
 
 
 def text_to_test(public_key_der: bytes) -> bytes:

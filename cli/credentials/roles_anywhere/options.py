@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...terminal.messages import UsageError, note
-from ...terminal.options import Parser, filled, flag, persistent_handle
+from ...terminal.options import Parser, add_tpm_options, filled, flag, persistent_handle
 from ..options import OUTPUT_OPTIONS, RunSettings, run_parser
 from .settings import RolesAnywhere
 
@@ -50,6 +50,8 @@ _SHARED = frozenset(
 
 _AWS = {"cache", "ca_bundle", "use_fips_endpoint", "use_dualstack_endpoint"}
 """Those of them that only requests to AWS need."""
+
+_TPM = {"tpm_path", "timeout"}
 
 _SWITCH: dict[str, Any] = {"type": flag, "nargs": "?", "const": True, "default": False, "metavar": "BOOL"}
 
@@ -157,7 +159,7 @@ def add_key_options(parser: argparse.ArgumentParser) -> None:
         "endpoint",
     )
     parser.set_defaults(**dict.fromkeys(names), session_duration=None)
-    _add_shared_options(parser, _SHARED - _AWS)
+    _add_shared_options(parser, _SHARED - _AWS, "60s")
     _add_helper_options(parser)
     parser.usage = "%(prog)s [options]"
 
@@ -165,7 +167,7 @@ def add_key_options(parser: argparse.ArgumentParser) -> None:
 def add_private_key_options(parser: argparse.ArgumentParser) -> None:
     """Adds --private-key and the options of the TPM and its key, for verbs that AWS's helper lacks."""
     _add_private_key(parser)
-    _add_shared_options(parser, _SHARED - _AWS)
+    _add_shared_options(parser, _SHARED - _AWS, "60s")
     parser.usage = "%(prog)s [options]"
 
 
@@ -195,14 +197,19 @@ def _add_private_key(group: argparse._ActionsContainer) -> None:
     )
 
 
-def _add_shared_options(parser: argparse.ArgumentParser, names: frozenset[str]) -> None:
+def _add_shared_options(parser: argparse.ArgumentParser, names: frozenset[str], patience: str = "10s") -> None:
+    """Adds options of `aws-tpm-process-credential`, and default values of its other options.
+
+    `patience` is the default of --timeout: an RSA key signs slowly.
+    """
     group = parser.add_argument_group("options of aws-tpm-process-credential")
     base = run_parser()
     for action in base._actions:
-        if action.dest in names:
+        if action.dest in names - _TPM:
             group._add_action(action)
         elif action.dest != "help" and action.default is not argparse.SUPPRESS:
             parser.set_defaults(**{action.dest: action.default})
+    add_tpm_options(group, patience)
     parser.set_defaults(**base._defaults)
 
 
