@@ -34,5 +34,5 @@ def held(swtpm: Swtpm) -> str:
 def shell(*words: str | Path, before: str = "", stdin: bytes = b"") -> Ran:
     """Runs a verb in a process of its own, after the shell commands `before`."""
     command = ["sh", "-c", f'{before}\nexec "$@"', "sh", *PROGRAM, *map(str, words)]
-    done = subprocess.run(command, check=False, input=stdin, capture_output=True, timeout=60)
+    done = subprocess.run(command, check=False, input=stdin, capture_output=True, timeout=240)
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -14,6 +14,7 @@ import pytest
 from cli.toolbox import main
 from tests.support.ekcert import Maker
 from tests.support.swtpm import Swtpm, tpm2
+from tests.support.verbs import shell
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import LOADABLE, parse
 from tpmwire.secret import Secret
@@ -178,7 +179,9 @@ def test_a_fleet(target: Swtpm, tool: Run, tmp_path: Path) -> None:
     lines = [json.dumps(host) for host in hosts] + ['{"host": "bad", "public": "00"}', "garbage", ""]
     (tmp_path / "hosts.jsonl").write_text("\n".join(lines))
     out = tmp_path / "out"
-    code, _, err = tool("wrap", "--fleet", tmp_path / "hosts.jsonl", "--out", out, "--jobs", "2")
+    code, _, err = shell(
+        "wrap", "--fleet", tmp_path / "hosts.jsonl", "--out", out, "--jobs", "2", stdin=SECRET.encode()
+    )
     assert code == 1
     assert "100 of 102 hosts wrapped" in err
     assert "bad: " in err

@@ -1,5 +1,6 @@
 """A fleet of key pairs in software: what is wrong with one host costs no other, and a killed run goes on."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -10,13 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import Authority
 from tests.support.targets import SECRET, host
-from tests.support.verbs import PROGRAM, Tool
+from tests.support.verbs import PROGRAM, Tool, shell
 from tpmwire.keys.keyfile import parse
 from tpmwire.keys.templates import h2_primary
 
@@ -40,7 +42,7 @@ BAD: dict[str, bytes] = {
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.parametrize("form", ["lines", "directory"])
-def test_bad_hosts_cost_no_other(tool: Tool, tmp_path: Path, form: str, jobs: str) -> None:
+def test_bad_hosts_cost_no_other(tmp_path: Path, form: str, jobs: str) -> None:
     good = [host(f"host-{number}") for number in range(70)]
     whole = [json.dumps(one).encode() for one in good]
     fleet, out = tmp_path / "fleet", tmp_path / "out"
@@ -55,7 +57,9 @@ def test_bad_hosts_cost_no_other(tool: Tool, tmp_path: Path, form: str, jobs: st
             (fleet / f"{at:03}.json").write_bytes(line)
         (fleet / "gone.json").symlink_to("nowhere")
         bad.append(b"")
-    ran = tool("wrap", "--fleet", fleet, "--out", out, "--jobs", jobs, stdin=SECRET)
+    ran = shell(
+        "wrap", "--fleet", fleet, "--out", out, "--jobs", jobs, stdin=SECRET
+    )  # forks, which pytest must not
     assert ran.code == 1
     assert f"70 of {70 + len(bad)} hosts wrapped" in ran.err
     assert "\r" not in ran.err
@@ -77,33 +81,67 @@ def test_a_certificate_that_is_none_is_told(tool: Tool, tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("*.pem"))
 
 
-def test_a_killed_run_goes_on(tool: Tool, tmp_path: Path) -> None:
-    """SIGKILL in the middle: what is done stays as it is, the rest follows, and every line can be read."""
+def write_fleet(tmp_path: Path) -> list[str]:
+    """Writes a fleet of 600 hosts; returns the verb that wraps a key for each with two workers."""
     (tmp_path / "fleet.jsonl").write_text("\n".join(json.dumps(host(f"h{number}")) for number in range(600)))
-    out = tmp_path / "out"
-    words = ["wrap", "--fleet", str(tmp_path / "fleet.jsonl"), "--out", str(out), "--jobs", "2"]
-    process = subprocess.Popen([*PROGRAM, *words], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdin
-    process.stdin.write(SECRET)
-    process.stdin.close()
-    manifest = out / "manifest.jsonl"
+    return ["wrap", "--fleet", str(tmp_path / "fleet.jsonl"), "--out", str(tmp_path / "out"), "--jobs", "2"]
+
+
+@contextlib.contextmanager
+def begin(words: list[str], manifest: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of its own that has wrapped keys for some hosts."""
+    with subprocess.Popen([*PROGRAM, *words], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(SECRET)
+        process.stdin.close()
+        deadline = time.monotonic() + 60
+        while not manifest.exists() or manifest.stat().st_size < 4000:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        yield process
+
+
+def children(process: subprocess.Popen[bytes]) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_a_killed_worker_ends_the_run(tmp_path: Path) -> None:
+    """As the kernel does when memory runs out. The run neither waits for the worker nor counts its hosts."""
+    words = write_fleet(tmp_path)
+    with begin(words, tmp_path / "out" / "manifest.jsonl") as process:
+        os.kill(children(process)[0], signal.SIGKILL)
+        assert process.stderr
+        said = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert "a worker process was killed (out of memory?); repeat the command with --resume" in said
+    ran = shell(*words, "--resume", stdin=SECRET)
+    assert ran.code == 0, ran.err
+    assert len(list((tmp_path / "out").glob("*.pem"))) == 600
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    """SIGKILL in the middle: what is done stays as it is, the rest follows, and every line can be read."""
+    words = write_fleet(tmp_path)
+    out, manifest = tmp_path / "out", tmp_path / "out" / "manifest.jsonl"
+    with begin(words, manifest) as process:
+        workers = children(process)
+        process.kill()
+    assert len(workers) == 2
     deadline = time.monotonic() + 60
-    while not manifest.exists() or manifest.stat().st_size < 4000:
+    while any(Path(f"/proc/{worker}/exe").exists() for worker in workers):
         assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+        time.sleep(0.05)
     whole = [json.loads(line) for line in manifest.read_text().splitlines(keepends=True) if line.endswith("\n")]
     assert 0 < len(whole) < 600
     with open(manifest, "a") as file:
         file.write('{"host": "h599", "fi')  # as a full disk or a power cut would leave it
     before = {entry["file"]: (out / entry["file"]).read_bytes() for entry in whole}
-    ran = tool(*words, "--resume", stdin=SECRET)
+    ran = shell(*words, "--resume", stdin=SECRET)
     assert ran.code == 0, ran.err
     assert f"{len(whole)} of 600 hosts are done already" in ran.err
     assert len([parse(path.read_bytes()) for path in out.glob("*.pem")]) == 600
     assert {name: (out / name).read_bytes() for name in before} == before
-    again = tool(*words, "--resume", stdin=SECRET)
+    again = shell(*words, "--resume", stdin=SECRET)
     assert "600 of 600 hosts are done already" in again.err
     assert not list(out.glob("*.tmp"))
 

@@ -18,7 +18,7 @@ from cli.keys.fleet.hosts import Fleet, survey
 from cli.keys.fleet.wrap import HostWrapper, WrapOrder, wrap_host
 from tests.support.programs import ROOT
 from tests.support.targets import SECRET, host, write_chain
-from tests.support.verbs import PROGRAM, Tool
+from tests.support.verbs import PROGRAM, Tool, shell
 from tpmwire.keys.keyfile import parse
 from tpmwire.secret import Secret
 
@@ -161,18 +161,18 @@ def test_a_manifest_gives_nothing_to_guess_against(tool: Tool, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_shards_are_the_fleet_in_parts(tool: Tool, tmp_path: Path, jobs: str) -> None:
+def test_shards_are_the_fleet_in_parts(tmp_path: Path, jobs: str) -> None:
     hosts = [host(f"h{number}") for number in range(40)] + [host("h3"), {"host": "../x"}, {}]
     fleet, out = write(tmp_path / "fleet.jsonl", hosts), tmp_path / "out"
     told = 0
     for part in ("1/3", "2/3", "3/3"):
         words = ("wrap", "--fleet", fleet, "--out", out, "--jobs", jobs, "--shard", part)
-        ran = tool(*words, "--json", stdin=SECRET)
+        ran = shell(*words, "--json", stdin=SECRET)  # it forks
         summary = json.loads(ran.out)
         told += summary["hosts"]
         assert summary["hosts"] == summary["wrapped"] + summary["failed"]
         assert 0 < summary["wrapped"] < 39
-        assert tool(*words, "--resume", stdin=SECRET).err.startswith(f"{summary['wrapped']} of ")
+        assert shell(*words, "--resume", stdin=SECRET).err.startswith(f"{summary['wrapped']} of ")
     assert told == len(hosts)
     assert {path.stem for path in out.glob("*.pem")} == {f"h{number}" for number in range(40)} - {"h3"}
     assert sorted(path.name for path in out.glob("*.jsonl")) == [f"manifest-{k}-of-3.jsonl" for k in (1, 2, 3)]

@@ -12,10 +12,11 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
-from multiprocessing import get_context
-from multiprocessing.pool import Pool
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import IO, Any, NamedTuple
 
 from ...terminal.messages import UsageError, note, warn
@@ -30,6 +31,9 @@ STDOUT = "-"
 
 FEW = 64
 """Fewer hosts than this are wrapped in the main process."""
+
+BATCH = 16
+"""Number of hosts that a worker gets at once."""
 
 NAMED = 100
 """Maximum number of bad hosts that a summary names."""
@@ -185,27 +189,54 @@ def _results(plan: FleetPlan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]
         first = list(islice(hosts, FEW))
         hosts = chain(first, hosts)
         if len(first) == FEW:
-            with ExitStack() as stack:
-                yield from _pool(stack, plan.processes).imap_unordered(_wrap_one, hosts, chunksize=16)
+            yield from _results_of_workers(plan, hosts)
             return
     yield from map(_wrap_one, hosts)
 
 
-def _pool(stack: ExitStack, processes: int) -> "Pool":
-    return stack.enter_context(get_context("fork").Pool(processes, _set_signals))
+def _results_of_workers(plan: FleetPlan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]:
+    """Yields the results in the order in which the workers finish. Raises OSError if a worker is killed."""
+    workers = ProcessPoolExecutor(plan.processes, get_context("fork"), _set_up_worker)
+    running: set[Future[list[dict[str, Any]]]] = set()
+    try:
+        for batch in iter(lambda: list(islice(hosts, BATCH)), []):
+            running.add(workers.submit(_wrap_batch, batch))
+            if len(running) >= 4 * plan.processes:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from chain.from_iterable(future.result() for future in done)
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from chain.from_iterable(future.result() for future in done)
+    except BrokenProcessPool:
+        # multiprocessing.Pool would wait for the worker's results for ever.
+        resume = "" if plan.out == STDOUT else "; repeat the command with --resume"
+        raise OSError(f"a worker process was killed (out of memory?){resume}") from None
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
-def _set_signals() -> None:
+def _set_up_worker() -> None:
     """Sets a worker's signal handlers: SIGTERM and SIGHUP end the worker, and SIGINT is ignored.
 
-    Only the parent process cleans up.
+    Only the parent process cleans up. If it is killed, the worker ends.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if (parent := parent_process()) is not None:
+        parent.join()
+    os._exit(1)
 
 
 _plans: list[FleetPlan] = []
+
+
+def _wrap_batch(hosts: list[Host]) -> list[dict[str, Any]]:
+    return [_wrap_one(host) for host in hosts]
 
 
 def _wrap_one(host: Host) -> dict[str, Any]:
