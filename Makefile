@@ -106,7 +106,7 @@ test-site: $(SETUP) ## test the site and its playground in Chromium (a part of m
 	$(PY) -m pytest tests/site
 
 test-device: $(SETUP) zipapp ## test the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
-	$(PY) -m pytest -m device -s tests/device
+	$(PY) -m pytest -m device -s -o faulthandler_timeout=0 tests/device
 
 PACKAGE_TESTERS := 'a new Debian, and checks of its package:' debootstrap:debootstrap lintian:lintian
 PACKAGE_TESTERS += 'recipes of other distributions:' rpmbuild:rpm rpmlint:rpmlint cpio:cpio makepkg:makepkg \
