@@ -4,8 +4,8 @@ from tpmwire.crypto.formulas import random_bytes
 from tpmwire.errors import EncodeError
 from tpmwire.keys import templates
 from tpmwire.keys.spki import public_key_of
-from tpmwire.spec.constants import TPM_ECC, TPMA_OBJECT
-from tpmwire.spec.structures import TPMS_ECC_PARMS, TPMS_RSA_PARMS, TPMT_PUBLIC
+from tpmwire.spec.constants import TPMA_OBJECT
+from tpmwire.spec.structures import TPMS_RSA_PARMS, TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 from tpmwire.use.asymmetric import AsymmetricKey, explain_unfit_key
 
@@ -16,8 +16,8 @@ from .persist import parent_at
 
 __all__ = ["make_signing_key", "signing_template"]
 
-_CURVES, _LEAST_RSA = (TPM_ECC.NIST_P256, TPM_ECC.NIST_P384), 2048
-_NAMES = "use ecc, ecc384, rsa2048, rsa3072 or rsa4096"
+_LEAST_RSA = 2048
+_NAMES = "use ecc, ecc384, ecc521, rsa2048, rsa3072 or rsa4096"
 
 
 def signing_template(algorithm: str) -> TPMT_PUBLIC:
@@ -31,8 +31,6 @@ def signing_template(algorithm: str) -> TPMT_PUBLIC:
         raise UsageError(f"--algorithm: {algorithm!r} is not a valid name; {_NAMES}") from None
     unfit = explain_unfit_key(template)
     parameters = template.parameters
-    if isinstance(parameters, TPMS_ECC_PARMS) and parameters.curve_id not in _CURVES:
-        unfit = f"Roles Anywhere does not support {parameters.curve_id.name}"
     if isinstance(parameters, TPMS_RSA_PARMS) and parameters.key_bits < _LEAST_RSA:
         unfit = f"Roles Anywhere requires at least {_LEAST_RSA} bits"
     if unfit is not None:

@@ -69,8 +69,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--algorithm",
         default="ecc",
         metavar="NAME",
-        help="ecc (P-256), ecc384 (P-384), rsa2048, rsa3072 or rsa4096 (default: ecc); creating an RSA "
-        "key can take several minutes",
+        help="ecc (P-256), ecc384 (P-384), ecc521 (P-521), rsa2048, rsa3072 or rsa4096 (default: ecc); creating "
+        "an RSA key can take several minutes",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing key file or persistent key")
     parser.add_argument(

@@ -63,11 +63,11 @@ def test_a_persistent_key_is_replaced_only_with_force(tool: Tool, path: str) -> 
         ((), "no output; give --out FILE"),
         (("--out", "/nonexistent/key"), "no such directory"),
         (("--out", "key", "--algorithm", "rsa1024"), "at least 2048 bits"),
-        (("--out", "key", "--algorithm", "ecc521"), "does not support NIST_P521"),
+        (("--out", "key", "--algorithm", "ecc224"), "on curve NIST_P224"),
         (("--out", "key", "--algorithm", "rsa2048:rsapss-sha256"), "signs by RSAPSS only"),
         (("--out", "key", "--algorithm", "ecc384:ecdsa-sha384"), "signs with SHA384 only"),
         (("--out", "key", "--algorithm", "hmac"), "use ecc, ecc384"),
-        (("--out", "key", "--algorithm", "none"), "'none' is not a valid name; use ecc, ecc384, rsa2048"),
+        (("--out", "key", "--algorithm", "none"), "'none' is not a valid name; use ecc, ecc384, ecc521, rsa2048"),
         (("--persistent-handle", HANDLE, f"--pcrs=7={'00' * 32}"), "a persistent key does not store its policy"),
     ],
 )

@@ -57,7 +57,7 @@ def explain_unfit_key(public: TPMT_PUBLIC, hash_alg: TPM_ALG = TPM_ALG.SHA256) -
     if not public.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
         return "the key is for decryption only; create a key with the attribute sign"
     if isinstance(parameters, TPMS_ECC_PARMS) and parameters.curve_id not in _CURVES:
-        return f"the key is on curve {parameters.curve_id.name}; expected NIST_P256 or NIST_P384"
+        return f"the key is on curve {parameters.curve_id.name}; expected NIST_P256, NIST_P384 or NIST_P521"
     scheme = parameters.scheme.scheme
     wanted = TPM_ALG.RSASSA if isinstance(parameters, TPMS_RSA_PARMS) else TPM_ALG.ECDSA
     if scheme not in (wanted, TPM_ALG.NULL):
