@@ -158,6 +158,8 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if words[0] in _FAMILIES and words[1:2] == ["help"]:
         words = [words[0], *words[2:], "--help"]
+    if words[0][:1].isupper():  # a command of the standard, such as GetRandom
+        words = ["send", *words]
     verb = " ".join(words[:2]) if words[0] in _FAMILIES else words[0]
     if words[0] in _FAMILIES and (verb in _FAMILIES or words[1].startswith("-")):
         return _family(*words[:2])

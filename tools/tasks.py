@@ -22,28 +22,41 @@ from tests.support.swtpm import Swtpm  # noqa: E402
 
 __all__ = ["PAGE", "Task", "prepare", "read_tasks", "run_tools", "summary"]
 
-_TASK = re.compile(r"^## (\d+)\. ([^\n]+)\n\n```text\n(.*?)```\n\n```sh\n(.*?)```\n\n([^\n]*)$", re.M | re.S)
+_TASK = re.compile(
+    r"^## (\d+)\. ([^\n]+)\n\n```text\n(.*?)```\n\n```sh\n(.*?)```\n\n"
+    r"(?:Shorter:\n\n```sh\n(.*?)```\n\n)?([^\n]*)$",
+    re.M | re.S,
+)
 
 
 class Task(NamedTuple):
-    """A task: lines of `tpmwire shell`, lines of tpm2-tools, and the text with the counts on the page."""
+    """A task: lines of `tpmwire shell`, lines of tpm2-tools, and the text with the counts on the page.
+
+    `shorter` has abbreviated command lines of `tpmwire`, if the page has them.
+    """
 
     number: int
     title: str
     lines: list[str]
     tools: list[str]
+    shorter: list[str]
     counts: str
 
     @property
-    def keystrokes(self) -> tuple[int, int, int]:
-        """Keystrokes with Enter: in the shell, of one `tpmwire send`, of tpm2-tools."""
+    def command_lines(self) -> list[str]:
+        """The command lines of `tpmwire`: one that has all lines of the shell, or the abbreviated ones."""
         words = [shlex.join(shlex.split(line)).replace("'+'", "+") for line in self.lines]
-        return _count(self.lines), _count([f"tpmwire send {' + '.join(words)}"]), _count(self.tools)
+        return self.shorter or [f"tpmwire {'' if words[0][0].isupper() else 'send '}{' + '.join(words)}"]
+
+    @property
+    def keystrokes(self) -> tuple[int, int, int]:
+        """Keystrokes with Enter: in the shell, on the command line of `tpmwire`, of tpm2-tools."""
+        return _count(self.lines), _count(self.command_lines), _count(self.tools)
 
     @property
     def true_counts(self) -> str:
         """The text with the counts that the page must have."""
-        return "Keystrokes: {} in the shell, {} with `tpmwire send`, {} with tpm2-tools.".format(*self.keystrokes)
+        return "Keystrokes: {} in the shell, {} on the command line, {} with tpm2-tools.".format(*self.keystrokes)
 
 
 def _count(lines: list[str]) -> int:
@@ -53,7 +66,10 @@ def _count(lines: list[str]) -> int:
 def read_tasks(page: str) -> list[Task]:
     """Returns the tasks of the page."""
     found = _TASK.findall(page)
-    return [Task(int(n), title, ours.splitlines(), tools.splitlines(), c) for n, title, ours, tools, c in found]
+    return [
+        Task(int(number), title, ours.splitlines(), tools.splitlines(), shorter.splitlines(), counts)
+        for number, title, ours, tools, shorter, counts in found
+    ]
 
 
 def summary(tasks: list[Task]) -> str:
@@ -61,9 +77,9 @@ def summary(tasks: list[Task]) -> str:
     shell, send, tools = (sum(column) for column in zip(*(task.keystrokes for task in tasks), strict=True))
     fewer = sum(task.keystrokes[1] <= task.keystrokes[2] for task in tasks)
     return (
-        f"All {len(tasks)} tasks: {shell} keystrokes in the shell, {send} with `tpmwire send`, {tools} with "
+        f"All {len(tasks)} tasks: {shell} keystrokes in the shell, {send} on the command line, {tools} with "
         f"tpm2-tools. In the shell, no task needs more than with tpm2-tools. "
-        f"`tpmwire send` needs no more in {fewer} tasks."
+        f"The command line needs no more in {fewer} tasks."
     )
 
 

@@ -210,6 +210,10 @@ class Tpm:
         """Returns whether this Tpm has opened the handle and has not flushed it."""
         return handle in self._owned
 
+    def disown(self, handle: int) -> None:
+        """Forgets a handle, such as that of a saved session, so that `close` does not flush it."""
+        self._forget(handle)
+
     def flush(self, handle: int) -> None:
         """Removes a transient object or session from the TPM (TPM2_FlushContext).
 

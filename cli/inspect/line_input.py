@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..terminal.messages import UsageError, note
 from .shell.completion import complete
+from .shell.saved import state_folder
 from .shell.secrecy import has_secret
 from .shell.values import Values
 
@@ -21,9 +22,7 @@ __all__ = ["history_path", "line_reader", "read_interruptibly"]
 
 def history_path() -> Path:
     """Returns the path of the shell's history in the directory for state (XDG_STATE_HOME)."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(given) if given.startswith("/") else Path("~/.local/state").expanduser()
-    return base / "tpmwire" / "shell_history"
+    return state_folder() / "shell_history"
 
 
 def line_reader(prompt: str, values: Values) -> Callable[[], str]:

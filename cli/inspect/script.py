@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tpmwire.crypto.formulas import random_bytes
-from tpmwire.errors import TpmError, TpmwireError
-from tpmwire.sessions import SessionStart, Use
+from tpmwire.errors import EncodeError, TpmError, TpmwireError
+from tpmwire.sessions import Session, SessionStart, Use
+from tpmwire.spec.commands.context import ContextLoad, ContextSave
 from tpmwire.spec.commands.policies import PolicyGetDigest
 from tpmwire.spec.constants import TPM_CC, TPM_SE, TPMA_SESSION
 from tpmwire.spec.response_codes import TPM_RC
@@ -32,6 +33,7 @@ from .shell.lines import parse_plan, split_line
 from .shell.positions import Plan
 from .shell.recording import MessagePair, ScriptRecording
 from .shell.rehearsal import rehearse
+from .shell.saved import SavedResults
 from .shell.sources import DiskFiles, Files, parse_password
 from .shell.values import Outcome, Values
 
@@ -58,7 +60,7 @@ class Script(ScriptEntities):
     `files` reads and writes the files that commands name. `public` means that other users can read the lines, as
     on a command line: secrets are then accepted as @FILE only. `session` is one of `shell.authorize.SESSIONS`.
     With `secrets`, texts show secret values. With `keep`, `close` leaves the objects and sessions of the commands
-    in the TPM. `listener` receives each command and response.
+    in the TPM. `listener` receives each command and response. `saved` has results of earlier runs.
     """
 
     dry = False
@@ -73,6 +75,7 @@ class Script(ScriptEntities):
         secrets: bool = False,
         keep: bool = False,
         listener: Listener | None = None,
+        saved: SavedResults | None = None,
     ) -> None:
         self.recording = ScriptRecording(listener or Listener())
         super().__init__(tpm, self.recording)
@@ -81,7 +84,10 @@ class Script(ScriptEntities):
         self.secrets = secrets
         self.keep = keep
         self.swapper.enabled = not keep  # what was saved outside of the TPM cannot stay in it
+        self.saved = saved
+        self._lasting: dict[str, Outcome] = {}  # sessions that are saved at the end
         self.values = Values()
+        self.values.restore = self._restore
         self.authorizer = ScriptAuthorizer(self, session)
         self.line_starts: list[int] = [0]
         """0, and the position in the recording at which each line with commands began."""
@@ -217,6 +223,60 @@ class Script(ScriptEntities):
                 self.authorizer.forget(handle)
                 self.forget(handle)
 
+    def _restore(self, name: str) -> Outcome | None:
+        """Returns the saved result of an earlier run, with its object or session loaded; None if there is none."""
+        found = None if self.saved is None else self.saved.read(name)
+        if found is None or found.context is None:
+            return None if found is None else found.outcome
+        outcome = found.outcome
+        try:
+            with self.unreported():
+                outcome.set_handle(self.tpm.execute(ContextLoad(found.context)).loaded_handle)
+        except TpmError as error:
+            raise UsageError(
+                f"${name} cannot be loaded: {error}; saved results end with the TPM's reset and with TPM2_Clear: "
+                f"create it again, or remove it with `tpmwire send --forget {name}`"
+            ) from error
+        self.add(outcome.handle, outcome.public)
+        self.opened[outcome.handle] = False
+        if found.nonce_tpm:
+            self.authorizer.own[outcome.handle] = found.session()
+            self._lasting[name] = outcome
+        return outcome
+
+    def save_result(self, name: str, outcome: Outcome) -> str:
+        """Saves a result for later runs; sessions are saved at the end. Returns what could not be saved, or ""."""
+        session = self.authorizer.own.get(outcome.handle)
+        if session is not None and session.session_key:
+            return f"${name} ends with this run: the key of a salted or bound session is secret, so no file has it"
+        if session is not None:
+            self._lasting[name] = outcome
+            return ""
+        return self._write_result(name, outcome, None)
+
+    def _write_result(self, name: str, outcome: Outcome, session: Session | None) -> str:
+        assert self.saved is not None
+        context = None
+        if outcome.has_handle and self.tpm.is_open(outcome.handle):
+            with self.unreported():
+                context = self.tpm.execute(ContextSave(outcome.handle)).context
+        try:
+            secret = self.saved.write(name, outcome, context, session)
+        except (OSError, EncodeError) as error:
+            return f"${name} is not saved for later runs: {error}"
+        return f"${name} is saved without {', '.join(secret)}, which is secret" if secret else ""
+
+    def _save_sessions(self) -> None:
+        """Saves the sessions that later runs can use, and which are then no longer in the TPM's memory."""
+        for name, outcome in self._lasting.items():
+            session = self.authorizer.own.get(outcome.handle)
+            if session is None or not self.tpm.is_open(outcome.handle):
+                assert self.saved is not None
+                self.saved.forget(name)
+                continue
+            if not self._write_result(name, outcome, session):
+                self.tpm.disown(outcome.handle)
+
     def close(self) -> None:
         """Flushes the objects and sessions that the commands opened, unless they are to be kept.
 
@@ -226,7 +286,8 @@ class Script(ScriptEntities):
             return
         try:
             # Without the TPM, or with handles that it has flushed by itself, nothing remains to be done.
-            with contextlib.suppress(TpmwireError):
+            with contextlib.suppress(TpmwireError, OSError):
+                self._save_sessions()
                 self.authorizer.close()
                 for handle, is_result in reversed(self.opened.items()):
                     if self.tpm.is_open(handle) and not (self.keep and is_result):

@@ -49,7 +49,8 @@ ENVIRONMENT = {
     "NO_PROXY": "hosts that are accessed without a proxy, separated by commas",
     "XDG_RUNTIME_DIR": "directory of the cache and of the server's socket",
     "XDG_CACHE_HOME": "directory of the cache, if XDG_RUNTIME_DIR is not set",
-    "XDG_STATE_HOME": "directory of the progress in lessons and of the shell's history (default: ~/.local/state)",
+    "XDG_STATE_HOME": "directory of lessons' progress, saved results and the shell's history "
+    "(default: ~/.local/state)",
     "XDG_DATA_HOME": "directory of the lessons' TPMs (default: ~/.local/share)",
     "NO_COLOR": "if not empty, no colors",
     "FORCE_COLOR": "if not empty, colors also without a terminal",
@@ -90,6 +91,7 @@ _READ = {
     "tpmwire learn": ("XDG_STATE_HOME", "XDG_DATA_HOME"),
     "tpmwire list": _AWS_FILES,
     "private_key": ("TPM_DEVICE",),
+    "tpmwire send": ("XDG_STATE_HOME",),
     "tpmwire shell": ("XDG_STATE_HOME",),
     "tpmwire setup": (*_AWS_FILES, *_NETWORK),
 }

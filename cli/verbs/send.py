@@ -1,6 +1,7 @@
 """Sends any TPM 2.0 command, by the standard's names, and explains the command and its response.
 
   tpmwire send GetRandom 8
+  tpmwire GetRandom 8
   tpmwire send PCR_Read sha256:7,23
   tpmwire send CreatePrimary + Create ecc:ecdsa-sha256 + Load + Sign text:hello
   tpmwire send CreatePrimary ecc --save p + Create '$p' data=@secret.bin \\
@@ -9,9 +10,10 @@
   tpmwire send -f lesson.tpm
   tpmwire send --json commands.json
 
-A command has the fields of the standard (`tpmwire spec TPM2_NAME`), as FIELD=VALUE, with dots for fields of
-structures. A value without a name goes to the first field that accepts it. Missing fields have the defaults of
-tpm2-tools; a missing handle is the newest one that suits. + separates commands, which share one connection.
+`send` can be omitted before a command with a capital letter. A command has the fields of the standard (`tpmwire
+spec TPM2_NAME`), as FIELD=VALUE, with dots for fields of structures. A value without a name goes to the first
+field that accepts it. Missing fields have the defaults of tpm2-tools; a missing handle is the newest one that
+suits. + separates commands, which share one connection.
 
 Values: a number can be the name of a constant; join attributes with |. A handle can be owner, endorsement,
 platform, lockout, null, a context file of tpm2-tools (@key.ctx) or a Name. Bytes are hex, text:WORDS or @FILE. A
@@ -20,7 +22,14 @@ ek-rsa, srk-ecc, srk-rsa; a structure can also be JSON or bytes.
 
 Results: $N is the result of the Nth command, $NAME that of the command with --save NAME (or NAME=COMMAND):
 $1.outPrivate, $key.handle, $key.outPublic.unique.x. Without a field, it stands for the handle, or for the value
-with the field's type. outPublic=@FILE writes a value of the response, in the format of tpm2-tools; context=@FILE
+with the field's type. Results of --save can be used in later runs, too: their objects and sessions are saved in
+$XDG_STATE_HOME/tpmwire/results, encrypted by the TPM, until its next reset. Secret values are not saved.
+`--forget NAME` removes a result:
+
+  tpmwire send --save key CreatePrimary ecc:ecdsa
+  tpmwire send Sign '$key' text:hello
+
+outPublic=@FILE writes a value of the response, in the format of tpm2-tools; context=@FILE
 writes the object's saved context.
 
 Authorization, after the command that it is for: --auth-file FILE is the password of its first handle. --policy
@@ -56,11 +65,12 @@ from ..inspect.shell.authorize import SESSIONS
 from ..inspect.shell.lines import parse_plan, split_commands
 from ..inspect.shell.positions import Plan
 from ..inspect.shell.rehearsal import NoResults, rehearse
+from ..inspect.shell.saved import SavedResults
 from ..inspect.shell.sources import DiskFiles, parse_password
 from ..inspect.shell.steps import STEPS
 from ..inspect.shell.values import UNKNOWN
 from ..terminal.colors import ColorSettings, add_color_option
-from ..terminal.messages import UsageError
+from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.path import connect
 
@@ -78,6 +88,7 @@ class Settings(ColorSettings, TpmSettings):
     session: str
     policy: list[str]
     save: str | None
+    forget: list[str]
     keep: bool
     dry_run: bool
     format: str
@@ -93,22 +104,24 @@ def arrange(words: Sequence[str]) -> list[str]:
     """Returns the verb's arguments with the options of one command attached to that command.
 
     `A --save x + B --policy pcr:7` becomes `A save=x + B policy=pcr:7`, because argparse drops the order. Options
-    before the first command remain options.
+    before the first command belong to it.
     """
     given = list(words)
     if "+" not in given:
         return given
     found: list[str] = []
-    seen = False
+    first: list[str] | None = []  # options before the first command
     rest = iter(given)
     for word in rest:
         name, equals, value = word.partition("=")
-        if name in _OF_COMMANDS and seen:
-            found.append(f"{name}={value if equals else next(rest, '')}".replace("--", "\0", 1))
+        if name in _OF_COMMANDS:
+            option = f"{name}={value if equals else next(rest, '')}".replace("--", "\0", 1)
+            (found if first is None else first).append(option)
             continue
         found.append(word)
         if not word.startswith("-"):
-            seen = True
+            found += first or []
+            first = None
         elif not equals and name not in _FLAGS:
             found += [value for value in [next(rest, None)] if value is not None]
     return found
@@ -125,7 +138,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-f", "--file", metavar="FILE", help="script with commands in lines; - is standard input")
     parser.add_argument("--json", metavar="FILE", help="file with the commands as JSON; - is standard input")
-    parser.add_argument("--save", metavar="NAME", help="name of the command's result, for $NAME")
+    parser.add_argument(
+        "--save",
+        metavar="NAME",
+        help="name of the command's result, for $NAME, also in later runs of `tpmwire send`",
+    )
+    parser.add_argument(
+        "--forget",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="remove a result that --save saved; repeatable",
+    )
     parser.add_argument(
         "--auth-file",
         action="append",
@@ -175,9 +199,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Sends the commands in order; stops at the first error response."""
+    saved = SavedResults()
+    _forget(saved, args.forget)
     given = [bool(args.words), bool(args.json), bool(args.file)].count(True)
     if given > 1:
         raise UsageError("a command, --json FILE and -f FILE cannot be combined; give one of them")
+    if not given and args.forget:
+        return 0
     if not given:
         raise UsageError(
             "no command; give a command and its fields, --json FILE or -f FILE (`tpmwire spec` lists the commands)"
@@ -190,13 +218,12 @@ def run(args: Settings) -> int:
     plans = plans_from_json(files, args.json) if args.json else _plans_from_words(args)
     if (args.auth_file or args.auth_env or args.policy or args.save) and len(plans) > 1:
         raise UsageError(
-            "--auth-file, --auth-env, --policy and --save before the first command are for one command; "
-            "write them after the command that they are for"
+            "--auth-file, --auth-env, --policy and --save are for one command; write them into the JSON"
         )
     if len(plans) == 1:
         plans = [_with_options(plans[0], args)]
     # All commands are built once before the first is sent, to report errors; results are not known yet.
-    built = rehearse(plans, NoResults(files, public=not args.json))
+    built = rehearse(plans, NoResults(files, public=not args.json, saved=saved))
     if args.dry_run:
         with send_writer(args) as writer:
             return _dry_run(args, list(zip(plans, built, strict=True)), writer)
@@ -205,6 +232,16 @@ def run(args: Settings) -> int:
     with send_writer(args) as writer:
         _send_all(plans, args, writer)
     return 0
+
+
+def _forget(saved: SavedResults, names: Sequence[str]) -> None:
+    """Removes saved results. Raises UsageError for an unknown name."""
+    for name in names:
+        if not saved.forget(name.removeprefix("$")):
+            known = ", ".join(saved.names())
+            raise UsageError(
+                f"--forget {name}: no such saved result; {f'saved: {known}' if known else 'none is saved'}"
+            )
 
 
 def _plans_from_words(args: Settings) -> list[Plan]:
@@ -221,7 +258,7 @@ def _with_options(plan: Plan, args: Settings) -> Plan:
     for name, given in (("auth", auths), ("policy", args.policy)):
         if given:
             handles.setdefault("", {})[name] = [*given]
-    return plan._replace(handles=handles, save=args.save or plan.save)
+    return plan._replace(handles=handles, save=args.save or plan.save, lasting=plan.lasting or bool(args.save))
 
 
 def _send_all(plans: Sequence[Plan], args: Settings, writer: SendWriter) -> None:
@@ -230,6 +267,8 @@ def _send_all(plans: Sequence[Plan], args: Settings, writer: SendWriter) -> None
         for plan in plans:
             outcome = script.send(plan)
             writer.add_outcome(outcome, len(script.values.outcomes), plan.save)
+            if plan.lasting and not args.json and (words := script.save_result(plan.save, outcome)):
+                note(f"tpmwire: note: {words}")
 
 
 def _run_file(args: Settings, data: bytes) -> int:
@@ -269,6 +308,7 @@ class _open:
             secrets=args.secrets,
             keep=args.keep,
             listener=self._listener,
+            saved=SavedResults(),
         )
 
     def __enter__(self) -> Script:

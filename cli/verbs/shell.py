@@ -31,6 +31,7 @@ from ..inspect.line_input import line_reader
 from ..inspect.script import Script
 from ..inspect.send_output import WaitingTransport
 from ..inspect.shell.authorize import SESSIONS
+from ..inspect.shell.saved import SavedResults
 from ..terminal.messages import UsageError, explain_error
 from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.path import connect
@@ -70,7 +71,9 @@ def run(args: Settings) -> int:
     transport = WaitingTransport(connect(args.tpm_path, args.timeout))
     tpm = Tpm(transport)  # type: ignore[arg-type]
     try:
-        with Script(tpm, session=args.session, secrets=args.secrets, keep=args.keep) as script:
+        with Script(
+            tpm, session=args.session, secrets=args.secrets, keep=args.keep, saved=SavedResults()
+        ) as script:
             return _loop(script, interactive=sys.stdin is not None and sys.stdin.isatty())
     finally:
         if args.keep:

@@ -26,6 +26,12 @@ def tpm(shared_swtpm: Swtpm) -> Iterator[Tpm]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`tpmwire send --save` writes nothing into the home of the user who runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def send(swtpm: Swtpm, tool: Tool) -> Tool:
     """Runs `tpmwire send` on a TPM of the test's own."""

@@ -161,7 +161,10 @@ def test_the_endorsement_keys_policy(send: Tool) -> None:
         ("--policy pcr:sha257:1 HMAC handle=1 buffer=00", "unknown PCR bank"),
         ("--policy auth-value GetRandom bytesRequested=1", "no handle that a policy can authorize"),
         ("--auth-env NOT_SET_ANYWHERE HMAC handle=1 buffer=00", "NOT_SET_ANYWHERE of --auth-env is not set"),
-        ("--policy auth-value GetRandom bytesRequested=1 + GetTestResult", "are for one command"),
+        (
+            "--policy auth-value GetRandom bytesRequested=1 + GetTestResult",
+            "TPM2_GetRandom has no handle that a policy can",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_nothing_is_sent(tool: Tool, words: str, says: str) -> None:

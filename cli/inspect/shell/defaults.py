@@ -1,5 +1,6 @@
 """Values of the fields that a command leaves out: those of tpm2-tools, and the newest results that suit."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -200,6 +201,14 @@ class CommandDefaults:
         public = parse_template("keyedhash" if sealed else "ecc", with_data=sealed)
         return public if self._kind.code.name == "Create" else public.build()
 
+    def default_in_private(self, values: dict[str, Any]) -> Any:
+        """Returns the private area of the result that supplies the public area of TPM2_Load."""
+        word = str(self.given.get("inPublic", ""))
+        if self._kind.code.name != "Load" or not re.fullmatch(r"\$\w+", word):
+            return None
+        found = self._scope.values.find(word, "inPublic")
+        return found.get("outPrivate") if _has(found, "outPrivate") else None
+
     def default_hierarchy(self, values: dict[str, Any]) -> Any:
         """Returns the owner hierarchy for a public key that is loaded, so that its tickets are of use."""
         if self._kind.code.name != "LoadExternal":
@@ -316,7 +325,9 @@ def default_text(kind: Any, name: str) -> str:
     is_handle = role_of(annotation) is not None
     if f"{code}.{field}" in _TEXTS:
         return _TEXTS[f"{code}.{field}"]
-    if hasattr(CommandDefaults, f"default_{name}") and not (field == "hierarchy" and code != "LoadExternal"):
+    if hasattr(CommandDefaults, f"default_{name}") and not (
+        (field == "hierarchy" and code != "LoadExternal") or (field == "inPrivate" and code != "Load")
+    ):
         return _WORDS.get(name, "")
     if is_handle:
         return _TEXTS.get(field) or ("" if field in _NO_NEWEST else "the newest that suits")
@@ -342,6 +353,7 @@ _NO_NEWEST = (
     "platform",
 )
 _WORDS = {
+    "in_private": "the newest, or that of the result for inPublic",
     "nv_index": "the newest index",
     "auth_handle": "the index",
     "in_public": "an ECC key, or sealed data",

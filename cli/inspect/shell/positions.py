@@ -74,7 +74,8 @@ class Plan(NamedTuple):
 
     `values` has the fields by name, `loose` the values without a field name. `handles` maps the field name of a
     handle to its options; the field name "" stands for the first handle that needs one. `outputs` maps names of
-    response fields to files. `save` is the name of the result. `message` is hashed for the command's digest.
+    response fields to files. `save` is the name of the result; `lasting` is true if it was given as `--save` or
+    save=NAME. `message` is hashed for the command's digest.
     """
 
     kind: Any
@@ -84,6 +85,7 @@ class Plan(NamedTuple):
     outputs: Mapping[str, str] = MappingProxyType({})
     save: str = ""
     message: Any = None
+    lasting: bool = False
 
     @property
     def label(self) -> str:
@@ -97,7 +99,7 @@ def split_words(kind: Any, words: Sequence[str], save: str = "") -> Plan:
     handles: dict[str, dict[str, list[Any]]] = {}
     outputs: dict[str, str] = {}
     loose: list[str] = []
-    message = None
+    message, lasting = None, False
     for word in words:
         match = _NAME.fullmatch(word)
         if match is None or match[1].lower() in ("sha1", "sha256", "sha384", "sha512"):
@@ -106,7 +108,7 @@ def split_words(kind: Any, words: Sequence[str], save: str = "") -> Plan:
         name, value = match.groups()
         parts, role = _resolve(kind, name)
         if role == "save":
-            save = value
+            save, lasting = value, True
         elif role == "output":
             if not value.startswith("@") or len(value) == 1:
                 raise UsageError(f"{name} is a value of the response; {name}=@FILE writes it to a file")
@@ -117,7 +119,7 @@ def split_words(kind: Any, words: Sequence[str], save: str = "") -> Plan:
             handles.setdefault(parts[0] if len(parts) > 1 else "", {}).setdefault(role, []).append(value)
         else:
             _nest(values, parts, value, name)
-    return Plan(kind, values, tuple(loose), handles, outputs, save, message)
+    return Plan(kind, values, tuple(loose), handles, outputs, save, message, lasting)
 
 
 def _nest(values: dict[str, Any], parts: list[str], value: str, name: str) -> None:

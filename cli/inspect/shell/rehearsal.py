@@ -1,6 +1,6 @@
 """Checks all commands before the first one is sent. Values that only a response has are unknown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tpmwire.spec.constants import TPM_SE
@@ -9,11 +9,22 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 from .authorize import check_authorizations
 from .build import build_planned
 from .positions import Plan
+from .saved import SavedResults
 from .scope import ScriptScope
 from .steps import is_step, parse_step
 from .values import UNKNOWN, Outcome, Values
 
 __all__ = ["NoResults", "rehearse"]
+
+
+def _reader(saved: SavedResults | None) -> Callable[[str], Outcome | None]:
+    """Returns a function that reads results of earlier runs, and loads nothing into the TPM."""
+
+    def read(name: str) -> Outcome | None:
+        found = None if saved is None else saved.read(name)
+        return None if found is None else found.outcome
+
+    return read
 
 
 class _Rehearsal:
@@ -27,6 +38,7 @@ class _Rehearsal:
         self.values = Values()
         self.values.outcomes = list(scope.values.outcomes)
         self.values.names = dict(scope.values.names)
+        self.values.restore = _reader(scope.saved)
         self._scope = scope
 
     def load(self, data: bytes, where: str) -> int:
@@ -67,8 +79,8 @@ class _Rehearsal:
 class NoResults:
     """The scope of commands without a script: no results and no open handles."""
 
-    def __init__(self, files: Any, *, public: bool) -> None:
-        self.files, self.public, self.values = files, public, Values()
+    def __init__(self, files: Any, *, public: bool, saved: SavedResults | None = None) -> None:
+        self.files, self.public, self.values, self.saved = files, public, Values(), saved
 
     def is_open(self, handle: int) -> bool:
         """Returns False."""

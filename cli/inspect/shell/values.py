@@ -1,7 +1,7 @@
 """The results of commands as values: `$1.outPrivate`, `$key.handle`, `$key.outPublic.unique.x`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tpmwire.explain.names import field_name, type_name
@@ -41,6 +41,13 @@ class Outcome:
         self.name: bytes | None = getattr(response, "name", None)
         self.public: Any = _public_of(response) or _public_of(command)
         self.more: dict[str, Any] = {}
+
+    def set_handle(self, handle: int) -> None:
+        """Replaces the handle in the response, because the object or session has been loaded again."""
+        self.handle = handle
+        for name, annotation in self.response.fields() if self.response is not None else ():
+            if role_of(annotation):
+                self.response = self.response.replace(**{name: handle})  # type: ignore[union-attr]
 
     @property
     def has_handle(self) -> bool:
@@ -112,11 +119,15 @@ def _public_of(record: Record | None) -> Any:
 
 
 class Values:
-    """The results of a script's commands, by number and by name."""
+    """The results of a script's commands, by number and by name.
+
+    `restore` returns the result of an earlier run that was saved under a name, or None.
+    """
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
         self.names: dict[str, Outcome] = {}
+        self.restore: Callable[[str], Outcome | None] = lambda name: None
 
     def add(self, outcome: Outcome, name: str = "") -> int:
         """Records a result, and returns its number."""
@@ -142,6 +153,9 @@ class Values:
         if name in self.names:
             return self.names[name]
         number = len(self.outcomes) if not name else int(name) if name.isdecimal() else 0
+        if not number and name and (restored := self.restore(name)) is not None:
+            self.names[name] = restored
+            return restored
         if not 0 < number <= len(self.outcomes):
             count = len(self.outcomes)
             known = [f"$1 to ${count}" if count > 1 else "$1"] * bool(count) + [
