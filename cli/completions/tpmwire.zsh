@@ -941,6 +941,7 @@ _shtab_tpmwire_fleet_enrol_certificate_defaults_added=0
 _shtab_tpmwire_fleet_enrol_challenge_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--ca=[CA certificates of the TPMs\' makers, which verify the EK certificates]:FILE:_files"
+  "--allow=[file with the endorsement keys that may enrol]:FILE:_files"
   "--state=[directory for the CA\'s state, one file for each challenge, which its response removes]:DIR:"
   "--expires-in=[lifetime of the challenges, such as 1h]:TIME:"
   "--out=[file to write]:FILE:_files"

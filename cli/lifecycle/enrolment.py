@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpmwire.attest.enrolment import (
@@ -16,6 +16,7 @@ from tpmwire.attest.enrolment import (
     PendingEnrolment,
     make_challenge,
 )
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import AttestationError, DecodeError, TpmwireError, UnusableCertificateError
 from tpmwire.keys.csr import request_pem
 from tpmwire.keys.nv_certificate import without_padding
@@ -45,10 +46,12 @@ __all__ = [
     "create_challenge",
     "find_challenge",
     "issue_certificate",
+    "read_allowed",
     "read_certificates",
     "read_csr",
     "read_endorsement_key",
     "read_named_key",
+    "remove_expired",
     "run_lines",
 ]
 
@@ -200,20 +203,72 @@ def _read_name(line: bytes) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def create_challenge(line: bytes, trust: "Trust | None", directory: str, lifetime: float) -> dict[str, Any]:
+Allowed = Mapping[bytes, frozenset[str]]
+"""The EKs that may enrol: for each Name, the subjects that it may have, or an empty set for any subject."""
+
+
+def read_allowed(path: str) -> Allowed:
+    """Reads a file with the EKs that may enrol: on each line a Name in hex and, optionally, a subject.
+
+    Empty lines and lines that begin with # are ignored. Raises UsageError for any other line.
+    """
+    allowed: dict[bytes, set[str] | None] = {}
+    for number, line in enumerate(read_small(path).decode(errors="replace").splitlines(), 1):
+        text, _, subject = line.strip().partition(" ")
+        if not text or text.startswith("#"):
+            continue
+        try:
+            name = bytes.fromhex(text)
+        except ValueError:
+            raise UsageError(
+                f"{path}, line {number}: {text!r} is not a Name in hex; `tpmwire ek` prints it"
+            ) from None
+        subjects = allowed.setdefault(name, set())
+        if not subject.strip():
+            allowed[name] = None
+        elif subjects is not None:
+            subjects.add(subject.strip())
+    return {name: frozenset(subjects or ()) for name, subjects in allowed.items()}
+
+
+def remove_expired(directory: str) -> int:
+    """Removes the files of expired challenges from the CA's state, and returns their number."""
+    removed = 0
+    for entry in os.scandir(directory):
+        if not re.fullmatch(r"[0-9a-f]{32}\.json", entry.name) or not entry.is_file(follow_symlinks=False):
+            continue
+        with contextlib.suppress(AttestationError, FileNotFoundError):
+            if time.time() >= PendingEnrolment.from_json(read_small(entry.path)).expires:
+                os.unlink(entry.path)
+                removed += 1
+    return removed
+
+
+def create_challenge(
+    line: bytes, trust: "Trust | None", allowed: Allowed | None, directory: str, lifetime: float
+) -> dict[str, Any]:
     """Checks a request, writes the CA's state to `directory`, and returns the challenge as a JSON object.
 
-    `trust` are the CAs that verify the EK's certificate. `lifetime` is in seconds. Raises AttestationError or
-    CertificateError for a request that must not be accepted.
+    `trust` are the CAs that verify the EK's certificate, and `allowed` the EKs that may enrol; None means all.
+    `lifetime` is in seconds. Raises AttestationError or CertificateError for a request that must not be accepted.
     """
     request = EnrolmentRequest.from_json(line)
     if trust is not None:
         _verify_ek(request, trust)
     subject = request.check()
+    if allowed is not None:
+        _check_allowed(name_of(request.ek), subject, allowed)
     challenge, state = make_challenge(request, subject, time.time() + lifetime, ek_verified=trust is not None)
     write_whole(_state_path(directory, state.id), (state.to_json() + "\n").encode())
     shown = {"subject": subject, "ek_name": state.ek_name.hex(), "ek_verified": state.ek_verified}
     return {**json.loads(challenge.to_json()), **shown}
+
+
+def _check_allowed(name: bytes, subject: str, allowed: Allowed) -> None:
+    if name not in allowed:
+        raise AttestationError("EK", f"the endorsement key with the Name {name.hex()} is not allowed to enrol")
+    if allowed[name] and subject not in allowed[name]:
+        raise AttestationError("EK", f"this endorsement key is not allowed to have the subject {subject!r}")
 
 
 def _verify_ek(request: EnrolmentRequest, trust: "Trust") -> None:

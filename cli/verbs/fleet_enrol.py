@@ -17,7 +17,8 @@ the key and never releases it. With --ca, the maker's certificate proves that th
 
 Each file has JSON Lines. challenge and certificate accept many lines, one for each host, and continue after a line
 that fails; the exit code is then 1. A host finds its own line among the challenges. The CA must decide whether
-a TPM may have the subject that its host requests: --ca-command gets TPMWIRE_EK_NAME and TPMWIRE_SUBJECT.
+a TPM may have the subject that its host requests: with a list of endorsement keys and subjects (--allow), or in
+--ca-command, which gets TPMWIRE_EK_NAME and TPMWIRE_SUBJECT.
 """
 
 import argparse
@@ -38,14 +39,16 @@ from ..lifecycle.enrolment import (
     create_challenge,
     find_challenge,
     issue_certificate,
+    read_allowed,
     read_certificates,
     read_csr,
     read_endorsement_key,
     read_named_key,
+    remove_expired,
     run_lines,
 )
 from ..terminal.files import check_outputs, read_input, write_whole
-from ..terminal.messages import UsageError, warn
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import TpmSettings, add_tpm_options, filled, timeout
 from ..tpm.key_argument import KEY_FORMS, NamedKey
 from ..tpm.open import open_tpm
@@ -68,6 +71,7 @@ class Settings(KeySettings, ParentSettings, EndorsementSettings, TpmSettings):
     ek: str | None
     ek_cert: str | None
     ca: list[str]
+    allow: str | None
     state: str
     expires_in: float
     ca_command: str | None
@@ -115,6 +119,13 @@ def _add_challenge_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="CA certificates of the TPMs' makers, which verify the EK certificates (PEM or DER)",
+    )
+    parser.add_argument(
+        "--allow",
+        type=filled,
+        metavar="FILE",
+        help="file with the endorsement keys that may enrol: on each line a Name in hex, as `tpmwire ek` "
+        "prints it, and optionally the subject that it may have (default: all)",
     )
     _add_state(parser)
     parser.add_argument(
@@ -227,10 +238,17 @@ def _run_ca(args: Settings) -> int:
     try:
         if args.step == "challenge":
             trust = read_trust(args.ca)
-            if trust is None:
-                warn("the endorsement keys are not verified; verify them with --ca FILE")
+            allowed = read_allowed(args.allow) if args.allow else None
+            if trust is None and allowed is None:
+                warn(
+                    "the endorsement keys are not verified; verify them with --ca FILE, or list them with --allow"
+                )
             os.makedirs(args.state, 0o700, exist_ok=True)
-            return run_lines(data, lambda line: create_challenge(line, trust, args.state, args.expires_in), write)
+            if removed := remove_expired(args.state):
+                note(f"expired challenges removed from {args.state}: {removed}")
+            return run_lines(
+                data, lambda line: create_challenge(line, trust, allowed, args.state, args.expires_in), write
+            )
         if not os.path.isdir(args.state):
             raise UsageError(f"{args.state} is not a directory; give the --state of `fleet enrol challenge`")
         issuer = Issuer(parse_ca_command(args.ca_command), args.ca_timeout) if args.ca_command else None

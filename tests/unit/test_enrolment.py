@@ -19,6 +19,7 @@ from tests.support.roles_anywhere import Authority, pem
 from tests.support.signing_keys import public_key_of_file
 from tests.support.verbs import Ran, Tool
 from tpmwire.attest.enrolment import EnrolmentRequest, PendingEnrolment, check_signing_key, make_challenge
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import AttestationError
 from tpmwire.keys.keyfile import parse
 from tpmwire.keys.public_key_formats import to_cryptography
@@ -274,3 +275,36 @@ def test_the_state_survives_its_file(make_host: MakeHost) -> None:
     challenge, state = make_challenge(request, "CN=one", 2e9, ek_verified=True)
     assert PendingEnrolment.from_json(state.to_json()) == state
     assert (state.name, state.id) == (challenge.name, challenge.id)
+
+
+def test_only_listed_endorsement_keys_may_enrol(make_host: MakeHost, ca: Ca, tmp_path: Path) -> None:
+    first, second, third = (make_host(name).request() for name in ("one", "two", "three"))
+    names = [name_of(EnrolmentRequest.from_json(line).ek).hex() for line in (first, second, third)]
+    allow = tmp_path / "allow"
+    allow.write_text(f"# hosts\n\n{names[0]}  CN=one\n{names[1]} CN=other\n{names[1].upper()} CN=more\n")
+    ran = ca.challenge(first + second + third, "--allow", allow)
+    good, wrong, unknown = lines(ran.out)
+    assert (ran.code, good["subject"]) == (1, "CN=one")
+    assert "not allowed to have the subject 'CN=two'" in wrong["error"]
+    assert f"the endorsement key with the Name {names[2]} is not allowed to enrol" in unknown["error"]
+    assert "are not verified" not in ran.err
+    assert len(list(ca.state.iterdir())) == 1
+    allow.write_text(f"{names[1]} CN=other\n{names[1]}\n")
+    assert ca.challenge(second, "--allow", allow).code == 0
+    allow.write_text("one\n")
+    ran = ca.challenge(first, "--allow", allow)
+    assert (ran.code, "line 1: 'one' is not a Name in hex" in ran.err) == (2, True)
+
+
+def test_expired_challenges_are_removed(make_host: MakeHost, ca: Ca) -> None:
+    request = make_host("one").request()
+    for _ in range(3):
+        assert ca.challenge(request).code == 0
+    (ca.state / "README").write_text("other files stay")
+    first, second, third = ca.state.glob("*.json")
+    for path in (first, second):
+        path.write_bytes(changed(path.read_bytes(), expires=1))
+    ran = ca.challenge(request)
+    assert (ran.code, "expired challenges removed from" in ran.err, ran.err.rstrip()[-2:]) == (0, True, " 2")
+    assert (first.exists(), second.exists(), third.exists()) == (False, False, True)
+    assert len(list(ca.state.iterdir())) == 3
