@@ -30,6 +30,25 @@ from tpmwire.tpm import Tpm
 
 HELPER = "aws_signing_helper"
 HANDLE = 0x81010060
+CRT_WHO = """
+import http.client, io, os, sys, urllib.parse
+from awscrt import auth, http as crt
+
+kind = auth.AwsCredentialsProvider
+provider = kind.new_process() if sys.argv[1] == "process" else kind.new_default_chain()
+url = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"])
+body = b"Action=GetCallerIdentity&Version=2011-06-15"
+form, size = "application/x-www-form-urlencoded", str(len(body))
+fields = crt.HttpHeaders([("Host", url.netloc), ("Content-Type", form), ("Content-Length", size)])
+request = crt.HttpRequest("POST", "/", fields, io.BytesIO(body))
+config = auth.AwsSigningConfig(credentials_provider=provider, region=os.environ["AWS_REGION"], service="sts")
+auth.aws_sign_request(request, config).result(60)
+connection = http.client.HTTPConnection(url.netloc, timeout=60)
+connection.request("POST", "/", body, dict(request.headers))
+print(connection.getresponse().read().decode().partition("<Arn>")[2].partition("</Arn>")[0])
+"""
+"""A program that has AWS's CRT (awscrt) get credentials and sign a request."""
+
 WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 SDKS = {
     "aws": ["aws", "sts", "get-caller-identity", "--query=Arn", "--output=text"],
@@ -86,9 +105,10 @@ def site(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.mark.parametrize("profile", ["work", "helper"])
-@pytest.mark.parametrize("sdk", SDKS)
+@pytest.mark.parametrize("sdk", [*SDKS, "crt"])
 def test_the_sdk_runs_the_line(site: Site, sdk: str, profile: str) -> None:
-    done = site.run(*SDKS[sdk], AWS_PROFILE=profile, TPM_DEVICE=site.at.swtpm.path)
+    words = SDKS.get(sdk, [sys.executable, "-c", CRT_WHO, "process"])
+    done = site.run(*words, AWS_PROFILE=profile, TPM_DEVICE=site.at.swtpm.path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip().endswith(":assumed-role/demo/7b07")
     assert left_behind(site.at.swtpm.path) == []
@@ -136,6 +156,16 @@ def test_the_sdk_asks_the_server(site: Site, served: dict[str, str], sdk: str) -
     done = site.run(*SDKS[sdk], **served)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip().endswith(":assumed-role/demo/7b07")
+
+
+@pytest.mark.parametrize("profile", ["work", "further"])
+def test_the_crt_asks_the_server_of_exec(site: Site, profile: str) -> None:
+    program = [sys.executable, "-c", CRT_WHO, "server"]
+    done = site.run(str(site.at.bin / TOOLBOX), "exec", "--serve", f"--profile={profile}", "--", *program)
+    assert done.returncode == 0, done.stderr
+    name = {"work": "7b07", "further": "further"}[profile]
+    assert done.stdout.strip().endswith(f":assumed-role/demo/{name}"), done.stderr
+    assert left_behind(site.at.swtpm.path) == []
 
 
 def test_a_further_role(site: Site) -> None:
