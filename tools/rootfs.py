@@ -197,6 +197,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as sources:
         with zipfile.ZipFile(arguments.program) as archive:
             archive.extractall(sources)
+        shutil.unpack_archive(Path(sources, "sources.tar"), sources)
         library = imported_files(Path(sources), arguments.script)
     add_interpreter(root, library)
     add_program(root, arguments.program)

@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import time
 import tomllib
 import zipfile
@@ -37,40 +38,22 @@ DEBIAN = Path("/")
 # -E ignores PYTHONPATH and the like, which the caller sets. -S skips installed packages until one is needed.
 # A shell runs Python, because busybox lacks `env -S`.
 START = b'#!/bin/sh\nexec python3 -E -S "$0" "$@"\n'
-# These are stored uncompressed: before they have sorted sys.path, a caller's module named zlib would be imported.
+# These are zip members, uncompressed. Before they have sorted sys.path, a caller's module named zlib would be
+# imported.
 STORED = ("__main__.py", "cli/__init__.py", PROGRAMS)
+SOURCES = "sources.tar"
 ZIP_EPOCH = 315532800  # 1980-01-01, the earliest time in a zip archive
 # Modules, and the files that they read: not backups, copies and notes beside them.
 MODULE = re.compile(r"(\w+/)+[A-Za-z_]\w*\.py", re.ASCII)
-# To learn with, to enrol a fleet, and rare tokens: these take pip. The file must stay small.
+# The soft TPM, and what runs with it: these take pip. The file must stay small.
 LEFT_OUT = (
-    "cli/completions/tpmwire.fish",
-    "cli/completions/tpmwire.zsh",
     "tpmwire/soft/",
-    "cli/requests/cache_tokens.py",
+    "cli/lessons/",
     "cli/serving/demo_steps.py",
     "cli/serving/demo_tpm.py",
     "cli/serving/sts_stand_in.py",
     "cli/verbs/demo.py",
-    "cli/verbs/fleet_enrol.py",
-    "cli/lifecycle/enrolment.py",
-    "tpmwire/attest/enrolment.py",
-    "cli/verbs/send.py",
-    "cli/verbs/shell.py",
     "cli/verbs/soft.py",
-    "cli/verbs/token_bedrock.py",
-    "cli/verbs/token_elasticache.py",
-    "cli/verbs/token_memorydb.py",
-    "cli/verbs/token_msk.py",
-    "cli/inspect/command_plans.py",
-    "cli/inspect/line_input.py",
-    "cli/inspect/script.py",
-    "cli/inspect/send_output.py",
-    "cli/inspect/shell/",
-    "cli/lessons/",
-    "cli/inspect/debugger/",
-    "tpmwire/explain/tampering.py",
-    "tpmwire/transport/swapping.py",
 )
 DATA = re.compile(r"cli/completions/[a-z-]+\.(bash|fish|zsh)|\w+/py\.typed", re.ASCII)
 
@@ -201,13 +184,30 @@ def bytecode(python: str, sources: dict[str, bytes]) -> bytes:
     return marshal.dumps((magic, table, (first, *(zlib.compress(data, 9) for data in others))), 2)
 
 
-def build(included: dict[str, tuple[str, str]]) -> bytes:
-    """Returns the content of the single file: a shell line that starts Python, followed by the zip archive.
+def pack_sources(sources: dict[str, bytes]) -> bytes:
+    """Returns a tar archive of the sources of modules.
 
-    `included` has the interpreters whose bytecode is included, as returned by `pythons`.
+    It is compressed as a whole: as zip members, the modules would take a third more.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in sources.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def build(included: dict[str, tuple[str, str]]) -> bytes:
+    """Returns the content of the single file: a shell line that starts Python, followed by a zip archive.
+
+    The zip archive has bytecode for each Python, a tar archive of the sources, data files and licences. `included`
+    has the interpreters whose bytecode is included, as returned by `pythons`.
     """
     sources = members()
     contents = {name: strip_docstrings(name, data) for name, data in sources.items()}
+    modules = [name for name in contents if MODULE.fullmatch(name) and name not in STORED]
+    contents[SOURCES] = pack_sources({name: contents.pop(name) for name in modules})
     for version, (program, _) in included.items():
         contents[f"bytecode/cpython-{version.replace('.', '')}"] = bytecode(program, sources)
     epoch = max(int(os.environ.get("SOURCE_DATE_EPOCH", ZIP_EPOCH)), ZIP_EPOCH)

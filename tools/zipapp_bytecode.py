@@ -2,8 +2,8 @@
 
 Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
 Input and output use marshal. The bytecode omits annotations of functions, imports for type checkers, `__all__`,
-and docstrings, except docstrings of modules and classes in PRINTED. In modules of WITHOUT_LINES, a function has
-one line number.
+and docstrings, except docstrings of modules and classes in PRINTED. Qualified names of functions are short. In
+modules of WITHOUT_LINES, a function has one line number.
 """
 
 import ast
@@ -73,19 +73,25 @@ def compiled(module: str, file: str, source: bytes) -> CodeType:
         tree.body = [one for one in tree.body if not ast.unparse(one).startswith("__all__ = [")]
     Trimmer(printed=f"{module}.".startswith(PRINTED)).visit(tree)
     code = compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
-    return _merge_lines(code) if f"{module}.".startswith(WITHOUT_LINES) else code
+    return _shrink(code, merge_lines=f"{module}.".startswith(WITHOUT_LINES))
 
 
-def _merge_lines(code: CodeType) -> CodeType:
-    """Returns the code with one line number for each function: that of its first line.
+def _shrink(code: CodeType, *, merge_lines: bool) -> CodeType:
+    """Returns the code with short qualified names of functions, which only reports of internal errors print.
 
-    The table of line numbers has an entry for each 8 code units: code 13 (no column), and line delta 0 (CPython,
-    Objects/locations.md).
+    With `merge_lines`, each function has one line number: that of its first line. The table of line numbers has an
+    entry for each 8 code units: code 13 (no column), and line delta 0 (CPython, Objects/locations.md).
     """
     units = len(code.co_code) // 2
     table = b"".join(bytes((0x80 | 13 << 3 | min(8, units - at) - 1, 0)) for at in range(0, units, 8))
-    inner = tuple(_merge_lines(each) if isinstance(each, CodeType) else each for each in code.co_consts)
-    return code.replace(co_linetable=table, co_consts=inner)
+    return code.replace(
+        co_consts=tuple(
+            _shrink(each, merge_lines=merge_lines) if isinstance(each, CodeType) else each
+            for each in code.co_consts
+        ),
+        co_linetable=table if merge_lines else code.co_linetable,
+        co_qualname=code.co_name,
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Start of the single file (its `__main__`): finds bytecode for the running Python, then selects the program.
+"""Start of the single file (its `__main__`): finds the modules in the file, then selects the program.
 
 Any Python 3 can run this module up to the import of `tpmwire_programs`. Until that has sorted sys.path, the only
 imports are modules that Python has already loaded.
@@ -12,40 +12,85 @@ from marshal import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import CodeType, ModuleType
     from zipimport import zipimporter
 
     __loader__: zipimporter
 
 PROGRAM = "aws-tpm-process-credential"
 HELPER = "aws_signing_helper"
+PACKAGES = ("cli", "construct", "sigv4", "tpmwire")
+FOLDER = os.path.dirname(__file__)
 
 
-class Bytecode:
-    """Finds and loads the modules whose bytecode is in the single file. Other modules come from its sources."""
+def read_member(name: str) -> bytes:
+    """Returns the content of a file in the single file. Raises OSError if there is none."""
+    return __loader__.get_data(os.path.join(FOLDER, name))
 
-    def __init__(self, archive: str, modules: "dict[str, tuple[int, bool]]", groups: "tuple[bytes, ...]") -> None:
-        self.archive = archive
-        self.modules = modules
-        self.groups = groups
-        self.codes = loads(groups[0])
+
+class Modules:
+    """Finds and loads the modules in the single file, from bytecode if it has their bytecode for this Python.
+
+    Bytecode is in groups: a run loads all modules of a group or none. The sources are one tar archive: as members
+    of the zip archive, they would be larger, and Python would list them at each start.
+    """
+
+    def __init__(self) -> None:
+        self.folder = os.path.abspath(FOLDER)
+        self.modules: dict[str, tuple[int, bool]] = {}
+        self.groups: tuple[bytes, ...] = (b"",)
+        self.codes: dict[str, CodeType] = {}
+        self.sources = b""
+        self.files: dict[str, tuple[int, int]] = {}
+        try:
+            magic, modules, groups = loads(read_member(f"bytecode/{sys.implementation.cache_tag}"))
+        except OSError:
+            return  # this Python was not available when the file was built
+        if magic == MAGIC_NUMBER:
+            self.modules, self.groups, self.codes = modules, groups, loads(groups[0])
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
-        if name not in self.modules:
+        file = name.replace(".", "/")
+        if name in self.modules:
+            is_package = self.modules[name][1]
+        elif name.partition(".")[0] not in PACKAGES or name == "cli":  # cli itself is a member
             return None
-        is_package = self.modules[name][1]
-        origin = os.path.join(self.archive, *name.split(".")) + ("/__init__.py" if is_package else ".py")
+        else:
+            self.list_sources()
+            is_package = f"{file}/__init__.py" in self.files
+            if not is_package and f"{file}.py" not in self.files:
+                return None
+        origin = os.path.join(self.folder, file + ("/__init__.py" if is_package else ".py"))
         spec = ModuleSpec(name, self, origin=origin, is_package=is_package)  # type: ignore[arg-type]
         spec.has_location = True
         if is_package:
             spec.submodule_search_locations = [os.path.dirname(origin)]
         return spec
 
+    def list_sources(self) -> None:
+        """Reads the archive of sources, once.
+
+        In it, a header of 512 bytes precedes each file, which is padded to a multiple of 512 bytes (POSIX, ustar).
+        """
+        if self.files:
+            return
+        self.sources = data = read_member("sources.tar")
+        start = 512
+        while data[start - 512]:
+            name, size = data[start - 512 : start - 412], int(data[start - 388 : start - 377], 8)
+            self.files[name.rstrip(b"\0").decode()] = start, start + size
+            start += (size + 511 & -512) + 512
+
     def create_module(self, spec: ModuleSpec) -> None:
         """Returns None, so that Python creates the module."""
 
     def exec_module(self, module: "ModuleType") -> None:
         name = module.__name__
+        if name not in self.modules:
+            origin = str(module.__file__)
+            start, end = self.files[origin[len(self.folder) + 1 :]]
+            exec(compile(self.sources[start:end], origin, "exec", dont_inherit=True), module.__dict__)
+            return
         if name not in self.codes:
             # The first group is not compressed: it sorts sys.path, and until then zlib may be the caller's.
             from zlib import decompress
@@ -55,7 +100,7 @@ class Bytecode:
 
     def get_data(self, path: str) -> bytes:
         """Returns the content of the file `path` in the single file, such as a data file beside a module."""
-        return __loader__.get_data(os.path.relpath(path, self.archive))
+        return read_member(os.path.relpath(path, self.folder))
 
 
 class InstalledPackages:
@@ -74,14 +119,7 @@ class InstalledPackages:
 
 def add_finders() -> None:
     """Adds to sys.meta_path the finders that this Python and its options require."""
-    try:
-        data = __loader__.get_data(f"bytecode/{sys.implementation.cache_tag}")
-    except OSError:
-        pass  # this Python was not available when the file was built
-    else:
-        magic, modules, groups = loads(data)
-        if magic == MAGIC_NUMBER:
-            sys.meta_path.insert(0, Bytecode(os.path.abspath(__loader__.archive), modules, groups))
+    sys.meta_path.insert(0, Modules())
     if sys.flags.no_site and not sys.flags.isolated:
         sys.meta_path.append(InstalledPackages)
 

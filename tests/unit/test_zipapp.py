@@ -1,12 +1,14 @@
 """The single file: the same bytes twice, small, with bytecode for each Python, on a Python without packages."""
 
 import base64
+import io
 import json
 import marshal
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -95,11 +97,24 @@ def test_it_has_sources_licences_and_bytecode_only(pyz: Path) -> None:
     with zipfile.ZipFile(pyz) as archive:
         names = archive.namelist()
         assert archive.testzip() is None
-    assert names == sorted(names)
+        with tarfile.open(fileobj=io.BytesIO(archive.read("sources.tar"))) as sources:
+            names += sources.getnames()
+            assert names == sorted(archive.namelist()) + sorted(sources.getnames())
+            assert {(file.mode, file.mtime, file.uid, file.uname) for file in sources} == {(0o644, 0, 0, "")}
     assert {"cli/credential_process.py", "cli/toolbox.py", "construct/core.py", "tpmwire/wire.py"} <= set(names)
     assert [name for name in names if name.endswith("LICENSE")] != ["LICENSE"]
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {
-        *("LICENSE", "__main__.py", "bytecode", "cli", "construct", "sigv4", "tpmwire", "tpmwire_programs.py"),
+        *(
+            "LICENSE",
+            "__main__.py",
+            "bytecode",
+            "cli",
+            "construct",
+            "sigv4",
+            "sources.tar",
+            "tpmwire",
+            "tpmwire_programs.py",
+        ),
     }
     assert not [name for name in names if name.endswith((".pyc", ".so", ".pth"))]
 
@@ -312,6 +327,17 @@ def test_an_internal_error_has_its_line(pyz: Path, tmp_path: Path) -> None:
 
 
 # Start
+
+
+@pytest.mark.parametrize("with_bytecode", [True, False])
+def test_an_unpacked_file_runs(pyz: Path, tmp_path: Path, *, with_bytecode: bool) -> None:
+    with zipfile.ZipFile(pyz) as archive:
+        archive.extractall(tmp_path)
+    if not with_bytecode:
+        shutil.rmtree(tmp_path / "bytecode")
+    done = bare(sys.executable, "-I", "-S", "-B", tmp_path, "decode", "80010000000c000001440000")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "TPM2_Startup" in done.stdout
 
 
 @pytest.mark.parametrize(("argument", "starts"), PROGRAMS)
