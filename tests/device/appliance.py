@@ -4,8 +4,11 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from cryptography import x509
+
 from tests.device.valve import Valve
 from tests.support.front import Front
+from tests.support.roles_anywhere import Authority, VerifyingRolesAnywhere, pem
 from tests.support.sts import VerifyingSts
 
 PATHS = ("/dev/tpm0", "/dev/tpmrm0")
@@ -17,9 +20,18 @@ Report = dict[str, Any]
 
 
 class Switch(ThreadingHTTPServer):
-    """The guest's hand on the host: POST /pause and /resume its TPM's answers, /reset it, ask for /commands."""
+    """The guest's hand on the host: POST /pause and /resume its TPM's answers, /reset it, ask for /commands.
+
+    POST /certificate has a certificate issued for a request in PEM.
+    """
 
     valve: Valve
+    authority: Authority
+
+    def issue(self, csr: bytes) -> str:
+        request = x509.load_pem_x509_csr(csr)
+        assert request.is_signature_valid
+        return pem(self.authority.issue(request.public_key()), self.authority.intermediate).decode()
 
 
 class SwitchHandler(BaseHTTPRequestHandler):
@@ -28,6 +40,8 @@ class SwitchHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         valve = self.server.valve
         actions = {"pause": valve.pause, "resume": valve.resume, "reset": valve.reset, "commands": valve.commands}
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        actions["certificate"] = lambda: self.server.issue(body)
         told = json.dumps(actions[self.path.removeprefix("/")]()).encode()
         self.send_response(200)
         self.end_headers()
@@ -38,11 +52,19 @@ class SwitchHandler(BaseHTTPRequestHandler):
 
 
 class Appliance:
-    """What one boot of it reported, and what went through `front` to `sts` meanwhile."""
+    """What one boot of it reported, and what went through `front` to `sts` and to Roles Anywhere meanwhile."""
 
-    def __init__(self, sts: VerifyingSts, front: Front, reports: list[Report], console: list[str]) -> None:
+    def __init__(
+        self,
+        sts: VerifyingSts,
+        front: Front,
+        roles_anywhere: VerifyingRolesAnywhere,
+        reports: list[Report],
+        console: list[str],
+    ) -> None:
         self.sts = sts
         self.front = front
+        self.roles_anywhere = roles_anywhere
         self.reports = reports
         self.console = console
 

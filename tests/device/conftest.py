@@ -17,6 +17,7 @@ from tests.device.image import Image
 from tests.device.machine import Machine, MachineError
 from tests.support.front import Front
 from tests.support.lacking import Lacking
+from tests.support.roles_anywhere import Authority, VerifyingRolesAnywhere, role_credentials
 from tests.support.sts import VerifyingSts
 from tpmwire.spec.constants import TPM_CC
 
@@ -53,7 +54,14 @@ def booted(
 @contextlib.contextmanager
 def running(image: Image, steps: str, lacking: Lacking) -> Iterator[Appliance]:
     """The appliance after a boot in which it did these `steps` of the guest's."""
-    with VerifyingSts() as sts, Front(sts.port) as front, Switch(("127.0.0.1", 0), SwitchHandler) as switch:
+    authority = Authority()
+    with (
+        VerifyingSts() as sts,
+        Front(sts.port) as front,
+        VerifyingRolesAnywhere([authority.root], role_credentials(sts)) as server,
+        Switch(("127.0.0.1", 0), SwitchHandler) as switch,
+    ):
+        switch.authority = authority
         threading.Thread(target=switch.serve_forever, daemon=True).start()
         job = {
             "steps": steps,
@@ -61,6 +69,7 @@ def running(image: Image, steps: str, lacking: Lacking) -> Iterator[Appliance]:
             "role_arn": sts.role_arn,
             "sts_port": int(front.url.rpartition(":")[2]),
             "switch_port": switch.server_port,
+            "roles_anywhere_port": server.port,
         }
         files = {"job.json": json.dumps(job).encode(), "secret": sts.secret_access_key.encode()}
         files["totp"] = base64.b32encode(TOTP_SECRET)
@@ -70,7 +79,7 @@ def running(image: Image, steps: str, lacking: Lacking) -> Iterator[Appliance]:
             # An emulated machine may stop for good for reasons of its own; twice in a row is our reason.
             print(f"\nbooted once more: {error}")
             reports, console = booted(image, files, switch, lacking)
-        yield Appliance(sts, front, reports, console)
+        yield Appliance(sts, front, server, reports, console)
         switch.shutdown()
 
 

@@ -17,6 +17,14 @@ MARK = "@@ "
 HOST = "10.0.2.2"
 PROGRAM = "aws-tpm-process-credential"
 HANDLES = {"/dev/tpm0": "0x81010002", "/dev/tpmrm0": "0x81010003"}
+SIGNING = "0x81010004"
+ROLES_ANYWHERE = ["tpmwire", "roles-anywhere"]
+_ANYWHERE = "arn:aws:rolesanywhere:eu-central-1:123456789012"
+ARNS = [
+    *("--trust-anchor-arn", f"{_ANYWHERE}:trust-anchor/66666666-7777-4888-8999-000000000000"),
+    *("--profile-arn", f"{_ANYWHERE}:profile/11111111-2222-4333-8444-555555555555"),
+    *("--role-arn", "arn:aws:iam::123456789012:role/reader"),
+]
 USER, TSS = 1000, 110
 """A user's number, and that of the group whose the TPM is."""
 MFA = ["--mfa-serial", "arn:aws:iam::123456789012:mfa/tpm", "--mfa-totp", "/root/mfa.pem"]
@@ -113,15 +121,32 @@ class Guest:
             device.write(STARTUP_CLEAR)
             report("reset", answer=device.read(4096).hex())
 
-    def host(self, action: str) -> object:
-        """Have the host freeze the TPM, thaw it, reset it, or tell which commands it got since the last time."""
+    def host(self, action: str, body: bytes = b"") -> object:
+        """Have the host freeze the TPM, thaw it, reset it, or tell which commands it got since the last time.
+
+        Its CA issues a certificate for the request `body`.
+        """
         connection = http.client.HTTPConnection(HOST, int(self._job["switch_port"]), timeout=30)
-        connection.request("POST", action)
+        connection.request("POST", action, body)
         answer = connection.getresponse()
         assert answer.status == 200
         told: object = json.loads(answer.read())
         connection.close()
         return told
+
+    def roles_anywhere(self, path: str) -> None:
+        """A signing key made in the TPM, a certificate of the host's CA for it, and credentials for that."""
+        tpm = ["--tpm-path", path, "--timeout", "60s"]
+        made = ["--persistent-handle", SIGNING, "--out", "/root/host.key"]
+        self.run("create-key", [*ROLES_ANYWHERE, "create-key", *made, *tpm])
+        csr = [*ROLES_ANYWHERE, "csr", "--private-key", f"handle:{SIGNING}", "--subject", "CN=host-1", *tpm]
+        request = subprocess.run(csr, check=True, capture_output=True, timeout=60).stdout
+        Path("/root/host.pem").write_text(str(self.host("/certificate", request)))
+        endpoint = f"http://{HOST}:{self._job['roles_anywhere_port']}"
+        common = ["--certificate", "/root/host.pem", "--endpoint", endpoint, *ARNS, *tpm]
+        for key, where in (("handle", f"handle:{SIGNING}"), ("pem", "/root/host.key")):
+            command = [*ROLES_ANYWHERE, "credential-process", "--private-key", where, *common]
+            self.run("roles anywhere", command, path=path, key=key)
 
     def serve(self) -> None:
         """The service on a socket of its own, whose role wants a code that comes from the TPM too."""
@@ -201,6 +226,7 @@ def everyday(guest: Guest) -> None:
         for key in ("handle", "pem"):
             guest.credentials("credentials", path, key, "--timeout", "20s")
     guest.credentials("in clear", "/dev/tpmrm0", "pem", "--timeout", "20s", "--no-session-encryption")
+    guest.roles_anywhere("/dev/tpmrm0")
     guest.busy()
     for path in HANDLES:
         guest.doctor("doctor", path)
