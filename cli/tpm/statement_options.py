@@ -27,11 +27,11 @@ class VerifierSettings:
     certificate: str | None
     ca: list[str]
     name: str | None
-    nonce: str
+    nonce: str | None
     accept_sha1: bool
 
 
-def add_verifier_options(parser: argparse.ArgumentParser) -> None:
+def add_verifier_options(parser: argparse.ArgumentParser, *, nonce_required: bool = True) -> None:
     """Adds --public, --certificate, --ca, --name, --nonce and --accept-sha1."""
     parser.add_argument(
         "--public",
@@ -52,7 +52,7 @@ def add_verifier_options(parser: argparse.ArgumentParser) -> None:
         "--nonce",
         type=filled,
         metavar="BYTES",
-        required=True,
+        required=nonce_required,
         help="expected nonce: hex, text:WORDS or @FILE",
     )
     parser.add_argument(
@@ -102,8 +102,13 @@ def _read_public(path: str) -> AttestationKey:
         raise UsageError(f"{path}: {error}") from error
 
 
-def nonce_from(text: str) -> bytes:
-    """Returns the nonce in the value of --nonce. Raises UsageError if it is not valid or too long for any TPM."""
+def nonce_from(text: str | None) -> bytes:
+    """Returns the nonce in the value of --nonce.
+
+    Raises UsageError if it is missing, not valid, or too long for any TPM.
+    """
+    if text is None:
+        raise UsageError("--nonce: required option is missing")
     nonce = bytes_from(text, "--nonce")
     if len(nonce) > LARGEST_NONCE:
         raise UsageError(f"--nonce has {len(nonce)} bytes; use at most 32, which every TPM supports")

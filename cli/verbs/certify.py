@@ -16,13 +16,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tpmwire.attest.attestation_key import read_attestation_key
 from tpmwire.calls import Attested
 from tpmwire.crypto.formulas import name_of
 from tpmwire.primary import read_loaded
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password
-from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 from tpmwire.use.attesting import AttestingKey
 
@@ -33,6 +31,7 @@ from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
 from ..tpm.open import open_tpm
 from ..tpm.options import KeySettings, ParentSettings, add_auth_options
 from ..tpm.passwords import key_auth, parent_auth
+from ..tpm.statement import build_statement
 from ..tpm.statement_options import nonce_from
 
 __all__ = ["Settings", "configure", "run"]
@@ -95,11 +94,11 @@ def _certify(
     if item.handle is not None and item.handle >> 24 == 0x01:
         with use_key(tpm, named, AttestingKey, auth, parent) as key:
             made, public, area = key.certify_nv(tpm, item.handle, nonce, Password(item_auth))
-        return made, _document(made, public, {"nv_public": area.build().hex()})
+        return made, build_statement(made, public, {"nv_public": area.build().hex()})
     with _load_item(tpm, item, parent) as handle, use_key(tpm, named, AttestingKey, auth, parent) as key:
         about = read_loaded(tpm, handle).public
         made, public = key.certify(tpm, handle, nonce, Password(item_auth))
-    return made, _document(made, public, {"item": about.build().hex(), "name": name_of(about).hex()})
+    return made, build_statement(made, public, {"item": about.build().hex(), "name": name_of(about).hex()})
 
 
 @contextlib.contextmanager
@@ -107,16 +106,3 @@ def _load_item(tpm: Tpm, item: NamedKey, parent: Secret) -> Iterator[int]:
     """Yields the handle of the object. Loads the object from its file if necessary, and flushes it at the end."""
     with use_key(tpm, item, AttestingKey, parent_auth=parent) as key, key.loaded(tpm) as handle:
         yield handle
-
-
-def _document(made: Attested, public: TPMT_PUBLIC, about: dict[str, str]) -> dict[str, str]:
-    """Returns the attestation as a JSON object. Raises AttestationError if verifiers would reject the key."""
-    key = read_attestation_key(public)
-    key.check_attributes()
-    key.check_signature(made.message, made.signature)
-    return {
-        "message": made.message.hex(),
-        "signature": made.signature.build().hex(),
-        "public": public.build().hex(),
-        **about,
-    }

@@ -6,23 +6,35 @@
       --public ak.pub --item key.pub --nonce 6ccd...
   tpmwire checkcertify certified.json --public ak.pub --item 0x01800001 \\
       --contents 0102 --nonce 6ccd...
+  tpmwire checkcertify certified.json --public ak.pub --csr host.csr
 
 The verifier must know the attestation key, the nonce, and the object: by its public area or by its Name in hex. An
 NV index is given by its handle or by its Name, with the expected contents.
+
+For a statement of `tpmwire roles-anywhere csr --certify-by`, --csr replaces the nonce and the object. The
+statement must be about this certificate request and its key, which the TPM must have created and never releases.
 """
 
 import argparse
+import hashlib
 import json
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
+from tpmwire.attest.attestation_key import AttestationKey
 from tpmwire.attest.certifications import verify_certified, verify_nv
+from tpmwire.attest.enrolment import check_requested_key
 from tpmwire.crypto.formulas import name_of, nv_name_of
 from tpmwire.errors import AttestationError, DecodeError, KeyFileError
 from tpmwire.keys.public_keys import read_public_key
 from tpmwire.policy import strict_json
 from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CERTIFY_INFO
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
+from tpmwire.spec.structures import TPMT_PUBLIC
 
+from ..lifecycle.enrolment import read_csr
 from ..terminal.files import read_input, read_small
 from ..terminal.messages import UsageError, warn
 from ..terminal.options import filled
@@ -38,7 +50,8 @@ class Settings(VerifierSettings):
     statement: str | None
     message: str | None
     signature: str | None
-    item: str
+    item: str | None
+    csr: str | None
     contents: str | None
     offset: int
     json: bool
@@ -49,13 +62,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "statement", nargs="?", metavar="STATEMENT", help="JSON of `tpmwire certify`, or - for standard input"
     )
-    add_verifier_options(parser)
+    add_verifier_options(parser, nonce_required=False)
     parser.add_argument(
         "--item",
         type=filled,
         metavar="WHAT",
-        required=True,
         help="object: file with its public area, its Name in hex, or the handle of an NV index",
+    )
+    parser.add_argument(
+        "--csr",
+        type=filled,
+        metavar="FILE",
+        help="certificate request (PEM or DER) of the certified key, instead of --item and --nonce",
     )
     parser.add_argument(
         "--contents", metavar="BYTES", help="expected contents of the NV index: hex, text:WORDS or @FILE"
@@ -72,31 +90,67 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Verifies the attestation and prints what it proves."""
+    if args.csr:
+        return _check_request(args, args.csr)
     nonce = nonce_from(args.nonce)
-    message, signature, index = _read(args)
+    if args.item is None:
+        raise UsageError("--item: required option is missing")
+    statement = _read(args)
     key = trusted_key(args)
     if args.contents is None:
-        found = verify_certified(message, signature, key, nonce=nonce, item=_name(args.item))
+        found = verify_certified(*statement.signed, key, nonce=nonce, item=_name(args.item))
     else:
-        contents, about = bytes_from(args.contents, "--contents"), _index_name(args.item, index)
-        found = verify_nv(message, signature, key, nonce=nonce, index=about, contents=contents, offset=args.offset)
+        contents, about = bytes_from(args.contents, "--contents"), _index_name(args.item, statement.nv_index)
+        found = verify_nv(*statement.signed, key, nonce=nonce, index=about, contents=contents, offset=args.offset)
     _print(found, args.json)
-    if not key.has_attributes:
-        warn("the key's attributes are unknown: if the key can sign other data, the statement may be forged")
+    _warn_of(key)
     return 0
 
 
-def _read(args: Settings) -> tuple[bytes, bytes, TPMS_NV_PUBLIC | None]:
-    """Returns (message, signature, public area of an NV index or None), from JSON or from files."""
+def _check_request(args: Settings, path: str) -> int:
+    """Verifies a statement about the key of a certificate request, and prints the request's subject."""
+    if args.item or args.nonce or args.contents:
+        raise UsageError("--csr replaces --item and --nonce; remove them")
+    csr, statement, key = read_csr(path), _read(args), trusted_key(args)
+    if statement.item is None:
+        raise UsageError(
+            "the statement does not have the public area of the key; use the JSON of `tpmwire roles-anywhere csr "
+            "--certify-by`"
+        )
+    subject = check_requested_key(statement.item, csr)
+    nonce, item = hashlib.sha256(csr).digest(), name_of(statement.item)
+    _print(verify_certified(*statement.signed, key, nonce=nonce, item=item), args.json, {"subject": subject})
+    _warn_of(key)
+    return 0
+
+
+def _warn_of(key: AttestationKey) -> None:
+    if not key.has_attributes:
+        warn("the key's attributes are unknown: if the key can sign other data, the statement may be forged")
+
+
+class _Statement(NamedTuple):
+    """A statement to verify: message and signature, with the public areas of an NV index or object, if any."""
+
+    signed: tuple[bytes, bytes]
+    nv_index: TPMS_NV_PUBLIC | None = None
+    item: TPMT_PUBLIC | None = None
+
+
+def _read(args: Settings) -> _Statement:
+    """Returns the statement in JSON or in files."""
     if bool(args.message) != bool(args.signature) or bool(args.statement) == bool(args.message):
         raise UsageError("no statement; give STATEMENT in JSON, or --message FILE and --signature FILE")
     if args.message and args.signature:
-        return read_small(args.message), read_small(args.signature), None
+        return _Statement((read_small(args.message), read_small(args.signature)))
     try:
         document = strict_json.loads(read_input(args.statement or ""))
-        index = document.get("nv_public")
-        area = TPMS_NV_PUBLIC.parse(bytes.fromhex(index)) if index else None
-        return bytes.fromhex(document["message"]), bytes.fromhex(document["signature"]), area
+        index, item = document.get("nv_public"), document.get("item")
+        return _Statement(
+            (bytes.fromhex(document["message"]), bytes.fromhex(document["signature"])),
+            TPMS_NV_PUBLIC.parse(bytes.fromhex(index)) if index else None,
+            TPMT_PUBLIC.parse(bytes.fromhex(item)) if item else None,
+        )
     except (ValueError, KeyError, TypeError, AttributeError, DecodeError) as error:
         reason = f"missing field {error}" if isinstance(error, KeyError) else str(error)
         raise UsageError(f"{args.statement}: not a JSON statement of tpmwire certify: {reason}") from error
@@ -131,7 +185,7 @@ def _name(text: str) -> bytes:
     return name_of(found)
 
 
-def _print(found: TPMS_ATTEST, as_json: bool) -> None:
+def _print(found: TPMS_ATTEST, as_json: bool, more: Mapping[str, str] = MappingProxyType({})) -> None:
     info = found.attested
     names = (
         {"name": info.name, "qualified_name": info.qualified_name} if isinstance(info, TPMS_CERTIFY_INFO) else {}
@@ -141,6 +195,7 @@ def _print(found: TPMS_ATTEST, as_json: bool) -> None:
         **{name: value.hex() for name, value in names.items()},
         "nonce": found.extra_data.hex(),
         "signer": found.qualified_signer.hex(),
+        **more,
     }
     if as_json:
         print(json.dumps(facts, indent=2))

@@ -6,19 +6,30 @@
 Standard error shows how to issue the certificate with OpenSSL or with AWS Private CA, and the extensions that
 Roles Anywhere requires. The subject and the alternative names become session tags, which trust policies can
 check. The order of the subject is that of RFC 4514; openssl's /O=Example/CN=host is accepted, too.
+
+With --certify-by, an attestation key (see `tpmwire ak`) certifies that the TPM has the key. The CA verifies the
+statement with `tpmwire checkcertify STATEMENT --public ak.pub --csr host.csr`.
 """
 
 import argparse
+import json
 import sys
 
 from tpmwire.errors import EncodeError
 from tpmwire.keys.csr import alternative_names, parse_subject, request_pem
 
 from ..credentials.roles_anywhere.options import PrivateKeySettings, add_private_key_options, run_of_private_key
-from ..credentials.roles_anywhere.request import extension_text, issue_text, read_public_area, sign_request
+from ..credentials.roles_anywhere.request import (
+    certify_key,
+    extension_text,
+    issue_text,
+    read_public_area,
+    sign_request,
+)
 from ..terminal.files import check_outputs, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import filled
+from ..tpm.key_argument import KEY_FORMS, NamedKey
 
 __all__ = ["GO_STYLE", "Settings", "configure", "run"]
 
@@ -34,6 +45,8 @@ class Settings(PrivateKeySettings):
     san_uri: list[str]
     out: str | None
     extfile: str | None
+    certify_by: str | None
+    statement: str | None
     force: bool
 
 
@@ -69,6 +82,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the extensions to FILE, for `openssl x509 -extfile`, instead of showing them",
     )
+    parser.add_argument(
+        "--certify-by",
+        type=filled,
+        metavar="KEY",
+        help=f"attestation key without a password, which certifies the key for the CA: {KEY_FORMS}",
+    )
+    parser.add_argument(
+        "--statement", type=filled, metavar="FILE", help="write the statement of --certify-by to FILE (JSON)"
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     add_private_key_options(parser)
 
@@ -77,13 +99,20 @@ def run(args: Settings) -> int:
     """Writes the request. Raises UsageError, KeyFileError, and the errors of `sign_request`."""
     settings = run_of_private_key(args)
     out = None if args.out == "-" else args.out
-    check_outputs((out, args.extfile), force=args.force)
+    if bool(args.certify_by) != bool(args.statement):
+        raise UsageError("--certify-by and --statement require each other; give both")
+    check_outputs((out, args.extfile, args.statement), force=args.force)
+    by = NamedKey(args.certify_by) if args.certify_by else None
     try:
         subject, names = parse_subject(args.subject), alternative_names(args.san_dns, args.san_uri)
     except EncodeError as error:
         raise UsageError(str(error)) from None
     public = read_public_area(settings)
-    text = request_pem(sign_request(settings, public, subject, names))
+    request = sign_request(settings, public, subject, names)
+    if by is not None and args.statement:
+        statement = json.dumps(certify_key(settings, request, public, by), indent=2) + "\n"
+        write_whole(args.statement, statement.encode(), force=args.force)
+    text = request_pem(request)
     extensions = extension_text(args.san_dns, args.san_uri)
     if args.extfile:
         write_whole(args.extfile, extensions.encode(), force=args.force)

@@ -30,6 +30,7 @@ __all__ = [
     "ChallengeResponse",
     "EnrolmentRequest",
     "PendingEnrolment",
+    "check_requested_key",
     "check_signing_key",
     "make_challenge",
 ]
@@ -99,7 +100,7 @@ class EnrolmentRequest(NamedTuple):
         ModuleNotFoundError if `cryptography` is not installed.
         """
         _check_endorsement_key(self.ek)
-        return _check_csr(self.csr, check_signing_key(self.key))
+        return check_requested_key(self.key, self.csr)
 
     def check_ek_key(self, certified: PublicKey) -> None:
         """Raises AttestationError unless `certified`, the public key in the EK's certificate, is the EK's."""
@@ -227,6 +228,15 @@ def check_signing_key(public: TPMT_PUBLIC) -> PublicKey:
         raise AttestationError("key", f"unsupported key of type {public.type.name}; expected RSA or ECC")
     _check_name_alg(public, "key")
     return public_key_of(public)
+
+
+def check_requested_key(public: TPMT_PUBLIC, csr: bytes) -> str:
+    """Returns the subject (RFC 4514) of a CSR in DER for the key with this public area.
+
+    Raises AttestationError unless the CSR is signed by this key, and the key must have been created in its TPM.
+    Raises ModuleNotFoundError if `cryptography` is not installed.
+    """
+    return _check_csr(csr, check_signing_key(public))
 
 
 def make_challenge(

@@ -3,8 +3,11 @@
 import re
 import shlex
 from collections.abc import Sequence
+from hashlib import sha256
 from textwrap import indent
 
+from tpmwire.channel import authorized_once
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import KeyFileError
 from tpmwire.keys.csr import build_request, build_request_info
 from tpmwire.keys.spki import PublicKey, build_public_key_der, public_key_of
@@ -12,15 +15,18 @@ from tpmwire.primary import read_loaded
 from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.use.asymmetric import explain_unfit_key
+from tpmwire.use.attesting import AttestingKey
 from tpmwire.use.key import explain_missing_key
 
 from ...terminal.files import read_key_file
 from ...terminal.messages import UsageError
+from ...tpm.key_argument import NamedKey, use_key
+from ...tpm.statement import build_statement
 from ..key import key_from, opened_tpm
 from ..options import RunSettings
 from .key import advise_create_key, certificate_key, refuse_plaintext, sign_in
 
-__all__ = ["extension_text", "issue_text", "read_public_area", "sign_request"]
+__all__ = ["certify_key", "extension_text", "issue_text", "read_public_area", "sign_request"]
 
 _SPECIAL, _ESCAPED = r"([\\$#;'\"`])", r"\\\1"
 """Characters that have a meaning in OpenSSL's configuration files, and their replacement."""
@@ -63,6 +69,18 @@ def sign_request(settings: RunSettings, public: TPMT_PUBLIC, subject: bytes, nam
     key = certificate_key(settings, expected)
     with opened_tpm(settings) as tpm:
         return build_request(info, sign_in(tpm, key, expected, info), rsa=public.type == TPM_ALG.RSA)
+
+
+def certify_key(settings: RunSettings, request: bytes, public: TPMT_PUBLIC, by: NamedKey) -> dict[str, str]:
+    """Returns a JSON object with a statement, signed by the key `by`, that the TPM has the key of a request.
+
+    `request` is in DER; its SHA-256 digest is the nonce. `public` is the key's public area. Raises
+    AttestationError if verifiers would reject the key `by`, and the errors of `AttestingKey.certify`.
+    """
+    item = AttestingKey(**vars(certificate_key(settings, public_key_of(public))))
+    with opened_tpm(settings) as tpm, item.loaded(tpm) as handle, use_key(tpm, by, AttestingKey) as key:
+        made, signer = key.certify(tpm, handle, sha256(request).digest(), authorized_once(tpm, item.auth))
+    return build_statement(made, signer, {"item": public.build().hex(), "name": name_of(public).hex()})
 
 
 def extension_text(dns: Sequence[str], uris: Sequence[str]) -> str:
