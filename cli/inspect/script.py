@@ -19,7 +19,7 @@ from tpmwire.errors import EncodeError, TpmError, TpmwireError
 from tpmwire.sessions import Session, SessionStart, Use
 from tpmwire.spec.commands.context import ContextLoad, ContextSave
 from tpmwire.spec.commands.policies import PolicyGetDigest
-from tpmwire.spec.constants import TPM_CC, TPM_SE, TPMA_SESSION
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_SE, TPMA_SESSION
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.tpm import Tpm
 from tpmwire.wire import CommandMessage, ResponseMessage
@@ -317,7 +317,7 @@ class Script(ScriptEntities):
         session = self.tpm.start_session(SessionStart(TPM_SE.TRIAL))
         self.opened[session.handle] = False
         try:
-            self.authorizer.run_steps(list(parts), session.handle, None)
+            self.authorizer.run_steps(steps.expand_steps(parts, TPM_ALG.SHA256), session.handle, None)
             return self.tpm.execute(PolicyGetDigest(session.handle)).policy_digest
         finally:
             self.flush(session.handle)

@@ -12,7 +12,7 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.attesting import AttestingKey
 from tpmwire.use.endorsement import KINDS, EkKind
 from tpmwire.use.endorsement_keys import likely_kinds, use_endorsement_key
-from tpmwire.use.parents import ENDORSEMENT
+from tpmwire.use.parents import ENDORSEMENT, endorsement_kind
 
 from ..terminal.messages import UsageError
 from ..tpm.key_argument import NamedKey, use_key
@@ -30,8 +30,8 @@ def parse_ek(text: str | None) -> EkKind | NamedKey | None:
     """
     if not text:
         return None
-    if text in EK_NAMES:
-        return EK_NAMES[text]
+    if (kind := endorsement_kind(text)) is not None:
+        return kind
     named = NamedKey(text)
     if named.file is not None:
         raise UsageError(f"{text} is a key file; expected a kind of EK, a handle or a context file")

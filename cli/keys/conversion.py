@@ -21,6 +21,7 @@ from tpmwire.spec.structures import (
     TPMT_PUBLIC,
     TPMT_SIGNATURE,
 )
+from tpmwire.use.parents import endorsement_kind
 
 from ..terminal.messages import UsageError
 
@@ -107,6 +108,8 @@ def _template(name: str | None) -> TPMT_PUBLIC | None:
         return None
     if name in WELL_KNOWN:
         return WELL_KNOWN[name].template()
+    if (kind := endorsement_kind(name)) is not None:
+        return kind.template()
     try:
         return parse_template(name)
     except EncodeError as error:

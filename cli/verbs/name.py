@@ -18,7 +18,9 @@ import os
 from tpmwire.channel import authorized_once
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import parse
-from tpmwire.primary import WELL_KNOWN, create_primary
+from tpmwire.primary import WELL_KNOWN, WellKnown, create_primary
+from tpmwire.spec.constants import TPM_RH
+from tpmwire.use.parents import endorsement_kind
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
@@ -43,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         metavar="WHAT",
-        help="object whose Name is printed: ek-rsa, ek-ecc, ek-mlkem, srk, srk-rsa, h2, a handle, or a file",
+        help="object whose Name is printed: ek-rsa, ek-ecc, ek-h1 to ek-h7, ek-mlkem, srk, srk-rsa, h2, a handle, "
+        "or a file",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object with the argument and the Name")
     add_auth_options(parser, "parent", "the hierarchy's password, needed to create a key")
@@ -53,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Prints the Name of a key, in hex or as JSON."""
-    if args.what in WELL_KNOWN:
+    if args.what in WELL_KNOWN or endorsement_kind(args.what) is not None:
         name = _name_of_primary(args)
     elif (handle := _handle(args.what)) is not None:
         with open_tpm(args) as tpm:
@@ -65,7 +68,8 @@ def run(args: Settings) -> int:
 
 
 def _name_of_primary(args: Settings) -> bytes:
-    place = WELL_KNOWN[args.what]
+    ek = endorsement_kind(args.what)
+    place = WELL_KNOWN[args.what] if ek is None else WellKnown(TPM_RH.ENDORSEMENT, ek.template, ek.handle)
     auth = parent_auth(args)
     with open_tpm(args) as tpm:
         return create_primary(tpm, place.hierarchy, place.template(), authorized_once(tpm, auth)).name

@@ -18,7 +18,7 @@ suits. + separates commands, which share one connection.
 Values: a number can be the name of a constant; join attributes with |. A handle can be owner, endorsement,
 platform, lockout, null, a context file of tpm2-tools (@key.ctx) or a Name. Bytes are hex, text:WORDS or @FILE. A
 public area can be a template's name, as in tpm2-tools (ecc, rsa2048:rsassa-sha256, aes128cfb, hmac), or ek-ecc,
-ek-rsa, srk-ecc, srk-rsa; a structure can also be JSON or bytes.
+ek-rsa, ek-h1 to ek-h7, srk-ecc, srk-rsa; a structure can also be JSON or bytes.
 
 Results: $N is the result of the Nth command, $NAME that of the command with --save NAME (or NAME=COMMAND):
 $1.outPrivate, $key.handle, $key.outPublic.unique.x. Without a field, it stands for the handle, or for the value

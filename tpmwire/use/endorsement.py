@@ -30,7 +30,7 @@ from ..spec.structures import (
 from ..state import nv
 from ..tpm import Tpm
 
-__all__ = ["CHAIN", "KINDS", "EkKind", "OwnKey", "own_key", "prove", "template_of"]
+__all__ = ["CHAIN", "KINDS", "SM2_KIND", "EkKind", "OwnKey", "own_key", "prove", "template_of"]
 
 CHAIN = (0x01C00100, 0x01C001FF)
 """The first and last NV index of the intermediate CAs' certificates, which are concatenated (§2.2.1.4)."""
@@ -40,6 +40,7 @@ PERSISTENT = (0x81010000, 0x8101FFFF)
 
 # PolicyB: PolicySecret(TPM_RH_ENDORSEMENT) or PolicyAuthorizeNV of the index 0x01c07f01, …02 or …03 (Annex B.6.5).
 POLICY_B = {alg: bytes.fromhex(policy) for alg, policy in templates.EK_POLICIES.values()}
+POLICY_B[TPM_ALG.SM3_256] = bytes.fromhex("167860a35f2c5c3567f9c927ac56c032f3b3a6462f8d037998e7a10f77fa454a")
 
 
 class EkKind(NamedTuple):
@@ -80,7 +81,8 @@ def _build_high_template(
         | TPMA_OBJECT.RESTRICTED
         | TPMA_OBJECT.DECRYPT
     )
-    aes = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, aes_bits, TPM_ALG.CFB)
+    cipher = TPM_ALG.SM4 if name_alg == TPM_ALG.SM3_256 else TPM_ALG.AES
+    aes = TPMT_SYM_DEF_OBJECT(cipher, aes_bits, TPM_ALG.CFB)
     if rsa_bits:
         rsa = TPMS_RSA_PARMS(aes, TPMT_RSA_SCHEME(TPM_ALG.NULL), rsa_bits)
         return TPMT_PUBLIC(TPM_ALG.RSA, name_alg, attributes, POLICY_B[name_alg], rsa, b"")
@@ -113,7 +115,10 @@ KINDS = (
     _high_kind(6, "RSA 3072", TPM_ALG.SHA384, 256, rsa_bits=3072),
     _high_kind(7, "RSA 4096", TPM_ALG.SHA384, 256, rsa_bits=4096),
 )
-"""The templates with supported algorithms (H-5 is SM2)."""
+"""The templates with supported algorithms."""
+
+SM2_KIND = _high_kind(5, "SM2 P-256", TPM_ALG.SM3_256, 128, curve=TPM_ECC.SM2_P256)
+"""The template with China's algorithms, for which TPMs elsewhere have no certificates."""
 
 
 class OwnKey(NamedTuple):

@@ -15,11 +15,22 @@ from ..primary import WELL_KNOWN
 from ..spec.constants import TPM_ECC, TPM_HT, TPM_RH
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_RSA_PARMS, TPMT_PUBLIC
 from .endorsement import KINDS as ENDORSEMENT_KINDS
+from .endorsement import SM2_KIND, EkKind
 
 if TYPE_CHECKING:  # verbs without key files need not load this module
     from ..keys.keyfile import KeyFile
 
-__all__ = ["ENDORSEMENT", "PARENTS", "Parent", "candidates", "fitting", "for_endorsement", "is_of", "of_public"]
+__all__ = [
+    "ENDORSEMENT",
+    "PARENTS",
+    "Parent",
+    "candidates",
+    "endorsement_kind",
+    "fitting",
+    "for_endorsement",
+    "is_of",
+    "of_public",
+]
 
 
 class Parent(NamedTuple):
@@ -63,6 +74,20 @@ PARENTS = {parent.name: parent for parent in _all()}
 
 ENDORSEMENT = {parent.parent: parent for parent in PARENTS.values() if parent.is_endorsement}
 """The kinds of endorsement keys by their reserved handles."""
+
+
+def endorsement_kind(name: str) -> EkKind | None:
+    """Returns the kind of endorsement key with this name; None for another name.
+
+    The name can be that of the profile (`H-3`, `ek-h3`) or of the algorithm (`ek-p384`).
+    """
+    word = name.lower().removeprefix("ek-").replace("-", "")
+    for kind in (*ENDORSEMENT_KINDS, SM2_KIND):
+        short = kind.name.lower().replace("-", "")
+        # h1 and h2 without ek- or a hyphen are storage primary keys.
+        if (word == short and name.lower() != short) or name == _ENDORSEMENT_NAMES.get(kind.name, "ek-sm2"):
+            return kind
+    return None
 
 
 def of_public(public: TPMT_PUBLIC) -> list[Parent]:

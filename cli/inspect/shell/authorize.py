@@ -8,7 +8,7 @@ from tpmwire.channel import OF_THIS_BOOT
 from tpmwire.crypto.salt import seal_secret
 from tpmwire.errors import SessionError, TpmError, TpmwireError
 from tpmwire.explain.names import field_name
-from tpmwire.keys import templates
+from tpmwire.keys.ek_policies import ek_policies
 from tpmwire.policy.choice import Either
 from tpmwire.policy.policy import Policy
 from tpmwire.primary import Loaded, create_primary, read_loaded
@@ -27,7 +27,7 @@ from ...terminal.options import suggestion
 from .positions import Plan, python_name
 from .recording import ScriptRecording
 from .sources import Files, parse_password
-from .steps import parse_step
+from .steps import expand_steps, parse_step
 from .values import Outcome, Values
 
 __all__ = ["SESSIONS", "ScriptAuthorizer", "check_authorizations"]
@@ -207,7 +207,10 @@ class ScriptAuthorizer:
         public = self._script.public_of(handle)
         if public is None or public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH:
             return []
-        return ["secret:endorsement"] if public.auth_policy == templates.ek_ecc().auth_policy else []
+        known = ek_policies(public.name_alg)
+        if known is None or public.auth_policy not in (known.a, known.b):
+            return []
+        return ["PolicyA" if public.auth_policy == known.a else "PolicyB"]
 
     def _can_encrypt(self, kind: Any, session: str) -> tuple[bool, bool]:
         """Returns (command, response): whether a session can encrypt the first parameter of each."""
@@ -296,18 +299,18 @@ class ScriptAuthorizer:
 
     def _satisfy(self, steps: list[Any], handle: int, kind: Any) -> Session:
         """Opens a policy session, sends the commands of the policy steps, and returns the session."""
-        public = self._script.public_of(handle)
+        public = self._script.public_of(handle) or self._script.nv_public_of(handle)
         auth_hash = public.name_alg if public is not None else TPM_ALG.SHA256
         session = self._open(self.wanted, TPM_SE.POLICY, auth_hash)
         self.own[session.handle] = session
         try:
-            self.run_steps(steps, session.handle, kind)
+            self.run_steps(expand_steps(steps, auth_hash), session.handle, kind)
         finally:
             self.own.pop(session.handle, None)
         return session
 
     def run_steps(self, steps: list[Any], session: int, kind: Any) -> None:
-        """Sends the commands of policy steps in the policy session with this handle."""
+        """Sends the commands of policy steps, which are expanded, in the policy session with this handle."""
         for step in steps:
             parsed = parse_step(self._script.files, str(step), kind)
             if isinstance(parsed, Plan):

@@ -45,8 +45,8 @@ Handles   owner o, endorsement e, platform p, lockout l, null n; $key; 0x8100000
           an NV index can be 1 in place of 0x01000001
 Bytes     hex, text:WORDS, @FILE (@- is standard input)
 Results   $key (the part with the field's type), $key.handle, $key.name, $key.outPublic.unique.x, $ (the last)
-Keys      ecc, ecc384:ecdsa-sha384, rsa2048, aes128cfb, hmac, keyedhash, ek-ecc, ek-rsa, srk-ecc, attestation,
-          signing:rsa3072; attributes after a semicolon: "ecc;sign|fixedtpm"
+Keys      ecc, ecc384:ecdsa-sha384, rsa2048, aes128cfb, hmac, keyedhash, ek-ecc, ek-rsa, ek-h1 to ek-h7, srk-ecc,
+          attestation, signing:rsa3072; attributes after a semicolon: "ecc;sign|fixedtpm"
 Schemes   null, rsassa-sha256, rsapss, ecdsa-sha384, oaep; ciphers: aes128cfb, xor:sha256
 PCRs      7,23, sha1:0, sha256:all, sha1:0+sha256:7; PCR_Extend takes sha256:HEX
 Files     outPublic=@key.pub, signature=@sig, context=@key.ctx write a value of the response"""
@@ -70,7 +70,11 @@ Policies: one step after the other, of the handle that needs them, or of keyHand
   NV_Read 1 policy="PolicyNV 2 00 operation=EQ"      every policy command with its fields is a step
   Unseal policy=@policy.json                         a policy of `tpmwire policy`
   Create data=@FILE authPolicy=pcr:7                 the digest of steps, for a new object
-  p = StartAuthSession POLICY + PolicyPCR 7 + Unseal $key session=$p"""
+  p = StartAuthSession POLICY + PolicyPCR 7 + Unseal $key session=$p
+
+PolicyA, PolicyB and PolicyC are steps, too: the policies of endorsement keys (TCG EK Credential Profile). Without
+policy=, PolicyA or PolicyB is satisfied with the endorsement hierarchy's password. An approved policy in the NV
+index of PolicyC needs policy=STEP policy=PolicyC policy=PolicyB."""
 
 TOPICS = {"values": _VALUES, "auth": _AUTH, "policy": _AUTH, "sessions": _AUTH}
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tpmwire.spec.constants import TPM_SE
+from tpmwire.spec.constants import TPM_ALG, TPM_SE
 from tpmwire.spec.structures import TPMT_PUBLIC
 
 from .authorize import check_authorizations
@@ -11,7 +11,7 @@ from .build import build_planned
 from .positions import Plan
 from .saved import SavedResults
 from .scope import ScriptScope
-from .steps import is_step, parse_step
+from .steps import expand_steps, is_step, parse_step
 from .values import UNKNOWN, Outcome, Values
 
 __all__ = ["NoResults", "rehearse"]
@@ -70,7 +70,7 @@ class _Rehearsal:
 
     def check_steps(self, parts: Sequence[str], kind: Any) -> None:
         """Builds the commands of policy steps. Raises UsageError."""
-        for part in parts:
+        for part in expand_steps(parts, TPM_ALG.SHA256):
             parsed = parse_step(self.files, part, kind)
             if isinstance(parsed, Plan):
                 build_planned(parsed, self, {"policy_session": 0x03000000})

@@ -11,6 +11,7 @@ from tpmwire.primary import WELL_KNOWN
 from tpmwire.record import Record
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.spec.structures import TPMT_HA, TPMT_PUBLIC
+from tpmwire.use.parents import endorsement_kind
 from tpmwire.wires import Select, wire_of
 
 from ...terminal.messages import UsageError
@@ -46,8 +47,9 @@ def named_template(word: str, *, primary: bool, with_data: bool, where: str) -> 
     """Returns the public area that `word` names; None if `word` has no template's form.
 
     Names are those of tpm2-tools (`ecc`, `rsa2048:rsassa-sha256`, `aes128cfb`), purposes (`signing:ecc384`) and
-    well-known templates (`ek-rsa`). `template:` may precede a name. `primary` and `with_data` decide the default
-    attributes, as in tpm2_createprimary and tpm2_create. Raises UsageError for a wrong name after `template:`.
+    well-known templates (`ek-rsa`, `ek-h3`). `template:` may precede a name. `primary` and `with_data` decide the
+    default attributes, as in tpm2_createprimary and tpm2_create. Raises UsageError for a wrong name after
+    `template:`.
     """
     explicit = word.startswith("template:")
     name = word.removeprefix("template:")
@@ -57,6 +59,8 @@ def named_template(word: str, *, primary: bool, with_data: bool, where: str) -> 
         return found
     if name in WELL_KNOWN:
         return WELL_KNOWN[name].template()
+    if (kind := endorsement_kind(name)) is not None:
+        return kind.template()
     purpose, _, algorithm = name.partition(":")
     try:
         if purpose in _PURPOSES:

@@ -1,24 +1,28 @@
 """Policy steps as text: `pcr:sha256:7`, `secret:endorsement`, `PolicyNV 1 00 operation=EQ`, `@policy.json`."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from tpmwire.errors import PolicyError
+from tpmwire.keys.ek_policies import ek_policies
 from tpmwire.policy.choice import Either
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.text import from_json
 from tpmwire.spec.command import command_class
-from tpmwire.spec.constants import TPM_CC
+from tpmwire.spec.constants import TPM_ALG, TPM_CC
 
 from ...terminal.messages import UsageError
 from .numbers import plain
 from .positions import Plan, split_words
 from .sources import Files
 
-__all__ = ["STEPS", "is_step", "parse_step"]
+__all__ = ["STEPS", "expand_steps", "is_step", "parse_step"]
 
 STEPS = "pcr:BANK:LIST, auth-value, password, command-code, secret:HANDLE"
 """The usual steps, for messages."""
+
+_PROFILE = ("PolicyA", "PolicyB", "PolicyC")
 
 _HIERARCHIES = "owner, endorsement, platform"
 
@@ -38,7 +42,33 @@ def _commands() -> dict[str, Any]:
 def is_step(text: str) -> bool:
     """Returns whether a text begins like a policy step."""
     head = text.replace(":", " ", 1).split(" ")[0]
-    return plain(head).removeprefix("policy") in _commands()
+    return text in _PROFILE or plain(head).removeprefix("policy") in _commands()
+
+
+def expand_steps(steps: Sequence[Any], alg: TPM_ALG) -> list[Any]:
+    """Returns steps in which PolicyA, PolicyB and PolicyC of the EK Credential Profile are policy commands.
+
+    PolicyB follows PolicyA, unless PolicyC precedes it. `alg` is the hash of the policy session. Raises UsageError
+    if the profile has no policies for `alg`.
+    """
+    found: list[Any] = []
+    for position, step in enumerate(steps):
+        if step not in _PROFILE:
+            found.append(step)
+            continue
+        known = ek_policies(alg)
+        if known is None:
+            raise UsageError(
+                f"{step}: the EK Credential Profile has no policy for {alg.name}; use SHA256 or SHA384"
+            )
+        if step == "PolicyC":
+            found.append(f"PolicyAuthorizeNV {known.nv_public.nv_index:#x}")
+            continue
+        if step == "PolicyA" or not {"PolicyA", "PolicyC"} & {*steps[:position]}:
+            found.append("secret:endorsement")
+        if step == "PolicyB":
+            found.append(f"or:{known.a.hex()},{known.c.hex()}")
+    return found
 
 
 def parse_step(files: Files, text: str, authorized: Any, option: str = "--policy") -> Plan | Policy | Either:
