@@ -904,6 +904,7 @@ _shtab_tpmwire_export_public_defaults_added=0
 
 _shtab_tpmwire_fetch_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--profile=[a profile that the server has]:P:_tpmwire_profiles"
   "--timeout=[time limit for the whole request]:DURATION:"
   ":path of the server\'s unix socket:_files"
 )
@@ -1577,7 +1578,15 @@ _shtab_tpmwire_send_defaults_added=0
 
 _shtab_tpmwire_serve_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
+  "*--profile=[profile of \~\/.aws\/config whose credentials are served]:P:"
+  "--token-file=[file with the authorization token for \/credentials, created with mode 0600 if missing]:FILE:_files"
+  "--process[serve \/process, the output of a credential_process, on unix sockets]"
+  "--port=[TCP port to serve on]:PORT:"
+  "*--address=[loopback address to serve on, 127.0.0.1]:IP:"
+  "*--allow-host=[accept requests to this host name, NAME or NAME\:PORT, such as the name of a TLS proxy]:NAME:"
+  "--socket=[path of a unix socket to serve on, instead of TCP]:PATH:_files"
+  "--socket-mode=[file mode of the unix socket]:MODE:"
+  "--imds[also serve EC2\'s metadata service]"
   "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
   "--persistentHandle=[persistent handle of the HMAC key, hex or decimal]:HANDLE:_tpmwire_handles"
   "--credential-file=[file with the HMAC key]:FILE:_tpmwire_key_files"
@@ -1618,13 +1627,6 @@ _shtab_tpmwire_serve_options=(
   "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
-  "--token-file=[file with the authorization token for \/credentials]:FILE:_files"
-  "--process[serve \/process, the output of a credential_process, on unix sockets]"
-  "--port=[TCP port to serve on]:PORT:"
-  "--address=[loopback address to serve on]:IP:"
-  "--socket=[path of a unix socket to serve on, instead of TCP]:PATH:_files"
-  "--socket-mode=[file mode of the unix socket]:MODE:"
-  "--imds[also serve EC2\'s metadata service]"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -14,7 +14,7 @@ __all__ = ["TIMEOUT", "default_socket", "fetch_and_print", "fetch_quickly"]
 TIMEOUT = 30.0
 """Default limit in seconds for the whole request. The server itself waits at most 20 seconds for credentials."""
 
-_REQUEST = b"GET /process HTTP/1.0\r\nHost: localhost\r\n\r\n"
+_REQUEST = b"GET /process%s HTTP/1.0\r\nHost: localhost\r\n\r\n"
 _BEGINNING = b'{"Version": 1, '
 _LONGEST = 65536  # bytes of a response
 _NO_ANSWER = 7  # exit code, the same as for a network error
@@ -39,19 +39,24 @@ def default_socket() -> str:
 
 def fetch_quickly(arguments: list[str]) -> int | None:
     """Runs `tpmwire fetch` without argparse, and returns the exit code; None if the arguments need argparse."""
+    profile = None
+    if len(arguments) > 1 and arguments[0] == "--profile" and arguments[1]:
+        profile, arguments = arguments[1], arguments[2:]
     if len(arguments) > 1 or any(not one or one.startswith("-") for one in arguments):
         return None
-    return fetch_and_print(arguments[0] if arguments else default_socket(), TIMEOUT)
+    return fetch_and_print(arguments[0] if arguments else default_socket(), TIMEOUT, profile)
 
 
-def fetch_and_print(path: str, seconds: float) -> int:
+def fetch_and_print(path: str, seconds: float, profile: str | None = None) -> int:
     """Prints the credentials of the server at `path`, and returns the exit code. Waits at most `seconds`.
+
+    The credentials are those of the server's profile `profile`, or of its first one if None.
 
     On failure, prints one line on stderr. If the server could not get credentials, the exit code is the one in the
     server's response.
     """
     try:
-        _write(_document(path, seconds))
+        _write(_document(path, seconds, profile))
     except _FetchError as error:
         code, text = error.code, str(error)
     except BrokenPipeError:
@@ -66,7 +71,7 @@ def fetch_and_print(path: str, seconds: float) -> int:
     return code
 
 
-def _document(path: str, seconds: float) -> bytes:
+def _document(path: str, seconds: float, profile: str | None) -> bytes:
     """Returns the server's credential_process document (JSON).
 
     `path` is the server's socket. Raises _FetchError if there is no valid response within `seconds`, or if the
@@ -77,7 +82,7 @@ def _document(path: str, seconds: float) -> bytes:
     try:
         _connect(sock, path, deadline)
         _check_owner(sock, path)
-        status, body = _exchange(sock, path, deadline)
+        status, body = _exchange(sock, path, deadline, profile)
     except TimeoutError:
         raise _FetchError(_NO_ANSWER, f"{path}: no response within {seconds:g} seconds; {_LOG}") from None
     except OSError as error:
@@ -85,7 +90,7 @@ def _document(path: str, seconds: float) -> bytes:
     finally:
         sock.close()  # closed before anything is written: if stdout was closed, this socket has stdout's number
     if status != b"200":
-        raise _refusal(path, status, body)
+        raise _refusal(path, status, body, profile)
     complete = body.startswith(_BEGINNING) and body.endswith(b"}")
     if not (complete and body.isascii() and body.decode().isprintable()):
         raise _FetchError(_NO_ANSWER, f"{path}: the response is not a credential_process document; {_LOG}")
@@ -121,13 +126,14 @@ def _check_owner(sock: socket, path: str) -> None:
         )
 
 
-def _exchange(sock: socket, path: str, deadline: float) -> tuple[bytes, bytes]:
+def _exchange(sock: socket, path: str, deadline: float, profile: str | None) -> tuple[bytes, bytes]:
     """Sends the request; returns (status code, body) of the response.
 
     Raises OSError if the connection fails or times out, _FetchError if the response is not valid.
     """
     _limit(sock, deadline)
-    sock.sendall(_REQUEST)
+    name = "" if profile is None else "/" + "".join(f"%{byte:02x}" for byte in os.fsencode(profile))
+    sock.sendall(_REQUEST % name.encode())
     data = b""
     while len(data) <= _LONGEST:
         head, end, body = data.partition(b"\r\n\r\n")
@@ -151,7 +157,7 @@ def _length(head: bytes) -> int | None:
     return None
 
 
-def _refusal(path: str, status: bytes, body: bytes) -> _FetchError:
+def _refusal(path: str, status: bytes, body: bytes, profile: str | None) -> _FetchError:
     """Returns an exception with the message and exit code of the server's error response."""
     import json  # noqa: PLC0415 - for a refusal only
 
@@ -159,6 +165,10 @@ def _refusal(path: str, status: bytes, body: bytes) -> _FetchError:
         found = json.loads(body)
     except (ValueError, RecursionError):
         found = None
+    if status == b"404" and profile is not None and b"profile" in body:
+        return _FetchError(
+            _NO_ANSWER, f"{path}: the server has no profile {profile}; add --profile to its options"
+        )
     if status == b"404" or not isinstance(found, dict) or not isinstance(found.get("Message"), str):
         said = status.decode("ascii", "replace")
         return _FetchError(

@@ -6,9 +6,11 @@ Instance Metadata Service to access instance metadata".
 
 import json
 import time
+from collections.abc import Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from sigv4.times import rfc3339
 
@@ -19,7 +21,7 @@ from .store import Store, UnavailableError
 if TYPE_CHECKING:
     from .tokens import RandomToken, Sessions, TokenFile
 
-__all__ = ["Service", "respond"]
+__all__ = ["ProfileSource", "Service", "respond"]
 
 ROLE = "tpmwire"
 _LIST = "/latest/meta-data/iam/security-credentials"
@@ -29,14 +31,23 @@ _TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 _ALLOWED = ("GET", "HEAD", "PUT")
 
 
+class ProfileSource(NamedTuple):
+    """The store of a profile's credentials, and the token for its /credentials/NAME; without one, it has none."""
+
+    store: Store
+    token: "TokenFile | RandomToken | None"
+
+
 class Service(NamedTuple):
     """Settings of the credential server's responses.
 
     With `imds`, every client can read credentials and region as from EC2's instance metadata service.
 
-    `region` is the region that the metadata service reports; None if unknown. Without `token`, /credentials does
-    not exist. With `process`, /process returns a credential_process document to trusted clients. `role` is
-    the role name that the metadata service reports.
+    `store` has the credentials of /credentials, /process and the metadata service. `region` is the region that the
+    metadata service reports; None if unknown. Without `token`, /credentials does not exist. With `process`,
+    /process returns a credential_process document to trusted clients. `role` is the role name that the metadata
+    service reports. `profiles` has the sources of /credentials/NAME and /process/NAME. `hosts` has host names, in
+    lower case, that clients may use besides those of loopback and container addresses.
     """
 
     store: Store
@@ -46,6 +57,8 @@ class Service(NamedTuple):
     region: str | None = None
     process: bool = False
     role: str = ROLE
+    profiles: Mapping[str, ProfileSource] = {}
+    hosts: frozenset[str] = frozenset()
 
 
 class _Response(NamedTuple):
@@ -95,14 +108,17 @@ def _response(request: Request, service: Service, port: int | None, trusted: boo
         raise RefusedError(
             405, "MethodNotAllowed", "method not allowed: use GET or HEAD, or PUT for a metadata token"
         )
-    check_host(request.fields.get("host"), port)
+    check_host(request.fields.get("host"), port, service.hosts)
     check_sender(request.fields)
     if request.fields.get("content-length", "0") != "0" or "transfer-encoding" in request.fields:
         raise RefusedError(413, "BadRequest", "request bodies are not supported")
     if request.method == "PUT":
         return _put(request, service)
-    if request.path == "/process" and service.process:
-        return _process(service, port, trusted)
+    first, name = _split_path(request.path)
+    if first == "/process" and service.process:
+        return _process(service, name, port, trusted)
+    if first == "/credentials" and service.token is not None:
+        return _container(service, name, request.fields.get("authorization", ""))
     return _get(request, service)
 
 
@@ -121,10 +137,6 @@ def _put(request: Request, service: Service) -> _Response:
 
 def _get(request: Request, service: Service) -> _Response:
     path = request.path.removesuffix("/")
-    if path == "/credentials" and service.token is not None:
-        if not service.token.opens(request.fields.get("authorization", "")):
-            raise RefusedError(401, "Unauthorized", "the Authorization header does not contain the server's token")
-        return _credentials(service, metadata=False)
     if not service.imds or not path.startswith("/latest/"):
         raise _report_not_found()
     if not service.sessions.has(request.fields.get("x-aws-ec2-metadata-token", "")):
@@ -132,8 +144,30 @@ def _get(request: Request, service: Service) -> _Response:
     if path == _LIST:
         return _Response(200, service.role)
     if path == f"{_LIST}/{service.role}":
-        return _credentials(service, metadata=True)
+        return _credentials(service.store, metadata=True)
     return _place(path, service)
+
+
+def _split_path(path: str) -> tuple[str, str | None]:
+    """Splits /credentials/NAME into (/credentials, decoded NAME); without a name, returns (path, None)."""
+    first, _, name = path[1:].partition("/")
+    return f"/{first}", unquote(name.removesuffix("/")) or None
+
+
+def _container(service: Service, name: str | None, token: str) -> _Response:
+    """Returns the credentials of the profile `name`, or of the first one if `name` is None.
+
+    Raises RefusedError unless `token` is the profile's token, and if there is no such profile. The latter is said
+    only to clients that have the token of a profile.
+    """
+    found = ProfileSource(service.store, service.token) if name is None else service.profiles.get(name)
+    tokens = [found.token] if found else [service.token, *(each.token for each in service.profiles.values())]
+    if not any(each is not None and each.opens(token) for each in tokens):
+        of = "the profile's" if len(service.profiles) > 1 else "the server's"
+        raise RefusedError(401, "Unauthorized", f"the Authorization header does not contain {of} token")
+    if found is None:
+        raise _report_no_profile()
+    return _credentials(found.store, metadata=False)
 
 
 def _place(path: str, service: Service) -> _Response:
@@ -151,19 +185,23 @@ def _place(path: str, service: Service) -> _Response:
     raise _report_not_found()
 
 
-def _process(service: Service, port: int | None, trusted: bool) -> _Response:
+def _process(service: Service, name: str | None, port: int | None, trusted: bool) -> _Response:
     """Returns a response with a credential_process document, or with the reason and exit code of a failure.
 
-    Raises RefusedError unless the client is trusted and uses a unix socket (`port` is None).
+    The credentials are those of the profile `name`, or of the first profile if `name` is None. Raises RefusedError
+    unless the client is trusted and uses a unix socket (`port` is None), and if there is no such profile.
     """
     if port is not None:
         raise RefusedError(403, "Forbidden", "/process is served on unix sockets only")
     if not trusted:
         raise RefusedError(403, "Forbidden", "/process is for the server's own user and root only")
+    source = ProfileSource(service.store, None) if name is None else service.profiles.get(name)
+    if source is None:
+        raise _report_no_profile()
     try:
-        found = service.store.get()
+        found = source.store.get()
     except UnavailableError:
-        return _report_unavailable(service, explain=True)
+        return _report_unavailable(source.store, explain=True)
     document = {
         "Version": 1,
         "AccessKeyId": found.access_key_id,
@@ -176,24 +214,24 @@ def _process(service: Service, port: int | None, trusted: bool) -> _Response:
     return _Response(200, json.dumps(document), "application/json")
 
 
-def _report_unavailable(service: Service, *, explain: bool = False) -> _Response:
+def _report_unavailable(store: Store, *, explain: bool = False) -> _Response:
     """Returns the error response for missing credentials; with `explain`, it has the last error and exit code."""
-    after = max(1, round(service.store.due - time.time()))
+    after = max(1, round(store.due - time.time()))
     body: dict[str, object] = {
         "Code": "CredentialsUnavailable",
         "Message": "no credentials at present: see the log of tpmwire serve",
     }
-    if explain and (failure := service.store.failure) is not None:
+    if explain and (failure := store.failure) is not None:
         code, text = failure
         body |= {"Message": f"{text}; tpmwire serve tries again in {after} seconds", "ExitCode": code}
     return _Response(503, json.dumps(body), "application/json", (f"Retry-After: {after}",))
 
 
-def _credentials(service: Service, *, metadata: bool) -> _Response:
+def _credentials(store: Store, *, metadata: bool) -> _Response:
     try:
-        found = service.store.get()
+        found = store.get()
     except UnavailableError:
-        return _report_unavailable(service)
+        return _report_unavailable(store)
     document = {
         "AccessKeyId": found.access_key_id,
         "SecretAccessKey": found.secret_access_key,
@@ -201,11 +239,15 @@ def _credentials(service: Service, *, metadata: bool) -> _Response:
         "Expiration": found.expiration,
     }
     if metadata:
-        head = {"Code": "Success", "LastUpdated": rfc3339(service.store.fetched), "Type": "AWS-HMAC"}
+        head = {"Code": "Success", "LastUpdated": rfc3339(store.fetched), "Type": "AWS-HMAC"}
         document = {**head, **document}
     if found.account_id:
         document["AccountId"] = found.account_id
     return _Response(200, json.dumps(document), "application/json")
+
+
+def _report_no_profile() -> RefusedError:
+    return RefusedError(404, "NotFound", "the server has no profile of this name")
 
 
 def _report_not_found() -> RefusedError:

@@ -1,6 +1,7 @@
 """Opens the listening socket: a loopback port, a unix socket, or a socket from systemd."""
 
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -8,11 +9,13 @@ import stat
 import sys
 
 from ..terminal.messages import UsageError, warn
+from .senders import CONTAINER_ADDRESSES
 
 __all__ = [
     "admits_others",
     "check_inherited",
     "identity",
+    "is_for_containers",
     "peer_user",
     "tcp_listener",
     "tpm_listener",
@@ -25,7 +28,7 @@ _LONGEST_PATH = 107  # bytes of a unix socket's path (unix(7))
 
 
 def tcp_listener(address: str, port: int, hop_limit: int | None = None) -> socket.socket:
-    """Returns a listener on a loopback address, whose responses have an IPv4 hop limit, if given.
+    """Returns a listener on a loopback or container address, whose responses have an IPv4 hop limit, if given.
 
     Raises UsageError if the port is not available, or an argument is not valid.
     """
@@ -37,18 +40,22 @@ def tcp_listener(address: str, port: int, hop_limit: int | None = None) -> socke
         parsed = ipaddress.ip_address(address)
     except ValueError:
         raise UsageError(f"--address {address!r} is not an IP address; use 127.0.0.1 or ::1") from None
-    if not _is_loopback(parsed):
+    if not (_is_loopback(parsed) or parsed in CONTAINER_ADDRESSES):
         raise UsageError(
             f"--address {address} is reachable from other machines, which could read the credentials "
-            "unencrypted; use 127.0.0.1 or ::1"
+            "unencrypted; use 127.0.0.1 or ::1, or for containers 169.254.170.23 or fd00:ec2::23"
         )
     family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
     try:
         listener = socket.create_server((address, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise UsageError(
-            f"{address}, port {port}: {os.strerror(error.errno or 0)}; give another --port"
-        ) from error
+        hint = "give another --port"
+        if error.errno == errno.EADDRNOTAVAIL:
+            bits = 32 if parsed.version == 4 else 128
+            hint = f"add the address to this machine first: ip address add {address}/{bits} dev lo"
+        elif error.errno == errno.EACCES:
+            hint = "ports below 1024 need root, or systemd's socket unit; give another --port"
+        raise UsageError(f"{address}, port {port}: {os.strerror(error.errno or 0)}; {hint}") from error
     if hop_limit is not None:
         listener.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit)
     return listener
@@ -70,6 +77,13 @@ def tpm_listener(address: str, port: int) -> socket.socket:
         return socket.create_server((address, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise UsageError(f"{address}, port {port}: {os.strerror(error.errno or 0)}; use another port") from error
+
+
+def is_for_containers(address: str) -> bool:
+    """Returns whether `address` is one of the addresses of ECS's and EKS Pod Identity's agents."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(address) in CONTAINER_ADDRESSES
+    return False
 
 
 def unix_listener(path: str, mode: int) -> socket.socket:
@@ -144,7 +158,8 @@ def check_inherited(found: socket.socket) -> None:
             "the socket unit passes a socket that is not TCP or unix; use ListenStream=127.0.0.1:8911"
         )
     address = found.getsockname()[0]
-    if not _is_loopback(ipaddress.ip_address(address.partition("%")[0])):
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if not (_is_loopback(parsed) or parsed in CONTAINER_ADDRESSES):
         raise UsageError(
             f"the socket unit listens on {address}, which other machines can reach; use "
             "ListenStream=127.0.0.1:8911"

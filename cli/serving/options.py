@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..terminal.options import timeout
+from ..terminal.options import filled, timeout
 from .client import TIMEOUT
 
 __all__ = ["FetchSettings", "add_fetch_options"]
@@ -11,12 +11,16 @@ __all__ = ["FetchSettings", "add_fetch_options"]
 class FetchSettings:
     """The options of `tpmwire fetch`. `timeout` is in seconds."""
 
+    profile: str | None
     path: str | None
     timeout: float
 
 
 def add_fetch_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the server's PATH argument and the option --timeout."""
+    """Adds the server's PATH argument, and the options --profile and --timeout."""
+    parser.add_argument(
+        "--profile", type=filled, metavar="P", help="a profile that the server has (default: its first one)"
+    )
     parser.add_argument(
         "path",
         nargs="?",

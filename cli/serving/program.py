@@ -65,7 +65,7 @@ def _renew_until_end(pid: int, store: Store) -> None:
         if time.time() >= store.due:
             with log_failures("exec", lambda: outlook(store)):
                 store.fetch()
-        store.rest(min(store.due - time.time(), _LONGEST_REST))
+        store.alarm.rest(min(store.due - time.time(), _LONGEST_REST))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 

@@ -5,8 +5,8 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from sigv4.errors import SigV4Error
 from sigv4.times import rfc3339
@@ -16,35 +16,46 @@ from ..terminal.messages import UsageError, note
 from .notify import Notifier
 from .store import Store
 
-if TYPE_CHECKING:
-    from .tokens import TokenFile
-
-__all__ = ["log_failures", "outlook", "renew_until_signal"]
+__all__ = ["label_program", "log_failures", "outlook", "renew_until_signal"]
 
 _LONGEST_REST = 60.0  # seconds until a resumed machine or a changed clock is noticed, at most
 
 
-def renew_until_signal(program: str, store: Store, notifier: Notifier, token: "TokenFile | None" = None) -> None:
-    """Renews the credentials when they are due or SIGHUP arrives, until another signal ends the program.
+def renew_until_signal(
+    program: str, stores: Mapping[str, Store], notifier: Notifier, reloads: Sequence[Callable[[], None]] = ()
+) -> None:
+    """Renews credentials when they are due or SIGHUP arrives, until another signal ends the program.
 
-    Notifies systemd of the state, and sends its watchdog messages.
+    `stores` are by profile name and share one alarm. SIGHUP also calls the functions `reloads`, which renew
+    tokens. Notifies systemd of the state, and sends its watchdog messages.
     """
-    reload = _hangups(store.wake)
-    _tell(store, notifier)
+    alarm = next(iter(stores.values())).alarm
+    reload = _hangups(alarm.wake)
+    _tell(stores, notifier)
     while True:
         asked = reload()
         if asked:
             notifier.reloading()
-            if token is not None:
+            for each in reloads:
                 with log_failures(program, lambda: "the token was not changed"):
-                    token.renew()
-        if asked or time.time() >= store.due:
-            with log_failures(program, lambda: outlook(store)):
+                    each()
+        due = [name for name, store in stores.items() if asked or time.time() >= store.due]
+        for name in due:
+            store = stores[name]
+            with log_failures(label_program(program, name, stores), partial(outlook, store)):
                 store.fetch()
+            notifier.send("WATCHDOG=1")
+        if due:
             gc.collect()  # frees TLS contexts, whose few objects would not reach the collector's threshold
-            _tell(store, notifier)
+            _tell(stores, notifier)
         notifier.send("WATCHDOG=1")
-        store.rest(min(store.due - time.time(), _LONGEST_REST, notifier.watchdog or _LONGEST_REST))
+        next_due = min(store.due for store in stores.values())
+        alarm.rest(min(next_due - time.time(), _LONGEST_REST, notifier.watchdog or _LONGEST_REST))
+
+
+def label_program(program: str, name: str, stores: Mapping[str, Store]) -> str:
+    """Returns the program's name for the log, followed by the profile's name if there are several `stores`."""
+    return f"{program}: profile {name}" if len(stores) > 1 else program
 
 
 def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
@@ -100,10 +111,14 @@ def outlook(store: Store) -> str:
     return f"trying again in {max(0, store.due - now):.0f} seconds; {held}"
 
 
-def _tell(store: Store, notifier: Notifier) -> None:
-    good = store.end > time.time()
-    status = f"credentials until {_time(store.end)}" if good else "no credentials: see the log"
-    notifier.send("READY=1", f"STATUS={status}")
+def _tell(stores: Mapping[str, Store], notifier: Notifier) -> None:
+    now = time.time()
+    texts = {
+        name: f"credentials until {_time(store.end)}" if store.end > now else "no credentials: see the log"
+        for name, store in stores.items()
+    }
+    named = (f"{name}: {text}" if len(texts) > 1 else text for name, text in texts.items())
+    notifier.send("READY=1", f"STATUS={'; '.join(named)}")
 
 
 def _time(seconds: float) -> str:

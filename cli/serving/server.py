@@ -36,7 +36,8 @@ class CredentialServer:
         """Stops accepting connections. Waiting clients get an error; responses in progress are still sent."""
         for each in self._connections:
             each.stop()
-        self._service.store.close()
+        for store in (self._service.store, *(each.store for each in self._service.profiles.values())):
+            store.close()
         deadline = time.monotonic() + _LAST_ANSWERS
         for each in self._connections:
             each.close(deadline)

@@ -1,7 +1,10 @@
 """Stores the served credentials: fetches them once for all clients, and renews them before they expire."""
 
-import queue
+import contextlib
+import os
 import random
+import select
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +19,7 @@ from ..terminal.messages import UsageError, explain_error
 if TYPE_CHECKING:
     from sigv4.credentials import Credentials
 
-__all__ = ["Store", "UnavailableError"]
+__all__ = ["Alarm", "Store", "UnavailableError"]
 
 # botocore refreshes credentials in their last 15 minutes, so with fewer left it would ask for each request.
 _AHEAD = 15 * 60  # seconds
@@ -43,19 +46,52 @@ class _Held(NamedTuple):
         return f"<Held {self.credentials!r}>"
 
 
+class Alarm:
+    """Lets the main thread rest until another thread or a signal wakes it."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
+
+    def wake(self) -> None:
+        """Ends the wait of `rest`."""
+        with contextlib.suppress(BlockingIOError):  # a full pipe also ends the wait
+            os.write(self._write, b"\0")
+
+    def rest(self, seconds: float) -> None:
+        """Waits until `wake` is called or a signal arrives, but at most `seconds`; only in the main thread."""
+        waiting = select.poll()
+        waiting.register(self._read, select.POLLIN)
+        # Without the pipe, a signal that arrives just before the wait would be handled only after it.
+        before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        try:
+            if waiting.poll(max(seconds, 0.0) * 1000):
+                os.read(self._read, 65536)
+        finally:
+            signal.set_wakeup_fd(before)
+
+
 class Store:
     """Stores the credentials from `fetch`, and schedules their renewal.
 
     A renewal is due when 15 to 20 minutes are left, or a third of the lifetime if that is less. `get` can be
     called in any thread. Only the main thread fetches, so that a signal interrupts the fetch and the TPM is left
-    clean. `clock` returns POSIX seconds.
+    clean. `clock` returns POSIX seconds. `alarm` wakes the main thread; several stores can share it.
     """
 
-    def __init__(self, fetch: Callable[[], "Credentials"], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[], "Credentials"],
+        clock: Callable[[], float] = time.time,
+        alarm: Alarm | None = None,
+    ) -> None:
         self._fetch = fetch
         self._clock = clock
         self._changed = threading.Condition()
-        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.alarm = alarm or Alarm()
         self._held: _Held | None = None
         self._due = self._set_at = 0.0
         self._failures = 0
@@ -94,7 +130,7 @@ class Store:
             if self._clock() < self.due or self._closed:
                 raise UnavailableError
             before = self._rounds
-            self.wake()
+            self.alarm.wake()
             self._changed.wait_for(lambda: self._rounds != before or self._closed, _PATIENCE)
             found = self._get_valid()
         if found is None:
@@ -133,19 +169,6 @@ class Store:
             # Renewed when a third of their lifetime is left, if that is less than 15 minutes.
             due = max(end - min(_AHEAD + random.uniform(0, _JITTER), (end - now) / 3), now + 1)  # noqa: S311
         self._finish(_Held(found, now, end), due)
-
-    def wake(self) -> None:
-        """Ends the wait of `rest`. A signal handler or another thread may call this method."""
-        self._calls.put(None)
-
-    def rest(self, seconds: float) -> None:
-        """Waits until `wake` is called, but at most `seconds`."""
-        try:
-            self._calls.get(timeout=max(seconds, 0.0))
-            while True:
-                self._calls.get_nowait()
-        except queue.Empty:
-            return
 
     def close(self) -> None:
         """Stops serving: `get` no longer waits for a fetch, and waiting clients get an error."""

@@ -1,6 +1,7 @@
 """Prints the credentials of a running `tpmwire serve --process`, as a credential_process.
 
   credential_process = tpmwire fetch
+  credential_process = tpmwire fetch --profile backup
 
 It takes a fraction of the time of a run that uses the TPM. The server must belong to the same user or to root. If
 the server has no credentials, fetch prints the server's error and ends with its exit code. docs/serve.md has user
@@ -26,4 +27,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Prints the credentials from the server's socket, and returns the exit code."""
-    return fetch_and_print(default_socket() if args.path is None else args.path, args.timeout)
+    path = default_socket() if args.path is None else args.path
+    return fetch_and_print(path, args.timeout, args.profile)

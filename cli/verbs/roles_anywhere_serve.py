@@ -77,5 +77,5 @@ def run(args: Settings) -> int:
         stack.callback(notifier.send, "STOPPING=1")
         os.register_at_fork(after_in_child=server.close_listeners)
         note(f"tpmwire roles-anywhere serve: http://127.0.0.1:{listener.getsockname()[1]}/")
-        renew_until_signal("roles-anywhere serve", store, notifier)
+        renew_until_signal("roles-anywhere serve", {"": store}, notifier)
     return 0

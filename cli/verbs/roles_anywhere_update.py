@@ -84,5 +84,5 @@ def run(args: Settings) -> int:
         with log_failures("roles-anywhere update", lambda: outlook(store)):
             raise
     if not args.once:
-        renew_until_signal("roles-anywhere update", store, Notifier())
+        renew_until_signal("roles-anywhere update", {"": store}, Notifier())
     return 0

@@ -147,7 +147,7 @@ def test_the_end_tells_who_waits_and_lets_answers_out(tmp_path: Path) -> None:
         waiting = [threading.Thread(target=lambda: answers.append(made.send(ASK, unix=True))) for _ in range(5)]
         for each in waiting:
             each.start()
-        made.store.rest(5)
+        made.store.alarm.rest(5)
         time.sleep(0.2)
         before = time.monotonic()
     for each in waiting:

@@ -160,7 +160,7 @@ def test_who_waits_is_told_of_the_end_and_of_credentials() -> None:
         readers = [threading.Thread(target=ask) for _ in range(5)]
         for reader in readers:
             reader.start()
-        world.store.rest(5)  # ends when the first of them calls
+        world.store.alarm.rest(5)  # ends when the first of them calls
         if ending:
             world.store.close()
         else:
