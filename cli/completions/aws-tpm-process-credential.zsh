@@ -31,7 +31,7 @@ _shtab_aws_tpm_process_credential_options=(
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
-  "--key-name=[hex Name of the key at --persistentHandle]:NAME:"
+  "--key-name=[hex Name of the key at its persistent handle]:NAME:"
   "--no-session-encryption[do not use a salted session]"
   "--assumeRole[call AssumeRole]"
   "*--aws-arn=[ARN of the role]:ARN:"

@@ -259,7 +259,7 @@ def run_parser() -> Parser:
         "--key-name",
         type=filled,
         metavar="NAME",
-        help="hex Name of the key at --persistentHandle; saves reading the Name from the TPM",
+        help="hex Name of the key at its persistent handle; saves reading the Name from the TPM",
     )
     tpm.add_argument(
         "--no-session-encryption",

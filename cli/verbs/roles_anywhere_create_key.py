@@ -4,9 +4,9 @@
   tpmwire roles-anywhere create-key --out host.key --pcrs 7 --key-auth-prompt
   tpmwire roles-anywhere create-key --out host.key --algorithm rsa2048
 
-The TPM generates the private key, which never leaves it. --out writes a key file that only this TPM can use.
---persistent-handle stores the key in the TPM, which makes runs fastest. The new key is tested with a signature.
-Prints the key's Name. `tpmwire roles-anywhere csr` then writes the certificate request.
+The TPM generates the private key, which never leaves it. One of two options is required: --persistent-handle
+stores the key in the TPM, which makes runs fastest; --out writes a key file that only this TPM can use. The new
+key is tested with a signature. Prints the key's Name and, on standard error, the next command.
 
 With --pcrs the key works only while these PCRs keep their current values. A password also protects the key: after
 a few wrong passwords, the TPM's dictionary attack protection locks all such keys for a while.
@@ -81,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_parent_options(parser)
     add_tpm_options(parser, "10m")
     add_pin_options(parser)
-    parser.usage = "%(prog)s [options]"
+    parser.usage = "%(prog)s {--persistent-handle HANDLE | --out FILE} [options]"
 
 
 def run(args: Settings) -> int:

@@ -52,12 +52,15 @@ class Settings(PrivateKeySettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
+    add_private_key_options(parser)
+    parser.usage = "%(prog)s --private-key KEY --subject NAME [options]"
     parser.add_argument(
         "--subject",
         required=True,
         type=filled,
         metavar="NAME",
-        help="subject, such as CN=host-1.example.com,O=Example; a comma in a value needs a backslash before it",
+        help="subject, such as CN=host-1.example.com,O=Example; a comma in a value needs a backslash before it "
+        "(required)",
     )
     parser.add_argument(
         "--san-dns",
@@ -92,7 +95,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--statement", type=filled, metavar="FILE", help="write the statement of --certify-by to FILE (JSON)"
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
-    add_private_key_options(parser)
 
 
 def run(args: Settings) -> int:

@@ -48,8 +48,17 @@ class Settings(PrivateKeySettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
+    add_private_key_options(parser)
+    parser.usage = (
+        "%(prog)s --private-key KEY --certificate FILE\n"
+        "                                    --ca-command COMMAND [options]"
+    )
     parser.add_argument(
-        "--certificate", required=True, type=filled, metavar="FILE", help="certificate to renew and replace (PEM)"
+        "--certificate",
+        required=True,
+        type=filled,
+        metavar="FILE",
+        help="certificate to renew and replace (PEM; required)",
     )
     parser.add_argument(
         "--ca-command",
@@ -57,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=filled,
         metavar="COMMAND",
         help="program, with arguments, that reads a request (PEM) and prints the certificate and its chain (PEM); "
-        "runs without a shell",
+        "runs without a shell (required)",
     )
     parser.add_argument(
         "--ca-timeout",
@@ -69,7 +78,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--if-due", action="store_true", help="do nothing before two thirds of the certificate's lifetime"
     )
-    add_private_key_options(parser)
 
 
 def run(args: Settings) -> int:

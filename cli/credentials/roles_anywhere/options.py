@@ -159,7 +159,7 @@ def add_key_options(parser: argparse.ArgumentParser) -> None:
         "endpoint",
     )
     parser.set_defaults(**dict.fromkeys(names), session_duration=None)
-    _add_shared_options(parser, _SHARED - _AWS, "60s")
+    _add_shared_options(parser, _SHARED - _AWS, "60s", "key and TPM")
     _add_helper_options(parser)
     parser.usage = "%(prog)s [options]"
 
@@ -167,8 +167,7 @@ def add_key_options(parser: argparse.ArgumentParser) -> None:
 def add_private_key_options(parser: argparse.ArgumentParser) -> None:
     """Adds --private-key and the options of the TPM and its key, for verbs that AWS's helper lacks."""
     _add_private_key(parser)
-    _add_shared_options(parser, _SHARED - _AWS, "60s")
-    parser.usage = "%(prog)s [options]"
+    _add_shared_options(parser, _SHARED - _AWS, "60s", "key and TPM")
 
 
 def _add_certificate_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -193,16 +192,21 @@ def _add_private_key(group: argparse._ActionsContainer) -> None:
         "--private-key",
         type=filled,
         metavar="KEY",
-        help="private key of the certificate: handle:0x81... for a persistent handle, or a TSS2 key file",
+        help="private key: handle:0x81... for a persistent handle, or the path of a TSS2 key file (required)",
     )
 
 
-def _add_shared_options(parser: argparse.ArgumentParser, names: frozenset[str], patience: str = "10s") -> None:
+def _add_shared_options(
+    parser: argparse.ArgumentParser,
+    names: frozenset[str],
+    patience: str = "10s",
+    title: str = "options of aws-tpm-process-credential",
+) -> None:
     """Adds options of `aws-tpm-process-credential`, and default values of its other options.
 
-    `patience` is the default of --timeout: an RSA key signs slowly.
+    `patience` is the default of --timeout, since an RSA key signs slowly. `title` is the heading in --help.
     """
-    group = parser.add_argument_group("options of aws-tpm-process-credential")
+    group = parser.add_argument_group(title)
     base = run_parser()
     for action in base._actions:
         if action.dest in names - _TPM:
