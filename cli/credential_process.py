@@ -7,7 +7,8 @@ import sys
 
 from tpmwire import __version__
 
-from .credentials.options import PROGRAM, given_options, parse_run
+from .credentials.options import given_options, parse_run
+from .credentials.settings import PROGRAM
 from .terminal.messages import UsageError, guarded
 
 __all__ = ["main", "run"]

@@ -17,7 +17,8 @@ from textwrap import wrap
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cli.credentials.options import PROGRAM, run_parser  # noqa: E402
+from cli.credentials.options import run_parser  # noqa: E402
+from cli.credentials.settings import PROGRAM  # noqa: E402
 from cli.terminal.help import exit_codes, files_of, variables_of  # noqa: E402
 from cli.toolbox import FIRST_STEPS, GROUPS, VERBS  # noqa: E402
 from tools.parsers import TOOLBOX, toolbox_parser, verb_parsers  # noqa: E402

@@ -7,7 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cli.credentials.options import PROGRAM, run_parser  # noqa: E402
+from cli.credentials.options import run_parser  # noqa: E402
+from cli.credentials.settings import PROGRAM  # noqa: E402
 from cli.terminal.options import Parser  # noqa: E402
 from cli.toolbox import VERBS, verb_module  # noqa: E402
 

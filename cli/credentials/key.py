@@ -15,7 +15,7 @@ from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import auth_from, pcrs_from
 from ..tpm.cleanup import finish_in_background
 from ..tpm.path import connect
-from .options import PROGRAM, RunSettings
+from .settings import PROGRAM, RunSettings
 
 __all__ = ["ask_tpm", "ask_tpm_each", "key_from", "opened_tpm"]
 

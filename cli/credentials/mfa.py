@@ -7,7 +7,7 @@ import time
 
 from ..terminal.messages import UsageError
 from ..terminal.streams import printable
-from .options import RunSettings
+from .settings import RunSettings
 
 __all__ = ["code"]
 

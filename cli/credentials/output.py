@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError, note
-from .options import OutputSettings
+from .settings import OutputSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from .sts import obtain
 if TYPE_CHECKING:
     from sigv4.credentials import Credentials
 
-    from .options import RunSettings
+    from .settings import RunSettings
 
 __all__ = ["Passwords"]
 

@@ -21,8 +21,9 @@ from sigv4.endpoints import configured_url
 
 from ..awsconfig.overrides import kind_of
 from ..terminal.messages import UsageError
-from .options import PROGRAM, RunSettings, given_options, parse_run, read_role
+from .options import given_options, parse_run
 from .roles_anywhere.options import helper_arguments, parse_helper_line
+from .settings import PROGRAM, RunSettings, read_role
 
 __all__ = ["fetch_arguments", "process_words", "profile_settings", "without_process"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..terminal.messages import UsageError, note, warn
 from ..tpm.path import find_missing_device
-from .options import PROGRAM, Aws, Role, RunSettings, aws_of, lifetime, read_policy, read_role
+from .settings import PROGRAM, Aws, Role, RunSettings, aws_of, lifetime, read_policy, read_role
 
 if TYPE_CHECKING:
     from sigv4.endpoints import Endpoint

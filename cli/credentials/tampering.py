@@ -12,7 +12,7 @@ from sigv4.times import timestamp
 from tpmwire.errors import SessionError, TpmError, TransportError
 
 from .key import ask_tpm, key_from
-from .options import RunSettings
+from .settings import RunSettings
 
 __all__ = ["check_result"]
 

@@ -8,7 +8,8 @@ from tpmwire.use.hmac import HmacKey
 from ..terminal.messages import UsageError
 from ..terminal.options import auth_from
 from .key import ask_tpm
-from .options import RunSettings, totp_place
+from .options import totp_place
+from .settings import RunSettings
 from .totp import code_of, step_at
 
 __all__ = ["aws_code", "key_at"]

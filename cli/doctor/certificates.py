@@ -10,9 +10,9 @@ from tpmwire.keys.spki import PublicKey, public_key_of
 from tpmwire.primary import read_loaded
 from tpmwire.spec.structures import TPMT_PUBLIC
 
-from ..credentials.options import RunSettings
 from ..credentials.roles_anywhere.options import helper_arguments, parse_helper_line
 from ..credentials.roles_anywhere.session import CertificateSession
+from ..credentials.settings import RunSettings
 from ..terminal.messages import UsageError
 from .finding import Finding
 from .machine import Machine

@@ -10,7 +10,8 @@ from sigv4.request import Request
 from sigv4.sts import GetCallerIdentity
 from sigv4.times import parse_http_date
 
-from ..credentials.options import aws_of, parse_run
+from ..credentials.options import parse_run
+from ..credentials.settings import aws_of
 from ..credentials.sts import endpoint_for
 from .finding import Finding
 from .machine import Machine

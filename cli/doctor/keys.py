@@ -18,7 +18,7 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.key import Key
 from tpmwire.use.load import load_key
 
-from ..credentials.options import RunSettings
+from ..credentials.settings import RunSettings
 from ..lifecycle.profile_keys import ProfileKey
 from ..terminal.files import read_key_file
 from ..terminal.messages import UsageError

@@ -13,8 +13,8 @@ from ..awsconfig.edit import config_path, credentials_path, get_setting, section
 from ..awsconfig.files import read_text
 from ..awsconfig.overrides import find_overrides, find_variables
 from ..awsconfig.plaintext import find_plaintext
-from ..credentials.options import PROGRAM
 from ..credentials.role_chain import profile_settings
+from ..credentials.settings import PROGRAM
 from ..lifecycle.profile_keys import ProfileKey
 from ..terminal.messages import UsageError
 from .certificates import certificate_profiles

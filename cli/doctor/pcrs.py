@@ -12,7 +12,7 @@ from tpmwire.spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
 from tpmwire.state.pcrs import read_pcrs
 from tpmwire.tpm import Tpm
 
-from ..credentials.options import RunSettings
+from ..credentials.settings import RunSettings
 from ..lifecycle.profile_keys import ProfileKey
 from ..terminal.files import read_key_file
 from ..terminal.options import pcrs_from

@@ -13,7 +13,7 @@ from sigv4.proxy import proxy_for
 
 from ..credentials.cache.directory import entries
 from ..credentials.cache.store import UnfitError, place
-from ..credentials.options import aws_of
+from ..credentials.settings import aws_of
 from ..terminal.packages import FLOORS, package_name, version_numbers
 from .finding import Finding
 from .machine import Machine

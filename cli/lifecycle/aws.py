@@ -12,7 +12,8 @@ from sigv4.sts import CallerIdentity, GetCallerIdentity
 from tpmwire.secret import Secret
 
 from ..awsconfig.profiles import existing_profile
-from ..credentials.options import RunSettings, aws_of, parse_run
+from ..credentials.options import parse_run
+from ..credentials.settings import RunSettings, aws_of
 from ..credentials.sts import endpoint_for
 from ..terminal.messages import warn
 from ..terminal.network import ShownHttpClient

@@ -12,7 +12,7 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 
-from ..credentials.options import PROGRAM
+from ..credentials.settings import PROGRAM
 from ..terminal.messages import UsageError
 
 __all__ = ["find_program", "join_line"]

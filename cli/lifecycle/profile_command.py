@@ -10,8 +10,9 @@ from tpmwire.use.hmac import HmacKey
 
 from ..awsconfig.profiles import endpoint_options, existing_profile
 from ..credentials.key import ask_tpm, key_from
-from ..credentials.options import RunSettings, given_options, parse_run, run_parser
+from ..credentials.options import given_options, parse_run, run_parser
 from ..credentials.role_chain import process_words
+from ..credentials.settings import RunSettings
 from ..keys.location import Place
 from ..terminal.messages import UsageError
 from .process_line import join_line

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from sigv4.config import Config, Profile
 from sigv4.errors import RequestError
 
-from ..credentials.options import PROGRAM, RunSettings, given_options, parse_run, totp_place
+from ..credentials.options import given_options, parse_run, totp_place
 from ..credentials.role_chain import process_words
+from ..credentials.settings import PROGRAM, RunSettings
 from ..keys.location import Place
 from ..terminal.messages import UsageError
 from ..tpm.path import absolute_tpm_path

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ..awsconfig.edit import config_path, get_setting, profile_of, sections, set_settings
 from ..awsconfig.files import edit_file
-from ..credentials.options import PROGRAM
+from ..credentials.settings import PROGRAM
 from ..terminal.messages import UsageError
 from .profile_command import ProfileCommand
 

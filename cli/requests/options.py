@@ -6,15 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..credentials.options import (
-    OUTPUT_OPTIONS,
-    Aws,
-    CredentialSettings,
-    RunSettings,
-    aws_of,
-    parse_run,
-    run_parser,
-)
+from ..credentials.options import parse_run, run_parser
+from ..credentials.settings import OUTPUT_OPTIONS, Aws, CredentialSettings, RunSettings, aws_of
 from ..terminal.messages import UsageError
 from ..terminal.options import Formatter, persistent_handle
 

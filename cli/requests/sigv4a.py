@@ -5,7 +5,7 @@ from tpmwire.errors import TpmError
 from tpmwire.use.ecdsa import EcdsaKey
 
 from ..credentials.key import key_from
-from ..credentials.options import RunSettings
+from ..credentials.settings import RunSettings
 from ..credentials.sts import access_key_id, obtain, uses_temporary_credentials
 from ..terminal.messages import UsageError
 from ..terminal.progress import activity

@@ -29,8 +29,8 @@ from sigv4.sts import (
     GetWebIdentityToken,
 )
 
-from ..credentials.options import OutputSettings
 from ..credentials.output import put_out
+from ..credentials.settings import OutputSettings
 from ..credentials.sts import endpoint_for, seconds_of, tags_of
 from ..requests.options import (
     Sigv4aUseSettings,

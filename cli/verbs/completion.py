@@ -18,7 +18,7 @@ from sigv4.errors import SigV4Error
 from tpmwire.errors import TpmwireError
 from tpmwire.tpm import Tpm
 
-from ..credentials.options import PROGRAM
+from ..credentials.settings import PROGRAM
 from ..terminal.messages import UsageError
 from ..tpm.inventory import list_handles
 from ..tpm.path import connect

@@ -21,7 +21,7 @@ from sigv4.http import HttpClient
 from sigv4.request import Request, split_url
 from sigv4.tokens import check_signin, console_page, console_url, signin_token, signin_token_request
 
-from ..credentials.options import RunSettings
+from ..credentials.settings import RunSettings
 from ..credentials.sts import obtain, seconds_of
 from ..requests.browser import show
 from ..requests.options import UseSettings, add_use_options, caller_of, region_of

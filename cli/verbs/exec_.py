@@ -33,7 +33,7 @@ from sigv4.config import (
 )
 from sigv4.errors import RequestError
 
-from ..credentials.options import RunSettings
+from ..credentials.settings import RunSettings
 from ..credentials.sts import obtain
 from ..requests.options import UseSettings, add_use_options, lasting_settings, resolve_run
 from ..terminal.messages import note

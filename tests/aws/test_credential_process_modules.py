@@ -58,7 +58,8 @@ HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
 
 NAMES = """
     cli cli.credential_process cli.credentials cli.credentials.key cli.credentials.options cli.credentials.output
-    cli.credentials.sts cli.terminal cli.terminal.memory cli.terminal.messages cli.terminal.options
+    cli.credentials.settings cli.credentials.sts cli.terminal cli.terminal.memory cli.terminal.messages
+    cli.terminal.options
     cli.terminal.streams cli.tpm cli.tpm.cleanup cli.tpm.path
     sigv4 sigv4.authorities sigv4.canonical sigv4.client sigv4.credentials sigv4.endpoints sigv4.errors sigv4.http
     sigv4.http_message sigv4.operation sigv4.partitions sigv4.proxy sigv4.request sigv4.retry sigv4.signer
@@ -135,7 +136,8 @@ WARM_NAMES = """
     cli cli.credential_process cli.credentials cli.credentials.key cli.credentials.options cli.credentials.output
     cli.credentials.cache cli.credentials.cache.content cli.credentials.cache.keys cli.credentials.cache.purpose
     cli.credentials.cache.run cli.credentials.cache.sealed cli.credentials.cache.store
-    cli.credentials.sts cli.terminal cli.terminal.memory cli.terminal.messages cli.terminal.options
+    cli.credentials.settings cli.credentials.sts cli.terminal cli.terminal.memory cli.terminal.messages
+    cli.terminal.options
     cli.terminal.streams cli.tpm cli.tpm.cleanup cli.tpm.path
     sigv4 sigv4.credentials
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.crypto.formulas tpmwire.errors

@@ -8,8 +8,9 @@ import boto3
 import pytest
 
 from cli.awsconfig.edit import get_setting
-from cli.credentials.options import aws_of, parse_run
+from cli.credentials.options import parse_run
 from cli.credentials.role_chain import process_words
+from cli.credentials.settings import aws_of
 from cli.credentials.sts import endpoint_for
 from sigv4.sts import GetCallerIdentity
 from tests.support.home import files_with, make_home

@@ -27,7 +27,8 @@ NAMES = """
     cli cli.credentials cli.credentials.key cli.credentials.options cli.credentials.output
     cli.credentials.roles_anywhere cli.credentials.roles_anywhere.certificate cli.credentials.roles_anywhere.key
     cli.credentials.roles_anywhere.options cli.credentials.roles_anywhere.session
-    cli.credentials.roles_anywhere.settings cli.credentials.sts cli.terminal cli.terminal.files cli.terminal.memory
+    cli.credentials.roles_anywhere.settings cli.credentials.settings cli.credentials.sts cli.terminal
+    cli.terminal.files cli.terminal.memory
     cli.terminal.messages cli.terminal.options cli.terminal.streams cli.toolbox
     cli.tpm cli.tpm.cleanup cli.tpm.path cli.verbs cli.verbs.roles_anywhere_credential_process
     sigv4 sigv4.canonical sigv4.credentials sigv4.endpoints sigv4.errors sigv4.files sigv4.operation

@@ -9,8 +9,9 @@ from urllib.parse import parse_qs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cli.credentials.options import PROGRAM, RunSettings, aws_of, given_options
+from cli.credentials.options import given_options
 from cli.credentials.role_chain import profile_settings
+from cli.credentials.settings import PROGRAM, RunSettings, aws_of
 from cli.credentials.sts import endpoint_for, operations
 from cli.terminal.messages import UsageError
 from sigv4.errors import RequestError

@@ -5,7 +5,8 @@ import shlex
 
 import pytest
 
-from cli.credentials.options import PROGRAM, run_parser
+from cli.credentials.options import run_parser
+from cli.credentials.settings import PROGRAM
 from cli.keys.place import Place
 from cli.lifecycle.profile_command import ProfileCommand
 from cli.terminal.messages import UsageError

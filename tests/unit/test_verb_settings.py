@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.credentials.options import RunSettings, run_parser
+from cli.credentials.options import run_parser
+from cli.credentials.settings import RunSettings
 from cli.terminal.options import Parser
 from cli.toolbox import VERBS, verb_module
 from tests.support.programs import ROOT

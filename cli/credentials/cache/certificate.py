@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...terminal.files import read_small
 from ..key import key_from, opened_tpm
-from ..options import RunSettings
+from ..settings import RunSettings
 from .boot_key import BootKey
 from .content import CachedCredentials
 from .purpose import cache_purpose

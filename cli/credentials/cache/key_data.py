@@ -11,7 +11,7 @@ from tpmwire.use.cached_key import KeyData, Memory
 
 from ...terminal.messages import note
 from ...tpm.path import lasting_path
-from ..options import PROGRAM, RunSettings
+from ..settings import PROGRAM, RunSettings
 from .store import CacheFile, UnfitError, place
 
 __all__ = ["FORMAT", "SUFFIX", "KeyDataFile", "build_key_data", "parse_key_data", "read_key_data"]

@@ -7,7 +7,7 @@ from tpmwire.crypto.formulas import name_of
 from tpmwire.use.hmac import HmacKey
 
 from ..key import ask_tpm_each, key_from
-from ..options import RunSettings
+from ..settings import RunSettings
 
 if TYPE_CHECKING:
     from tpmwire.use.cached_key import Memory  # a run without session encryption must not load this module

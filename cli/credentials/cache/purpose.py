@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from ...tpm.path import lasting_path
-from ..options import OUTPUT_OPTIONS, RunSettings
+from ..settings import OUTPUT_OPTIONS, RunSettings
 
 if TYPE_CHECKING:
     from tpmwire.keys.keyfile import KeyFile  # a run with a persistent key must not load this module

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ...terminal.messages import note
-from ..options import PROGRAM, RunSettings
+from ..settings import PROGRAM, RunSettings
 from .content import CachedCredentials, SigningKey, from_text, to_text
 from .keys import Keys
 from .purpose import cache_purpose

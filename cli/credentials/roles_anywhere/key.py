@@ -17,7 +17,7 @@ from tpmwire.use.asymmetric import AsymmetricKey, explain_unfit_key, signature_o
 from ...terminal.files import read_small
 from ...terminal.messages import UsageError
 from ..key import key_from, opened_tpm
-from ..options import RunSettings
+from ..settings import RunSettings
 
 __all__ = ["advise_create_key", "certificate_key", "refuse_plaintext", "sign_in", "sign_with", "text_to_test"]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ...terminal.messages import UsageError, note
 from ...terminal.options import Parser, add_tpm_options, filled, flag, persistent_handle
-from ..options import OUTPUT_OPTIONS, RunSettings, run_parser
+from ..options import run_parser
+from ..settings import OUTPUT_OPTIONS, RunSettings
 from .settings import RolesAnywhere
 
 __all__ = [

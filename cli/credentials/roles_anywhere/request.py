@@ -23,7 +23,7 @@ from ...terminal.messages import UsageError
 from ...tpm.key_argument import NamedKey, use_key
 from ...tpm.statement import build_statement
 from ..key import key_from, opened_tpm
-from ..options import RunSettings
+from ..settings import RunSettings
 from .key import advise_create_key, certificate_key, refuse_plaintext, sign_in
 
 __all__ = ["certify_key", "extension_text", "issue_text", "read_public_area", "sign_request"]

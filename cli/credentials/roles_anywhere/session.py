@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sigv4.roles_anywhere import CreateSession, RolesAnywhereSigner, check_arns, resolve_roles_anywhere
 
 from ...terminal.messages import UsageError, note, warn
-from ..options import Aws, RunSettings, aws_of
+from ..settings import Aws, RunSettings, aws_of
 from .certificate import CertificatePair, read_pair
 from .key import certificate_key, sign_with
 from .settings import RolesAnywhere
