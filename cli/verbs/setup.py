@@ -196,6 +196,7 @@ def _guide_certificate(args: Settings, tpm: TpmFacts, started: list[str]) -> boo
             handle = tpm.handles[0]
             if not _offer_step(_creation_step(profile, tpm), args, started):
                 return False
+        os.makedirs(os.path.dirname(request), mode=0o700, exist_ok=True)
         if not _offer_step(_request_step(profile, subject, handle, tpm), args, started):
             return False
     print(

@@ -102,6 +102,7 @@ def test_a_certificate_of_another_key_is_refused(home: Path, swtpm: Swtpm, autho
 
 def test_the_owners_password_is_asked_for(home: Path, swtpm: Swtpm) -> None:
     tpm2(swtpm, "changeauth", "-c", "owner", "word")
+    home.rmdir()
     words, answers = ["setup", "--roles-anywhere", "--tpm-path", swtpm.path], [b"a", b"CN=a", b"y", b"word", b"y"]
     code, shown = at_a_terminal(words, answers, *PROMPTS)
     assert code == 0, shown
