@@ -1,10 +1,12 @@
 """Creates signing keys in the TPM, and tests them with a signature."""
 
 from tpmwire.crypto.formulas import random_bytes
-from tpmwire.errors import EncodeError
+from tpmwire.errors import EncodeError, TpmError
 from tpmwire.keys import templates
 from tpmwire.keys.spki import public_key_of
+from tpmwire.spec.codes import NO_ECC
 from tpmwire.spec.constants import TPMA_OBJECT
+from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.spec.structures import TPMS_RSA_PARMS, TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 from tpmwire.use.asymmetric import AsymmetricKey, explain_unfit_key
@@ -17,6 +19,8 @@ from .persist import parent_at
 __all__ = ["make_signing_key", "signing_template"]
 
 _LEAST_RSA = 2048
+_PUBLIC = 2
+"""The number of inPublic among the parameters of TPM2_Create (Part 3, §12.1)."""
 _NAMES = "use ecc, ecc384, ecc521, rsa2048, rsa3072 or rsa4096"
 
 
@@ -55,7 +59,12 @@ def make_signing_key(tpm: Tpm, order: Order, template: TPMT_PUBLIC) -> NewKey:
     digest = policy.digest() if policy else b""
     wanted = template.replace(object_attributes=TPMA_OBJECT(attributes), auth_policy=digest)
     with activity("creating the key in the TPM"):
-        key = create_in(tpm, order, parent, wanted, policy)
+        try:
+            key = create_in(tpm, order, parent, wanted, policy)
+        except TpmError as error:
+            if error.code in (*NO_ECC, TPM_RC.KEY_SIZE) and error.parameter == _PUBLIC:
+                error.add_note("this TPM does not create such keys; choose another --algorithm")
+            raise
     if not order.ways:
         public = key.file.public
         usable_key(AsymmetricKey, order, key).sign_message(tpm, random_bytes(32), public_key_of(public))

@@ -119,7 +119,13 @@ def _check_request(args: Settings, path: str) -> int:
         )
     subject = check_requested_key(statement.item, csr)
     nonce, item = hashlib.sha256(csr).digest(), name_of(statement.item)
-    _print(verify_certified(*statement.signed, key, nonce=nonce, item=item), args.json, {"subject": subject})
+    try:
+        found = verify_certified(*statement.signed, key, nonce=nonce, item=item)
+    except AttestationError as error:
+        if error.check == "nonce":
+            raise AttestationError("nonce", "the statement is for another certificate request") from None
+        raise
+    _print(found, args.json, {"subject": subject})
     _warn_of(key)
     return 0
 

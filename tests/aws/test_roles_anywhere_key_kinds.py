@@ -101,6 +101,7 @@ def test_a_key_that_the_tpm_cannot_create_is_named(tool: Tool, swtpm: Swtpm) -> 
     words = ("--algorithm=rsa4096", f"--persistent-handle={HANDLE:#x}", "--tpm-path", swtpm.path)
     ran = tool("roles-anywhere", "create-key", *words)
     assert (ran.code, ran.out) == (4, "")
+    assert "this TPM does not create such keys; choose another --algorithm" in ran.err
     assert held(swtpm) == ""
 
 

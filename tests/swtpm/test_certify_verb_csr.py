@@ -89,7 +89,7 @@ def test_a_statement_of_another_request_is_refused(host: Host) -> None:
     (host.home / "statement").write_bytes(statement)
     assert host.check(csr="other.csr").code == 0
     ran = host.check()
-    assert (ran.code, ran.out, "nonce" in ran.err) == (8, "", True)
+    assert (ran.code, ran.out, "the statement is for another certificate request" in ran.err) == (8, "", True)
     assert host.request(host.create("another.key")).code == 0
     (host.home / "statement").write_bytes(statement)
     ran = host.check()
@@ -123,7 +123,9 @@ def test_another_attestation_key_is_refused(host: Host) -> None:
     with Tpm.open(host.swtpm.path, 30) as tpm:
         make_signing_key(tpm, out=host.home / "free.key")
     ran = host.request(key, by="free.key")
-    assert (ran.code, "restricted" in ran.err) == (8, True)
+    assert (ran.code, "restricted" in ran.err, "`tpmwire ak`" in ran.err) == (8, True, True)
+    ran = host.request(key, by="host.key")
+    assert (ran.code, "--certify-by needs an attestation key" in ran.err) == (4, True)
 
 
 @pytest.mark.parametrize(

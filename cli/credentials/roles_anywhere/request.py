@@ -8,10 +8,11 @@ from textwrap import indent
 
 from tpmwire.channel import authorized_once
 from tpmwire.crypto.formulas import name_of
-from tpmwire.errors import KeyFileError
+from tpmwire.errors import AttestationError, KeyFileError, TpmError
 from tpmwire.keys.csr import build_request, build_request_info
 from tpmwire.keys.spki import PublicKey, build_public_key_der, public_key_of
 from tpmwire.primary import read_loaded
+from tpmwire.spec.codes import TPM_RC_SCHEME
 from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.use.asymmetric import explain_unfit_key
@@ -77,10 +78,15 @@ def certify_key(settings: RunSettings, request: bytes, public: TPMT_PUBLIC, by: 
     `request` is in DER; its SHA-256 digest is the nonce. `public` is the key's public area. Raises
     AttestationError if verifiers would reject the key `by`, and the errors of `AttestingKey.certify`.
     """
-    item = AttestingKey(**vars(certificate_key(settings, public_key_of(public))))
-    with opened_tpm(settings) as tpm, item.loaded(tpm) as handle, use_key(tpm, by, AttestingKey) as key:
-        made, signer = key.certify(tpm, handle, sha256(request).digest(), authorized_once(tpm, item.auth))
-    return build_statement(made, signer, {"item": public.build().hex(), "name": name_of(public).hex()})
+    item, nonce = AttestingKey(**vars(certificate_key(settings, public_key_of(public)))), sha256(request).digest()
+    try:
+        with opened_tpm(settings) as tpm, item.loaded(tpm) as handle, use_key(tpm, by, AttestingKey) as key:
+            made, signer = key.certify(tpm, handle, nonce, authorized_once(tpm, item.auth))
+        return build_statement(made, signer, {"item": public.build().hex(), "name": name_of(public).hex()})
+    except (AttestationError, TpmError) as error:
+        if isinstance(error, AttestationError) or error.code == TPM_RC_SCHEME:
+            error.add_note("--certify-by needs an attestation key, as `tpmwire ak` creates it")
+        raise
 
 
 def extension_text(dns: Sequence[str], uris: Sequence[str]) -> str:
