@@ -21,6 +21,12 @@ from tpmwire.wires import Counted, Empty, Fixed, Number, Select, SizedRecord, Ye
 
 __all__ = ["Example", "example_lines", "examples"]
 
+_CERTIFICATE = (
+    "306a30193117301506035504030c0e61206b6579206f6620612054504d301e170d3236303130313030303030305a170d3236303131303030"
+    "303030305a30193117301506035504030c0e61206b6579206f6620612054504da3123010300e0603551d0f0101ff040403020780"
+)
+"""A partialCertificate of TPM2_CertifyX509: issuer, validity, subject and KeyUsage digitalSignature, in DER."""
+
 _LINES = f"""
 GetRandom 8
 StirRandom text:entropy
@@ -116,6 +122,57 @@ NV_DefineSpace 0x01000001 dataSize=8 + trial = StartAuthSession TRIAL
 NV_DefineSpace 0x01000001 dataSize=8 attributes='AUTHREAD|AUTHWRITE|WRITE_STCLEAR' + NV_WriteLock 0x01000001
 NV_DefineSpace 0x01000001 dataSize=8 attributes='AUTHREAD|AUTHWRITE|READ_STCLEAR' + NV_ReadLock 0x01000001
 NV_GlobalWriteLock
+SetCommandCodeAuditStatus owner NULL GetRandom clearList=
+key = CreatePrimary ak + SetCommandCodeAuditStatus owner NULL GetRandom clearList= + GetRandom 8
+  + GetCommandAuditDigest endorsement $key
+key = CreatePrimary ak + session = StartAuthSession HMAC + GetRandom 8 session=$session,audit
+  + GetSessionAuditDigest endorsement $key $session
+trial = StartAuthSession TRIAL + PolicySecret platform $trial + policy = PolicyGetDigest $trial
+  + PCR_SetAuthPolicy platform $policy.policyDigest SHA256 20
+SetAlgorithmSet platform 0
+key = CreatePrimary endorsement ek-ecc + ak = CreatePrimary ak + MakeCredential $key $ak text:secret
+  + ActivateCredential $ak $key
+parent = CreatePrimary + child = Create $parent 'ecc;sign|decrypt|sensitiveDataOrigin'
+  authPolicy=command-code:Duplicate + key = Load $parent $child + Duplicate $key $parent policy=command-code
+parent = CreatePrimary + child = Create $parent 'ecc;sign|decrypt|sensitiveDataOrigin'
+  authPolicy=command-code:Duplicate + key = Load $parent $child + Duplicate $key null policy=command-code
+  + Import $parent objectPublic=$child.outPublic
+parent = CreatePrimary + child = Create $parent 'ecc;sign|decrypt|sensitiveDataOrigin'
+  authPolicy=command-code:Duplicate + key = Load $parent $child + copy = Duplicate $key $parent policy=command-code
+  + Rewrap $parent $parent $copy.duplicate $key.name $copy.outSymSeed
+key = CreatePrimary ecc:ecdsa-sha256 + signature = Sign $key 00000000 + session = StartAuthSession POLICY
+  + PolicySigned $key $session auth=$signature
+session = StartAuthSession POLICY + given = PolicySecret owner $session expiration=-60
+  + other = StartAuthSession POLICY
+  + PolicyTicket $other $given.timeout authName=40000001 ticket=$given.policyTicket
+key = CreatePrimary ecc:ecdsa-sha256 + session = StartAuthSession POLICY + PolicyPCR $session 23
+  + digest = PolicyGetDigest $session + signature = Sign $key $digest + VerifySignature $key $digest $signature
+  + PolicyAuthorize $session
+NV_DefineSpace 0x01000001 dataSize=34 + session = StartAuthSession POLICY
+  + NV_Write 0x01000001 000b0000000000000000000000000000000000000000000000000000000000000000
+  + PolicyAuthorizeNV 0x01000001 policySession=$session
+NV_DefineSpace 0x01000001 dataSize=8 + NV_Write 0x01000001 text:12345678 + key = CreatePrimary ak
+  + NV_Certify $key owner 0x01000001
+NV_DefineSpace 0x01000001 8 'AUTHREAD|AUTHWRITE' authPolicy=command-code:NV_ChangeAuth
+  + NV_ChangeAuth 0x01000001 newAuth=text:new policy=command-code
+NV_DefineSpace platform 0x01000001 8 'PPREAD|PPWRITE|POLICY_DELETE|PLATFORMCREATE'
+  authPolicy=command-code:NV_UndefineSpaceSpecial
+  + NV_UndefineSpaceSpecial 0x01000001 platform nvIndex.policy=command-code
+key = CreatePrimary ecc:ecdaa + Commit $key p1.x= p1.y=
+key = CreatePrimary ecc:ecdh + mine = EC_Ephemeral NIST_P256 + other = ECDH_KeyGen $key
+  + ZGen_2Phase $key $other.pubPoint $other.pubPoint counter=$mine.counter
+key = CreatePrimary ecc:ecdsa-sha256 + CertifyX509 $key $key partialCertificate={_CERTIFICATE}
+key = CreatePrimary ecc:ecdsa-sha256 + SignDigest $key digest={1:064x}
+key = CreatePrimary ecc:ecdsa-sha256 + signature = SignDigest $key digest={1:064x}
+  + VerifyDigestSignature $key digest={1:064x} signature=$signature
+key = CreatePrimary ecc:ecdsa-sha256 + SignSequenceStart $key
+key = CreatePrimary ecc:ecdsa-sha256 + sequence = SignSequenceStart $key
+  + SignSequenceComplete $sequence $key text:hello
+key = CreatePrimary ecc:ecdsa-sha256 + VerifySequenceStart $key
+key = CreatePrimary ecc:ecdsa-sha256 + signature = Sign $key text:hello + sequence = VerifySequenceStart $key
+  + SequenceUpdate $sequence text:hello + VerifySequenceComplete $sequence $key $signature
+key = CreatePrimary mlkem768 + Encapsulate $key
+key = CreatePrimary decryption:mlkem768 + box = Encapsulate $key + Decapsulate $key $box.ciphertext
 """
 """Lines of `tpmwire send`, each an example of its last command. An indented line continues the line above."""
 
@@ -139,6 +196,8 @@ def examples() -> Mapping[str, Example]:
         command = command_class(code)
         if command is not None:
             found[f"TPM2_{code.name}"] = _build_shortest(command)
+    # On the soft TPM of `tpmwire send`, this command has already been executed.
+    found["TPM2_Startup"] = _run_on(_Unstarted(b"example"), "Startup CLEAR")._replace(line="")
     for line in example_lines():
         try:
             example = _run(line)
@@ -154,8 +213,19 @@ def example_lines() -> list[str]:
     return _LINES.replace("\n  ", " ").strip().splitlines()
 
 
+class _Unstarted(SoftTransport):
+    """A soft TPM before TPM2_Startup."""
+
+    def _start(self) -> None:
+        pass
+
+
 def _run(line: str) -> Example:
-    with Tpm(SoftTransport(b"example")) as tpm, Script(tpm) as script:
+    return _run_on(SoftTransport(b"example"), line)
+
+
+def _run_on(transport: SoftTransport, line: str) -> Example:
+    with Tpm(transport) as tpm, Script(tpm) as script:
         result = script.run(line)
         if result.code:
             raise ValueError(f"{line}: {result.text}")

@@ -94,3 +94,9 @@ def test_mistakes_are_usage_errors(tpm: Tpm, line: str, says: str) -> None:
     with Script(tpm) as script, pytest.raises(UsageError) as error:
         script.run(line)
     assert says in str(error.value)
+
+
+def test_a_result_can_have_the_name_of_a_directive(tpm: Tpm) -> None:
+    with Script(tpm) as script:
+        assert script.run("session = StartAuthSession HMAC + GetRandom 8 session=$session,audit").code == 0
+        assert script.run("session").text.startswith("session: none")

@@ -21,7 +21,8 @@ def find(commands: Sequence[Sequence[str]]) -> "Callable[[Any, Sequence[str]], s
 
     Raises UsageError if a directive is combined with other commands.
     """
-    found = DIRECTIVES.get(commands[0][0].lower())
+    is_name = commands[0][1:2] == ["="]  # such as session = StartAuthSession HMAC
+    found = None if is_name else DIRECTIVES.get(commands[0][0].lower())
     if found is not None and len(commands) > 1:
         raise UsageError(f"{commands[0][0]} must be alone on its line; remove the +")
     return found

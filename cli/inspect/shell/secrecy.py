@@ -7,7 +7,7 @@ from tpmwire.record import Struct, is_secret
 from tpmwire.wires import SizedRecord, wire_of
 
 from ...terminal.messages import UsageError
-from .directives import DIRECTIVES
+from .directives import find
 from .lines import parse_plan, split_line
 from .numbers import plain
 from .positions import Plan
@@ -24,7 +24,7 @@ def has_secret(line: str) -> bool:
     """
     try:
         commands = split_line(line)
-        if not commands or commands[0][0].lower() in DIRECTIVES:
+        if not commands or find(commands) is not None:
             return False
         return any(_plan_has_secret(parse_plan(words)) for words in commands)
     except UsageError:
