@@ -7,7 +7,7 @@
 
 
 
-_shtab_aws_tpm_process_credential_option_strings=(-h --help --profile --aws-access-key-id --persistentHandle --credential-file --keyPass --keypass --keyPass-file --keypass-file --parentPass --parentpass --parentPass-file --parentpass-file --pcrs --useEKParent --tpm-path --timeout --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --key-name --no-session-encryption --assumeRole --aws-arn --aws-session-name --aws-region --duration --external-id --policy --policy-file --policy-arn --tag --transitive-tag-key --source-identity --mfa-serial --mfa-process --mfa-totp --federation-name --root-of --task-policy-arn --endpoint-url --use-fips-endpoint --use-dualstack-endpoint --ca-bundle --cache --cache-key --format --credentials-profile --credentials-overwrite --verbose --version)
+_shtab_aws_tpm_process_credential_option_strings=(-h --help --profile --aws-access-key-id --persistentHandle --credential-file --keyPass --keypass --keyPass-file --keypass-file --parentPass --parentpass --parentPass-file --parentpass-file --pcrs --useEKParent --tpm-path --timeout --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --key-name --no-session-encryption --assumeRole --aws-arn --aws-session-name --aws-region --duration --external-id --policy --policy-file --policy-arn --tag --transitive-tag-key --source-identity --mfa-serial --mfa-code --mfa-process --mfa-totp --federation-name --root-of --task-policy-arn --endpoint-url --use-fips-endpoint --use-dualstack-endpoint --ca-bundle --cache --cache-key --format --credentials-profile --credentials-overwrite --verbose --version)
 
 _shtab_aws_tpm_process_credential___profile_COMPGEN=_tpmwire_profiles
 _shtab_aws_tpm_process_credential___persistentHandle_COMPGEN=_tpmwire_handles

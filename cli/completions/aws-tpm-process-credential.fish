@@ -71,7 +71,7 @@ function _shtab_aws_tpm_process_credential_using
 end
 
 set -g _shtab_aws_tpm_process_credential_commands
-set -g _shtab_aws_tpm_process_credential_opts_with_value --aws-access-key-id --aws-arn --aws-region --aws-session-name --ca-bundle --cache-key --credential-file --credentials-profile --duration --endpoint-url --external-id --federation-name --format --key-name --keyPass --keyPass-file --keypass --keypass-file --mfa-process --mfa-serial --mfa-totp --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --persistentHandle --policy --policy-arn --policy-file --profile --root-of --source-identity --tag --task-policy-arn --timeout --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --transitive-tag-key
+set -g _shtab_aws_tpm_process_credential_opts_with_value --aws-access-key-id --aws-arn --aws-region --aws-session-name --ca-bundle --cache-key --credential-file --credentials-profile --duration --endpoint-url --external-id --federation-name --format --key-name --keyPass --keyPass-file --keypass --keypass-file --mfa-code --mfa-process --mfa-serial --mfa-totp --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --persistentHandle --policy --policy-arn --policy-file --profile --root-of --source-identity --tag --task-policy-arn --timeout --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --transitive-tag-key
 
 complete -c aws-tpm-process-credential -e
 complete -c aws-tpm-process-credential -f
@@ -106,6 +106,7 @@ complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_usin
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l transitive-tag-key -x -d 'key of a transitive session tag'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l source-identity -x -d 'source identity of the role session, for CloudTrail'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l mfa-serial -x -d 'serial number or ARN of the MFA device'
+complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l mfa-code -x -d 'the six digits that the MFA device shows now, instead of the prompt'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l mfa-process -x -d 'program that prints the MFA code'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l mfa-totp -xka "(_tpmwire_values handles; _tpmwire_files '\\.pem')" -d 'TOTP key in the TPM that computes the MFA code'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l federation-name -x -d 'call GetFederationToken for a user of this name'

@@ -46,6 +46,7 @@ _shtab_aws_tpm_process_credential_options=(
   "*--transitive-tag-key=[key of a transitive session tag]:KEY:"
   "--source-identity=[source identity of the role session, for CloudTrail]:NAME:"
   "--mfa-serial=[serial number or ARN of the MFA device]:SERIAL:"
+  "--mfa-code=[the six digits that the MFA device shows now, instead of the prompt]:CODE:"
   "--mfa-process=[program that prints the MFA code]:CMD:"
   "--mfa-totp=[TOTP key in the TPM that computes the MFA code]:KEY:_tpmwire_keys"
   "--federation-name=[call GetFederationToken for a user of this name]:NAME:"

@@ -1,4 +1,4 @@
-"""The code of an MFA device: from the terminal, from a program, or from a key in the TPM."""
+"""The code of an MFA device: from the options, the terminal, a program, or a key in the TPM."""
 
 import os
 import select
@@ -21,6 +21,8 @@ def code(settings: RunSettings) -> str:
 
     With --mfa-totp, also raises the errors of `aws_code`.
     """
+    if settings.mfa_code:
+        return settings.mfa_code
     if settings.mfa_totp:
         from .totp_key import aws_code  # noqa: PLC0415 - for --mfa-totp only
 
@@ -88,7 +90,8 @@ def _read_from_terminal(serial: str) -> str:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         raise UsageError(
-            "no terminal to ask for the MFA code; use --mfa-process PROGRAM, which prints the code"
+            "no terminal to ask for the MFA code; give it with --mfa-code, or use --mfa-process PROGRAM, which "
+            "prints the code"
         ) from None
     try:
         if os.tcgetpgrp(terminal) != os.getpgrp():

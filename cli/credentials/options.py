@@ -180,6 +180,13 @@ def run_parser() -> Parser:
         metavar="SERIAL",
         help="serial number or ARN of the MFA device; prompts for its code on the terminal",
     )
+    aws.add_argument(
+        "--mfa-code",
+        type=filled,
+        metavar="CODE",
+        help="the six digits that the MFA device shows now, instead of the prompt; overrides --mfa-process and "
+        "--mfa-totp; AWS accepts a code once",
+    )
     aws.add_argument("--mfa-process", metavar="CMD", help="program that prints the MFA code")
     aws.add_argument(
         "--mfa-totp",

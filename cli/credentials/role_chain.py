@@ -129,6 +129,11 @@ def _follow_chain(config: Config, name: str, seen: tuple[str, ...]) -> tuple[Run
             "the equivalent option in that command line"
         )
     found = parse_run(words)
+    if found.mfa_code:
+        raise UsageError(
+            f"the credential_process of {base} has --mfa-code, and AWS accepts a code once; remove it, and type "
+            "the code, or use --mfa-process or --mfa-totp"
+        )
     further: list[Profile] = []
     # A credential_process with --profile of its own profile reads the same settings that are read here.
     if found.profile and found.profile != base.name:

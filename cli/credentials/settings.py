@@ -62,6 +62,7 @@ class CredentialSettings(TpmSettings):
     transitive_tag_key: list[str] | None
     source_identity: str | None
     mfa_serial: str | None
+    mfa_code: str | None
     mfa_process: str | None
     mfa_totp: str | None
     federation_name: str | None

@@ -378,9 +378,11 @@ def _check_fit(settings: RunSettings, operation: str) -> None:
             raise UsageError(f"--{option} needs {wanted}")
     if operation == "root-of" and not settings.task_policy_arn:
         raise UsageError("--root-of needs --task-policy-arn, such as arn:aws:iam::aws:policy/root-task/...")
-    for option, value in (("mfa-process", settings.mfa_process), ("mfa-totp", settings.mfa_totp)):
-        if value and not settings.mfa_serial:
-            raise UsageError(f"--{option} needs --mfa-serial, the device that shows the code")
+    for option in ("mfa_code", "mfa_process", "mfa_totp"):
+        if getattr(settings, option) and not settings.mfa_serial:
+            raise UsageError(f"--{option.replace('_', '-')} needs --mfa-serial, the device that shows the code")
+    if settings.mfa_code and not re.fullmatch("[0-9]{6}", settings.mfa_code):
+        raise UsageError("--mfa-code is not six digits; type the code that the device shows now")
     if settings.mfa_process and settings.mfa_totp:
         raise UsageError("--mfa-process and --mfa-totp are both given; give one")
 

@@ -174,6 +174,10 @@ def lasting_settings(args: UseSettings) -> RunSettings:
     Raises UsageError for invalid options, and for a file that can be read only once, such as a shell's <(...).
     """
     settings = resolve_run(args)
+    if settings.mfa_code:
+        raise UsageError(
+            "--mfa-code is valid once, and the credentials are renewed; use --mfa-process or --mfa-totp"
+        )
     certificate = settings.roles_anywhere
     files = {
         "certificate": certificate and certificate.certificate,

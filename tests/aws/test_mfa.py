@@ -43,6 +43,61 @@ def test_a_code_from_a_program(box: Machine, sts: VerifyingSts, front: Front, tm
     assert left_behind(box.swtpm.path) == []
 
 
+def test_a_code_of_the_command_line(box: Machine, sts: VerifyingSts, front: Front) -> None:
+    """It is part of one request, but not of the cache's purpose: a run without it gets the same session."""
+    done = box.run(*_words(box, sts, front, "--cache", "--mfa-code=012345"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert front.seen[0].form()["TokenCode"] == "012345"
+    for again in ((), ("--mfa-code=987654",), ("--mfa-code", "987654", "--verbose")):
+        cached = box.run(*_words(box, sts, front, "--cache", *again))
+        assert cached.stdout == done.stdout
+        assert "987654" not in cached.stderr
+    assert len(front.seen) == 1
+
+
+def test_a_code_of_the_command_line_for_a_role(
+    box: Machine, sts: VerifyingSts, front: Front, tmp_path: Path
+) -> None:
+    """It comes before the profile's program, which would give another one."""
+    words = [*_words(box, sts, front, _program(tmp_path, "echo 654321"))]
+    roles = ["--assumeRole", f"--aws-arn={sts.role_arn}", f"--aws-arn={ROLE}"]
+    done = box.run("exec", *words, *roles, "--mfa-code=123456", "--", "true", program=box.bin / "tpmwire")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [exchange.form().get("TokenCode") for exchange in front.seen] == ["123456", None]
+
+
+@pytest.mark.parametrize("code", ["12345", "1234567", "abcdef", "12 456", "\u0661\u0662\u0663\u0664\u0665\u0666"])
+def test_a_code_that_is_none(box: Machine, sts: VerifyingSts, code: str) -> None:
+    done = box.run(*_words(box, sts, None, f"--mfa-code={code}"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--mfa-code is not six digits" in done.stderr
+    assert code not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("serve", "--token-file=t", "--mfa-serial=me"), "--mfa-code is valid once"),
+        (("exec", "--serve", "--mfa-serial=me", "--", "true"), "--mfa-code is valid once"),
+        (("exec", "--", "true"), "--mfa-code needs --mfa-serial"),
+    ],
+)
+def test_verbs_without_a_use_for_a_code(box: Machine, words: tuple[str, ...], says: str) -> None:
+    key = ["--aws-access-key-id=AKIAMADEUP", "--tpm-path=/nonexistent", "--mfa-code=123456"]
+    done = box.run(words[0], *key, *words[1:], program=box.bin / "tpmwire")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert says in done.stderr
+
+
+def test_a_profile_has_no_code(box: Machine, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile a]\nmfa_serial = me\ncredential_process = aws-tpm-process-credential --mfa-code=123456\n"
+    )
+    done = box.run("--profile=a", AWS_CONFIG_FILE=str(config))
+    assert (done.returncode, "has --mfa-code, and AWS accepts a code once" in done.stderr) == (2, True)
+
+
 def test_only_the_first_role_of_a_chain_has_the_code(
     box: Machine, sts: VerifyingSts, front: Front, tmp_path: Path
 ) -> None:
@@ -123,7 +178,7 @@ def test_a_program_ends_with_us(box: Machine, sts: VerifyingSts, tmp_path: Path)
 def test_no_terminal(box: Machine, sts: VerifyingSts) -> None:
     done = box.run(str(box.bin / CREDENTIAL_PROCESS), *_words(box, sts, None), program=Path("/usr/bin/setsid"))
     assert done.returncode == 2
-    assert "no terminal to ask for the MFA code; use --mfa-process" in done.stderr
+    assert "no terminal to ask for the MFA code; give it with --mfa-code, or use --mfa-process" in done.stderr
 
 
 class Terminal:

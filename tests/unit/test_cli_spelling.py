@@ -114,7 +114,7 @@ def test_what_is_like_nothing_gets_none() -> None:
     "words",
     [
         *(
-            ["serve", "--token-file=t", "--profile=one", "--profile", "two"],
+            ["exec", "--profile=one", "--profile", "two", "--", "true"],
             ["sign", "--profile=a", "--profile=b", "x"],
         ),
         *(

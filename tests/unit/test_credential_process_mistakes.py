@@ -35,7 +35,10 @@ def _run(home: Path, *words: str, **environment: str) -> "subprocess.CompletedPr
         (["--aws-access-key-id=AKIAIOSFODNN7EXAMPLES"], "got AKIA and 17 more; copy it from the IAM console"),
         ([ID, "--assumeRole", f"--aws-arn={ROLE.replace('::', ':')}"], "expected arn:aws:iam::ACCOUNT:role/NAME"),
         ([ID, "--assumeRole", f"--aws-arn={ROLE.replace('role', 'user')}"], "user/x' is not the ARN of a role"),
-        ([ID, "--mfa-serial=arn:aws:iam::123456789012:mfa/x"], "use --mfa-process PROGRAM, which prints the code"),
+        (
+            [ID, "--mfa-serial=arn:aws:iam::123456789012:mfa/x"],
+            "or use --mfa-process PROGRAM, which prints the code",
+        ),
         (["--profile=nope"], "profile 'nope' not found in HOME/.aws/config or HOME/.aws/credentials; available"),
     ],
 )

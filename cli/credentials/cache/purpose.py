@@ -19,6 +19,8 @@ SHAPELESS = frozenset(
         # Authorizations are excluded: the TPM checks them on each run, and passwords could be guessed from a
         # digest.
         *("keyPass", "keyPass_file", "parentPass", "parentPass_file"),
+        # A code is valid once, and the next one gets the same credentials.
+        "mfa_code",
     }
 )
 """Options that do not change the credentials."""
