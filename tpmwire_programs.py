@@ -80,7 +80,12 @@ class _Library:
 
     On every system, Python tries to import some modules that exist on few systems, such as _wmi. The search for
     such a module must not reach other directories.
+
+    Modules in `lazy` are loaded at first use. urllib.parse imports ipaddress, which takes 1.5 ms, for hosts in
+    brackets.
     """
+
+    lazy = ("ipaddress",)
 
     folders: "list[str]"
 
@@ -93,6 +98,10 @@ class _Library:
         spec = PathFinder.find_spec(name, cls.folders)
         if spec is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if name in cls.lazy and spec.loader is not None:
+            from importlib.util import LazyLoader  # noqa: PLC0415 - a run without it loads less
+
+            spec.loader = LazyLoader(spec.loader)
         return spec
 
 
