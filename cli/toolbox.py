@@ -5,17 +5,22 @@ A verb's module has a docstring, which is its help text, a class `Settings` with
 have two words: `token eks` is the module `token_eks`.
 """
 
+from __future__ import annotations
+
 import io
 import sys
 from importlib import import_module
 from keyword import iskeyword
 from types import ModuleType
-from typing import NoReturn
 
 from tpmwire import __version__
 
 from .terminal.messages import UsageError, guarded
 from .terminal.options import Parser, columns, suggestion
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["VERBS", "main", "run", "verb_module"]
 

@@ -14,9 +14,11 @@
 The names of `__all__`, `sigv4.boto` and `sigv4.boto_v4a` are public. Other modules may change in any version.
 """
 
-import sys
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
+import sys
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client import StsClient as StsClient
     from .endpoints import Endpoint as Endpoint

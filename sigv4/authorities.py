@@ -1,12 +1,14 @@
 """Loads the CA certificates for verifying servers."""
 
+from __future__ import annotations
+
 import os
 import stat
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from .errors import RequestError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
@@ -36,7 +38,7 @@ class Authorities:
         self.path = environ.get(self._variable) or None
         self.missing = False
 
-    def load(self, context: "ssl.SSLContext") -> None:
+    def load(self, context: ssl.SSLContext) -> None:
         """Adds the CA certificates to the TLS context.
 
         Raises RequestError if AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE names a file or directory without CA
@@ -62,7 +64,7 @@ class Authorities:
             return "this system has no CA certificates; install ca-certificates, or set AWS_CA_BUNDLE"
         return "if the CA is private, set AWS_CA_BUNDLE to its PEM file"
 
-    def _load_named(self, context: "ssl.SSLContext", path: str) -> None:
+    def _load_named(self, context: ssl.SSLContext, path: str) -> None:
         try:
             if os.path.isfile(path):
                 context.load_verify_locations(cafile=path)
@@ -96,7 +98,7 @@ def _read_pipe(path: str) -> str:
         return file.read(1 << 24).decode("ascii", "ignore") or "\n"
 
 
-def _load_system(context: "ssl.SSLContext") -> bool:
+def _load_system(context: ssl.SSLContext) -> bool:
     """Loads the CAs of the system, or of SSL_CERT_FILE and SSL_CERT_DIR; returns False if none is found.
 
     Raises RequestError if SSL_CERT_FILE is a pipe, because OpenSSL would wait for the pipe without limit.

@@ -1,8 +1,9 @@
 """Clients of AWS services, which sign, send and retry requests, read errors, and correct a wrong clock once."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from . import retry, xml
 from .credentials import Credentials
@@ -14,9 +15,13 @@ from .request import Request
 from .signer import Signer
 from .times import parse_http_date, parse_rfc3339
 
-__all__ = ["AwsClient", "StsClient"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
 
-Result = TypeVar("Result")
+    Result = TypeVar("Result")
+
+__all__ = ["AwsClient", "StsClient"]
 
 # Paths of the error element in XML: STS and IAM, two older forms, and S3.
 _ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Errors/Error/", "Error/")
@@ -163,7 +168,7 @@ class AwsClient:
 class StsClient(AwsClient):
     """A client of STS at `endpoint`, with the same arguments as AwsClient."""
 
-    def with_signer(self, signer: Signer) -> "StsClient":
+    def with_signer(self, signer: Signer) -> StsClient:
         """Returns a copy of the client that signs with `signer`; keeps the endpoint and the clock correction."""
         other = StsClient(
             signer,

@@ -4,14 +4,16 @@ The results equal botocore's, whose data partitions.py and services.py contain, 
 without a region, FIPS and dual-stack select the endpoints of us-east-1. botocore returns an invalid host name.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from .errors import RequestError
 from .partitions import LEGACY_GLOBAL, PARTITIONS
 from .request import split_url
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Profile
 
@@ -75,7 +77,7 @@ def resolve(
     region: str | None = None,
     endpoint_url: str | None = None,
     environ: Mapping[str, str] | None = None,
-    profile: "Profile | None" = None,
+    profile: Profile | None = None,
 ) -> Endpoint:
     """Returns the STS endpoint: a configured URL (see `configured_url`), the region's endpoint or the global one.
 
@@ -112,7 +114,7 @@ def resolve_service(
     region: str,
     endpoint_url: str | None = None,
     environ: Mapping[str, str] | None = None,
-    profile: "Profile | None" = None,
+    profile: Profile | None = None,
 ) -> Endpoint:
     """Returns the endpoint of the service with the given name in the AWS CLI.
 
@@ -157,7 +159,7 @@ def configured_url(
     name: str,
     endpoint_url: str | None = None,
     environ: Mapping[str, str] | None = None,
-    profile: "Profile | None" = None,
+    profile: Profile | None = None,
 ) -> str | None:
     """Returns the configured endpoint URL of service `name`, or None. Raises RequestError for an invalid URL.
 
@@ -182,7 +184,7 @@ def configured_url(
     return None
 
 
-def is_enabled(variable: str, environ: Mapping[str, str], profile: "Profile | None" = None) -> bool:
+def is_enabled(variable: str, environ: Mapping[str, str], profile: Profile | None = None) -> bool:
     """Returns whether a setting is "true", in the environment variable or else in the profile.
 
     The profile's key for AWS_USE_FIPS_ENDPOINT, for example, is use_fips_endpoint.
@@ -190,7 +192,7 @@ def is_enabled(variable: str, environ: Mapping[str, str], profile: "Profile | No
     return (_setting(variable, environ, profile) or "").lower() == "true"
 
 
-def _setting(variable: str, environ: Mapping[str, str], profile: "Profile | None") -> str | None:
+def _setting(variable: str, environ: Mapping[str, str], profile: Profile | None) -> str | None:
     if variable in environ:
         return environ[variable]
     return None if profile is None else profile.get(variable.removeprefix("AWS_").lower())

@@ -1,10 +1,15 @@
 """Opens files that the user named. Reading from pipes and terminals has a timeout."""
 
+from __future__ import annotations
+
 import errno
 import io
 import os
 import stat
-from typing import BinaryIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 __all__ = ["open_input"]
 
@@ -51,7 +56,7 @@ class _Pipe(io.RawIOBase):
             os.close(self._descriptor)
         super().close()
 
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]
         while True:
             try:
                 count = os.readv(self._descriptor, [buffer])

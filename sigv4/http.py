@@ -1,9 +1,10 @@
 """An HTTP client with deadlines and size limits; TLS certificates are always verified."""
 
+from __future__ import annotations
+
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from .authorities import Authorities
 from .errors import NetworkError, RequestError, ResponseError, one_line
@@ -21,6 +22,7 @@ from .proxy import Proxy, proxy_for
 from .request import Request, host_header, split_url
 from .sockets import BoundedSocket, Deadline, TooMuchData, open_socket
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
@@ -148,7 +150,7 @@ class HttpClient:
                 retryable=status[9:10] != "4",
             )
 
-    def _encrypt(self, sock: socket.socket, context: "ssl.SSLContext", host: str, port: int) -> "ssl.SSLSocket":
+    def _encrypt(self, sock: socket.socket, context: ssl.SSLContext, host: str, port: int) -> ssl.SSLSocket:
         sock.settimeout(self.timeout)
         try:
             # The name is passed as bytes, since ssl would import encodings.idna for a str.
@@ -192,7 +194,7 @@ class HttpClient:
         headers.append(("Connection", "close"))
         return headers
 
-    def _tls_context(self) -> "ssl.SSLContext":
+    def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
             import ssl  # late: a run that never connects by TLS does not need it
 

@@ -1,12 +1,17 @@
 """HTTP requests: immutable values that are signed and then sent unchanged."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import RequestError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 __all__ = ["FileBody", "Request", "host_header", "split_url"]
 
@@ -134,7 +139,7 @@ class Request:
         lower = name.lower()
         return next((value for key, value in self.headers if key.lower() == lower), None)
 
-    def replace_headers(self, *pairs: tuple[str, str], drop: Iterable[str] = ()) -> "Request":
+    def replace_headers(self, *pairs: tuple[str, str], drop: Iterable[str] = ()) -> Request:
         """Returns a copy with `pairs` as the last headers.
 
         Other headers with the names of `pairs` or of `drop` are removed.

@@ -3,11 +3,13 @@
 Source: botocore retries/standard.py, for the mode legacy its data/_retry.json.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from .errors import NetworkError, RequestError, StsError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Profile
 
@@ -128,7 +130,7 @@ class RetryPolicy:
         return delay if server_delay is None else max(delay, min(server_delay, delay + _RETRY_AFTER_MORE))
 
 
-def read_retry_policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> RetryPolicy:
+def read_retry_policy(environ: Mapping[str, str], profile: Profile | None = None) -> RetryPolicy:
     """Returns the retry policy that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and AWS_NEW_RETRIES_2026 select.
 
     If AWS_RETRY_MODE or AWS_MAX_ATTEMPTS is not set, the profile's retry_mode or max_attempts applies. Raises

@@ -1,5 +1,7 @@
 """Sockets with one deadline for several reads and writes, and a limit on the bytes read."""
 
+from __future__ import annotations
+
 import errno
 import os
 import select
@@ -7,8 +9,8 @@ import socket
 from collections.abc import Sequence
 from io import BufferedReader, RawIOBase
 from time import monotonic
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -141,7 +143,7 @@ class _BoundedReader(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         # The timeout is set before each read: otherwise a peer that sends single bytes could extend the wait.
         self._sock.settimeout(self._deadline.left())
         count = self._sock.recv_into(buffer)

@@ -3,15 +3,22 @@
 Source: the STS API reference, version 2011-06-15 (botocore data/sts/2011-06-15/service-2.json).
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
 
 from .credentials import Credentials
 from .errors import ResponseError
-from .operation import IntegerParameter, ListParameter, Operation, TextParameter, check_session
+from .operation import IntegerParameter, ListParameter, Operation, Result, TextParameter, check_session
 from .times import is_rfc3339
 from .xml import Document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Value = TypeVar("Value")
 
 __all__ = [
     "AssumeRole",
@@ -38,9 +45,6 @@ _TAG = r"(?u:[\w \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000.:/=+\-@])
 # The model's scope-token list of RFC 6749 §3.3.
 _SCOPE = r"[!#-+\--\[\]-~]+( [!#-+\--\[\]-~]+)*"
 _NO_SURROGATES = r"[^\ud800-\udfff]*"
-
-Result = TypeVar("Result")
-Value = TypeVar("Value")
 
 
 class CallerIdentity:

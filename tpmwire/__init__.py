@@ -14,9 +14,11 @@ The names in `__all__` of this module, and of `tpmwire.attest`, `tpmwire.bridges
 `tpmwire.spec.constants` and `tpmwire.spec.structures`. Other modules may change at any time.
 """
 
-import sys
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
+import sys
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import attest as attest
     from . import calls as calls

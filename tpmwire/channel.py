@@ -6,8 +6,9 @@ if the salt key is the TPM's own, which a `Pin` identifies. Without a pin, the s
 then protects against a listener, but not against an attacker who impersonates the TPM.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from .errors import LOST, SessionError, TpmError
 from .keys import templates
@@ -18,6 +19,7 @@ from .spec.codes import TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_PARM
 from .spec.constants import TPM_ALG, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF
 from .tpm import Tpm
+from .typed import NamedTuple
 
 __all__ = [
     "WELL_KNOWN",

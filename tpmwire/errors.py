@@ -1,9 +1,10 @@
 """The exceptions of tpmwire. Each class stands for one kind of cause; each message names the next step."""
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
 from .constructs import construct
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:  # late: spec.constants imports record, which imports this module
     from .spec.constants import TPM_CC
 
@@ -52,7 +53,7 @@ class EncodeError(WireError):
         self.reason = reason
         self.path = path
 
-    def within(self, name: str) -> "EncodeError":
+    def within(self, name: str) -> EncodeError:
         """Returns a copy of the error with `name` before the path.
 
         `name` is the field or structure that encloses the path.
@@ -77,7 +78,7 @@ class DecodeError(WireError):
         self.left = left
         self.path = path
 
-    def within(self, name: str, base: int = 0) -> "DecodeError":
+    def within(self, name: str, base: int = 0) -> DecodeError:
         """Returns a copy of the error with `name` before the path, and `base` added to the offset.
 
         `name` is the field or structure that encloses the path; an empty name is not added. `base` is the number
@@ -231,7 +232,7 @@ class TpmError(TpmwireError):
     "policy" if the key's policy may be missing, else "".
     """
 
-    def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
+    def __init__(self, rc: int, command: TPM_CC | int | None = None, handles: tuple[int, ...] = ()) -> None:
         super().__init__(rc, command, handles)
         from .spec.response_texts import explain  # late: a run without errors must not load it
 

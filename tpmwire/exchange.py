@@ -4,8 +4,9 @@ Only this module changes nonces (TPM 2.0 Part 1, §19.6). If the TPM asks for a 
 sent, because the TPM has not consumed the nonces.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
 
 from .crypto.formulas import cp_hash, equal, random_bytes, rp_hash
 from .errors import DecodeError, SessionError, TpmError
@@ -15,6 +16,7 @@ from .sessions import Password, Use, authorization_hmac
 from .spec.command import Answered, Command
 from .spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from .spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
+from .typed import Generic, TypeVar
 from .wire import Area, authorizations, build_command, first_parameter, join, opened, read_handles, split
 
 __all__ = ["CIPHER_CHANGED", "Exchange"]

@@ -1,8 +1,9 @@
 """Primary keys created from a template, and public areas read from the TPM."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from .crypto.formulas import name_of
 from .errors import SessionError, TpmError
@@ -13,6 +14,7 @@ from .spec.codes import NO_ECC
 from .spec.constants import TPM_MLKEM, TPM_RH
 from .spec.structures import TPMS_SENSITIVE_CREATE, TPMT_PUBLIC
 from .tpm import Tpm
+from .typed import NamedTuple
 
 __all__ = ["WELL_KNOWN", "Loaded", "WellKnown", "create_primary", "lacks_ecc", "read_loaded"]
 

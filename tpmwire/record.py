@@ -12,16 +12,21 @@ explanation of each byte, the fuzzer's strategies. The construct of a class is c
 declaring a hundred structures takes only a few milliseconds.
 """
 
+from __future__ import annotations
+
 import io
+import sys
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Self, dataclass_transform, get_args, get_origin
 
 from .constructs import construct
 from .errors import DecodeError, EncodeError
+from .typed import dataclass_transform
 from .wires import Declaration, Wire, nothing_left, size_of_next, wire_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from inspect import Signature  # for type checkers only
+    from typing import IO, Any, ClassVar, Self
 
     from .spec.descriptors import Buffer, ListOf, OneOf
 
@@ -93,7 +98,7 @@ class Struct(Wire):
     Parsed values are stored in the record itself; construct's Struct would need a container.
     """
 
-    def __init__(self, record: "type[Record]", fields: list[tuple[str, Any]]) -> None:
+    def __init__(self, record: type[Record], fields: list[tuple[str, Any]]) -> None:
         super().__init__()
         self.record = record
         self.fields = fields
@@ -146,7 +151,7 @@ class RecordType(type, _Construct, Declaration):
             """Returns (name, annotation) of each field, in the order of the bytes."""
 
     @property
-    def __signature__(cls) -> "Signature":
+    def __signature__(cls) -> Signature:
         """The constructor's signature, for `help` and `inspect.signature`."""
         from inspect import Parameter, Signature  # late: only `help` and `inspect.signature` need it
 
@@ -224,7 +229,7 @@ class Record(metaclass=RecordType):
             (name, annotation)
             for base in reversed(cls.__mro__)
             for name, annotation in getattr(base, "__annotations__", {}).items()
-            if get_origin(annotation) is not ClassVar
+            if not _is_class_variable(annotation)
         ]
 
     @classmethod
@@ -314,7 +319,7 @@ def declare(namespace: dict[str, Any]) -> None:
 
     `namespace` is the globals() of a module of the standard, which calls this function at its end.
     """
-    named = {name: value for name, value in namespace.items() if get_origin(value) is Annotated}
+    named = {name: value for name, value in namespace.items() if hasattr(value, "__metadata__")}
     namespace.update((name, Declared(name, value)) for name, value in named.items())
 
 
@@ -322,9 +327,9 @@ def marks(annotation: Any) -> Iterator[Any]:
     """Yields the metadata of an annotation: constructs, SECRET, roles of handles."""
     if isinstance(annotation, Declared):
         yield from marks(annotation.annotation)
-    elif get_origin(annotation) is Annotated:
+    elif hasattr(annotation, "__metadata__"):
         yield from annotation.__metadata__
-        yield from marks(get_args(annotation)[0])
+        yield from marks(annotation.__origin__)
 
 
 def is_secret(annotation: Any) -> bool:
@@ -355,6 +360,14 @@ def _freeze(value: Any) -> Any:
 
 def _strip_annotation(annotation: Any) -> Any:
     """Returns the Python type of an annotation without its metadata, for display in a signature."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    while hasattr(annotation, "__metadata__"):
+        annotation = annotation.__origin__
     return annotation
+
+
+def _is_class_variable(annotation: Any) -> bool:
+    """Returns whether an annotation is `ClassVar[X]`, as an object or as a string."""
+    if isinstance(annotation, str):
+        return annotation.startswith("ClassVar")
+    typing = sys.modules.get("typing")  # not imported, because that takes 4 ms
+    return typing is not None and getattr(annotation, "__origin__", None) is typing.ClassVar

@@ -1,11 +1,12 @@
 """A TPM: executes commands over a transport, with retries, and flushes every handle that it opened."""
 
+from __future__ import annotations
+
 import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
 
 from .crypto.formulas import handle_name, name_of, nv_name_of
 from .errors import SessionError, TpmError, TpmwireError, TransportError
@@ -16,7 +17,12 @@ from .spec.codes import AGAIN, TPM_RC_HANDLE, tpm_code
 from .spec.command import Answered, Command, role_of
 from .spec.constants import TPM_HT, TPMA_SESSION
 from .transport import Transport, open_transport
+from .typed import TypeVar
 from .wire import HEADER_SIZE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["Observed", "Tpm", "undisturbed"]
 

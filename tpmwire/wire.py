@@ -3,9 +3,10 @@
 The module has no I/O and no keys. A parameter that a session encrypts stays `Encrypted`.
 """
 
+from __future__ import annotations
+
 import io
 from collections.abc import Sequence
-from typing import Any
 
 from .errors import DecodeError, EncodeError, TpmError
 from .record import Record
@@ -13,6 +14,10 @@ from .spec.command import Command, command_class, role_of
 from .spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from .spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from .wires import Encrypted, Sized, byte_count, bytes_left, wire_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "HEADER_SIZE",
@@ -322,7 +327,7 @@ def parse_command(data: bytes) -> CommandMessage:
 
 
 def parse_response(
-    data: bytes, command: "bytes | int | Command | type[Command] | CommandMessage"
+    data: bytes, command: bytes | int | Command | type[Command] | CommandMessage
 ) -> ResponseMessage:
     """Parses the response to `command`, because a response does not contain the code of its command.
 

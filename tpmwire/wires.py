@@ -5,14 +5,19 @@ before they use it. Their errors name the field, its offset and the remaining by
 nest in construct's classes, and read from and write to any stream.
 """
 
+from __future__ import annotations
+
 import io
 import struct
 import sys
 from enum import IntEnum, IntFlag
-from typing import IO, Annotated, Any, NoReturn, get_args, get_origin
 
 from .constructs import construct
 from .errors import DecodeError, EncodeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any, NoReturn
 
 __all__ = [
     "EMPTY",
@@ -435,9 +440,9 @@ def wire_of(declared: Any) -> Any:
         return declared.wire()
     if isinstance(declared, construct.Construct):
         return declared
-    if get_origin(declared) is Annotated:
+    if hasattr(declared, "__metadata__"):  # Annotated
         for extra in declared.__metadata__:
             if isinstance(extra, construct.Construct):
                 return extra
-        return wire_of(get_args(declared)[0])
+        return wire_of(declared.__origin__)
     raise TypeError(f"{declared!r} has no encoding; use a Record class, an annotated type or a construct")

@@ -2,10 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from ..terminal.messages import UsageError
-from ..terminal.options import Once, Parser, add_tpm_options, filled, flag, persistent_handle
+from ..terminal.options import SWITCH, Once, Parser, add_tpm_options, filled, persistent_handle
 from .settings import PROGRAM, RunSettings
 
 __all__ = ["given_options", "key_place", "parse_run", "run_parser", "totp_place"]
@@ -27,10 +26,6 @@ the default handle, ~/.aws/config has:
 
 Options may be written as -name value, -name=value, --name value or --name=value.
 """
-
-
-_SWITCH: dict[str, Any] = {"type": flag, "nargs": "?", "const": True, "default": False, "metavar": "BOOL"}
-"""Arguments of `add_argument` for an option that is on without a value, and otherwise has true or false."""
 
 
 def parse_run(words: Sequence[str]) -> RunSettings:
@@ -93,7 +88,7 @@ def run_parser() -> Parser:
         "pinned key is created",
     )
     key.add_argument("--pcrs", metavar="PCRS", help="PCRs that the key is bound to, such as 7,23 or sha256:7,23")
-    key.add_argument("--useEKParent", **_SWITCH, help="the key's parent is an endorsement key (default: false)")
+    key.add_argument("--useEKParent", **SWITCH, help="the key's parent is an endorsement key (default: false)")
     tpm = parser.add_argument_group("the TPM")
     add_tpm_options(tpm)
     tpm.add_argument(
@@ -124,7 +119,7 @@ def run_parser() -> Parser:
     aws = parser.add_argument_group("AWS")
     aws.add_argument(
         "--assumeRole",
-        **_SWITCH,
+        **SWITCH,
         help="call AssumeRole (with --aws-arn) instead of GetSessionToken (default: false)",
     )
     aws.add_argument(
@@ -203,7 +198,7 @@ def run_parser() -> Parser:
     for kind, what in (("fips", "FIPS"), ("dualstack", "IPv6 and IPv4")):
         aws.add_argument(
             f"--use-{kind}-endpoint",
-            **_SWITCH,
+            **SWITCH,
             help=f"use AWS's {what} endpoints (env: AWS_USE_{kind.upper()}_ENDPOINT)",
         )
     aws.add_argument("--ca-bundle", metavar="FILE", help="file with trusted CA certificates (env: AWS_CA_BUNDLE)")
@@ -236,7 +231,7 @@ def run_parser() -> Parser:
         action="store_true",
         help="overwrite the profile of --credentials-profile even if it has a long-term key (the key is lost)",
     )
-    parser.add_argument("--verbose", **_SWITCH, help="explain each step on stderr")
+    parser.add_argument("--verbose", **SWITCH, help="explain each step on stderr")
     parser.add_argument("--version", action="store_true", help="print the version")
     return parser
 

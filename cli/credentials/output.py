@@ -1,10 +1,11 @@
 """Prints credentials as JSON for credential_process or as assignments for a shell, or writes them to a file."""
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
 from ..terminal.messages import UsageError, note
 from .settings import OutputSettings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,7 +16,7 @@ __all__ = ["FORMATS", "put_out", "text"]
 FORMATS = ("process", "env", "export", "fish", "powershell", "json")
 
 
-def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]", region: str | None = None) -> None:
+def put_out(settings: OutputSettings, obtain: Callable[[], Credentials], region: str | None = None) -> None:
     """Obtains the credentials, and prints them or writes them to the credentials file, depending on --format.
 
     Assignments for a shell and env files also set `region`, if given.
@@ -40,7 +41,7 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]", regio
         note(f"wrote the profile {profile} to {path}, valid until {credentials.expiration}")
 
 
-def text(credentials: "Credentials", form: str, region: str | None = None) -> str:
+def text(credentials: Credentials, form: str, region: str | None = None) -> str:
     """Returns the credentials as text in the format `form`, one of FORMATS, without the final line end.
 
     The format `env` is NAME=VALUE, as in env files: unquoted, since STS's values contain neither blanks nor
@@ -76,7 +77,9 @@ def text(credentials: "Credentials", form: str, region: str | None = None) -> st
 
 def _process_document(values: dict[str, str]) -> str:
     """Returns the JSON object of a credential_process."""
-    if any(not (value.isascii() and value.isprintable()) or '"' in value or "\\" in value for value in values.values()):
+    if any(
+        not (value.isascii() and value.isprintable()) or '"' in value or "\\" in value for value in values.values()
+    ):
         import json  # noqa: PLC0415 - its import takes 1.5 ms, and STS's values need no escapes
 
         return json.dumps({"Version": 1, **values})

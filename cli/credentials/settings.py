@@ -1,12 +1,16 @@
 """The settings of a run of `aws-tpm-process-credential`, and values that follow from them."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+
+from tpmwire.typed import NamedTuple
 
 from ..terminal.messages import UsageError
 from ..terminal.options import TpmSettings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sigv4.config import Profile
 
@@ -114,7 +118,7 @@ class Aws(NamedTuple):
     region: str | None
     endpoint: str | None
     environ: Mapping[str, str]
-    profile: "Profile | None"
+    profile: Profile | None
 
 
 class RunSettings(CredentialSettings, OutputSettings):
@@ -125,24 +129,24 @@ class RunSettings(CredentialSettings, OutputSettings):
     """
 
     version: bool
-    aws_profile: "Profile | None"
+    aws_profile: Profile | None
     profile_region: str | None
     earlier: tuple[Role, ...]
-    roles_anywhere: "RolesAnywhere | None"
+    roles_anywhere: RolesAnywhere | None
 
-    def copy(self) -> "RunSettings":
+    def copy(self) -> RunSettings:
         """Returns a copy of the settings, whose attributes the caller may set before passing the copy on."""
         found = RunSettings()
         vars(found).update(vars(self))
         return found
 
-    def with_options(self, options: Mapping[str, object]) -> "RunSettings":
+    def with_options(self, options: Mapping[str, object]) -> RunSettings:
         """Returns a copy of the settings in which `options` (option name to value) replace the previous values."""
         found = self.copy()
         vars(found).update(options)
         return found
 
-    def without_roles(self) -> "RunSettings":
+    def without_roles(self) -> RunSettings:
         """Returns a copy of the settings without roles and their limits."""
         found = self.copy()
         found.assumeRole = False

@@ -1,16 +1,20 @@
 """Obtains temporary credentials: checks the options, gets one HMAC from the TPM, closes the TPM, calls STS."""
 
+from __future__ import annotations
+
 import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..terminal.messages import UsageError, note, warn
 from ..tpm.path import find_missing_device
 from .settings import PROGRAM, Aws, Role, RunSettings, aws_of, lifetime, read_policy, read_role
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from sigv4.endpoints import Endpoint
     from sigv4.http import HttpClient
     from sigv4.operation import Operation
@@ -35,7 +39,7 @@ _ROLE = "arn:aws:iam::ACCOUNT:role/NAME"
 _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
-def obtain(settings: RunSettings) -> "Credentials":
+def obtain(settings: RunSettings) -> Credentials:
     """Returns the credentials that the options request.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `HmacKey.hmac` and
@@ -52,7 +56,7 @@ def obtain(settings: RunSettings) -> "Credentials":
     return _ask(settings, signer_from(settings, key_id))
 
 
-def _obtain_by_certificate(settings: RunSettings) -> "Credentials":
+def _obtain_by_certificate(settings: RunSettings) -> Credentials:
     """Returns the credentials of a Roles Anywhere session, or of the last role that the session assumes."""
     assert settings.roles_anywhere is not None
     if settings.federation_name or settings.root_of or settings.mfa_serial:
@@ -64,7 +68,7 @@ def _obtain_by_certificate(settings: RunSettings) -> "Credentials":
     if roles and seconds_of(lifetime(settings)) > 3600:
         raise UsageError("--duration (duration_seconds): a chained role lasts 3600 seconds at most")
 
-    def ask(session: "CertificateSession", sign: "Callable[[bytes], bytes] | None" = None) -> "Credentials":
+    def ask(session: CertificateSession, sign: Callable[[bytes], bytes] | None = None) -> Credentials:
         found = session.request(_http, sign)
         return _assume_roles(settings, found, roles) if roles else found
 
@@ -80,8 +84,8 @@ def _obtain_by_certificate(settings: RunSettings) -> "Credentials":
 
 
 def _assume_roles(
-    settings: RunSettings, credentials: "Credentials", roles: "Sequence[Operation[Credentials]]"
-) -> "Credentials":
+    settings: RunSettings, credentials: Credentials, roles: Sequence[Operation[Credentials]]
+) -> Credentials:
     """Returns the credentials of the last role; each role is assumed with the preceding credentials."""
     from sigv4.client import StsClient  # noqa: PLC0415 - a session alone needs no STS
     from sigv4.retry import read_retry_policy  # noqa: PLC0415 - likewise
@@ -108,7 +112,7 @@ def _complete(settings: RunSettings) -> RunSettings:
     return found
 
 
-def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
+def _ask(settings: RunSettings, signer: Signer) -> Credentials:
     """Calls STS for each requested operation in order, and returns the credentials of the last one."""
     # All errors that need neither TPM nor network are found before either is used.
     first, *chained = operations(settings, None)
@@ -158,7 +162,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
     return found
 
 
-def endpoint_for(aws: Aws, operation: "Operation[Any]") -> "Endpoint":
+def endpoint_for(aws: Aws, operation: Operation[Any]) -> Endpoint:
     """Returns the STS endpoint for the operation.
 
     Raises RequestError for an invalid region or endpoint, UsageError if the operation needs a region.
@@ -175,7 +179,7 @@ def endpoint_for(aws: Aws, operation: "Operation[Any]") -> "Endpoint":
     return endpoint
 
 
-def _http(timeout: float, aws: Aws) -> "HttpClient":
+def _http(timeout: float, aws: Aws) -> HttpClient:
     from sigv4.http import HttpClient  # noqa: PLC0415 - a run that the TPM refuses needs no HTTP
 
     return HttpClient(timeout, aws.environ, user_agent=PROGRAM, warn=warn)
@@ -227,7 +231,7 @@ def _is_mistyped(key_id: str) -> bool:
     return similar and not (key_id.startswith("AKIA") and len(key_id) == 20)
 
 
-def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) -> "Signer":
+def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) -> Signer:
     """Returns a signer that uses the TPM key of the options, once per signing day.
 
     Set `checked` for signatures that are printed without being verified: see `tpmwire.use.key.Key`. Raises
@@ -257,7 +261,7 @@ def _needs_checks(settings: RunSettings) -> bool:
     return pinned_file or any((settings.credential_file, settings.keyPass_file, settings.parentPass_file))
 
 
-def operations(settings: RunSettings, code: str | None) -> "list[Operation[Credentials]]":
+def operations(settings: RunSettings, code: str | None) -> list[Operation[Credentials]]:
     """Returns the STS operations of a run, validated. Each is signed with the credentials from the preceding one.
 
     `code` is the MFA code for --mfa-serial, None if it is not known yet. Raises UsageError for options that
@@ -290,7 +294,7 @@ def operations(settings: RunSettings, code: str | None) -> "list[Operation[Crede
     return found
 
 
-def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
+def _roles(settings: RunSettings, code: str | None) -> Iterator[AssumeRole]:
     from sigv4.sts import AssumeRole  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     if not settings.aws_arn:

@@ -1,17 +1,19 @@
 """Reads files that the user names, with a size limit, and writes files atomically."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re
 import sys
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from sigv4.files import open_input
 
 from .messages import UsageError, note
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tpmwire.keys.keyfile import KeyFile
 
@@ -62,7 +64,7 @@ def read_input(path: str, limit: int = LIMIT) -> bytes:
     return data
 
 
-def read_key_file(path: str) -> "KeyFile":
+def read_key_file(path: str) -> KeyFile:
     """Reads a TSS2 PRIVATE KEY file, and prints a note of unknown fields.
 
     Raises UsageError if the file cannot be read, KeyFileError if it is not valid.

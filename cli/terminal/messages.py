@@ -1,14 +1,19 @@
 """Error messages: one line on stderr, and an exit code for each kind of error."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import NoReturn
 
 from .memory import protect_memory
 from .streams import printable, printed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["EXIT_CODES", "Interrupted", "UsageError", "advice", "explain_error", "guarded", "note", "warn"]
 
@@ -202,7 +207,7 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(other, lambda *_: None)
         raise Interrupted(number)
 
-    def lost(found: "sys.UnraisableHookArgs") -> None:
+    def lost(found: sys.UnraisableHookArgs) -> None:
         if not isinstance(found.exc_value, Interrupted) or not hasattr(signal, "setitimer"):
             hook(found)
             return

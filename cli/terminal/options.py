@@ -1,21 +1,26 @@
 """Defines options that several commands share, their types, and a parser with Go's flag syntax."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from tpmwire.secret import Secret
 
 from . import messages
 from .messages import UsageError, warn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
 __all__ = [
+    "SWITCH",
     "Formatter",
     "Once",
     "Parser",
@@ -267,6 +272,10 @@ def flag(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"{text!r} is not valid; expected true or false")
 
 
+SWITCH: dict[str, Any] = {"type": flag, "nargs": "?", "const": True, "default": False, "metavar": "BOOL"}
+"""Arguments of `add_argument` for a boolean option, which may have a value as in Go."""
+
+
 def seconds(text: str) -> float:
     """Parses a duration such as `2`, `2s`, `500ms`, `1m` or `1h`, and returns the seconds.
 
@@ -347,7 +356,7 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
     return Secret(b"")
 
 
-def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
+def pcrs_from(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
     """Parses a PCR selection such as `23`, `7,23` or `sha256:7,23`. Raises UsageError for any other text."""
     from tpmwire.errors import PolicyError  # noqa: PLC0415 - most keys have no PCRs
     from tpmwire.policy.pcr_selection import parse_pcrs  # noqa: PLC0415 - likewise

@@ -1,10 +1,15 @@
 """Escapes control characters in output, so that untrusted text cannot control a terminal."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
 
 __all__ = ["printable", "printed"]
 

@@ -1,10 +1,12 @@
 """Selects the TPM of a run: from --tpm-path, an environment variable, or the default device."""
 
+from __future__ import annotations
+
 import os
-from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError, note, warn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tpmwire.transport import Transport
 
@@ -84,7 +86,7 @@ def is_soft(option: str | None) -> bool:
     return (lasting_path(option) or "").startswith(SOFT)
 
 
-def connect(option: str | None, timeout: float) -> "Transport":
+def connect(option: str | None, timeout: float) -> Transport:
     """Opens the TPM that the option or the environment selects.
 
     If an environment variable selects the TPM, the error message names the variable. `timeout` is in seconds.

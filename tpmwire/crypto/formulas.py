@@ -3,16 +3,18 @@
 This module imports hashlib only. AES and public keys are in other modules.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from ..errors import EncodeError, SessionError
 from ..spec.constants import TPM_ALG, TPM_HT
 from ..spec.structures import TPMT_PUBLIC
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..spec.storage import TPMS_NV_PUBLIC
 
@@ -87,7 +89,7 @@ def name_of(public: TPMT_PUBLIC) -> bytes:
     return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
 
 
-def nv_name_of(public: "TPMS_NV_PUBLIC") -> bytes:
+def nv_name_of(public: TPMS_NV_PUBLIC) -> bytes:
     """Returns the Name of an NV index: nameAlg and the hash of its public area (Part 1, §16)."""
     return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
 

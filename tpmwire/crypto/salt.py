@@ -5,8 +5,9 @@ The code uses Python integers unless `cryptography` is already loaded, because l
 (measurements: docs/security.md).
 """
 
+from __future__ import annotations
+
 import sys
-from typing import Any
 
 from ..errors import EncodeError, SessionError
 from ..secret import Secret
@@ -21,6 +22,10 @@ from ..spec.structures import (
 )
 from .formulas import digest_size, hash_name, kdfa, kdfe, random_bytes
 from .pure.curves import P256, P384, P521, Curve, Point
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["LEAST_RSA_BITS", "encapsulate_secret", "seal_secret", "secret_of_kem"]
 

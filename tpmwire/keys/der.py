@@ -5,11 +5,16 @@ no trailing data. Sizes are checked before anything is read. Nesting is limited 
 are plain Python: a SEQUENCE is a tuple, and an absent element is None.
 """
 
+from __future__ import annotations
+
 import io
-from typing import IO, Any, cast
 
 from ..errors import DecodeError, EncodeError
 from ..wires import Wire, bytes_left
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 __all__ = [
     "BOOLEAN",
@@ -309,7 +314,7 @@ class Later(Element):
         return data[:1] != b"" and data[0] & 0xC0 == 0x80 and self.number <= data[0] & 0x1F < 0x1F
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> tuple[bytes, ...]:
-        data, found = cast("io.BytesIO", stream).getvalue(), []
+        data, found = stream.getvalue(), []  # type: ignore[attr-defined]
         while self.begins(data[stream.tell() :]):
             start = stream.tell()
             stream.read(1)

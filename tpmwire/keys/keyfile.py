@@ -20,15 +20,20 @@ firmware-limited hierarchy (0x40000140, go-tpm's programs) stands for the hierar
 handle of 32 bits. The text can be indented, or a string in JSON.
 """
 
+from __future__ import annotations
+
 import binascii
 import re
-from typing import Any, Self
 
 from ..errors import CREATE_ONE, DecodeError, EncodeError, KeyFileError
 from ..spec.constants import TPM_HT, TPM_RH
 from ..spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC, TPMT_PUBLIC, TPMU_HA
 from ..wires import Fixed, wire_of
 from . import der
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 __all__ = ["IMPORTABLE", "LOADABLE", "MAX_SIZE", "SEALED", "AuthPolicy", "KeyFile", "Step", "parse", "parse_der"]
 
@@ -149,7 +154,7 @@ class KeyFile:
         _check_private(privkey)
 
     @staticmethod
-    def parse(text: bytes | str) -> "KeyFile":
+    def parse(text: bytes | str) -> KeyFile:
         """Parses the content of a key file, in PEM or DER. Raises KeyFileError if it is not valid."""
         return parse(text)
 
@@ -207,7 +212,7 @@ class KeyFile:
             return None
         return _find_limited(self.parent) or self.parent
 
-    def replace(self, **changes: Any) -> "KeyFile":
+    def replace(self, **changes: Any) -> KeyFile:
         """Returns a copy with new values of the fields in `changes`. Raises KeyFileError for invalid values."""
         return type(self)(**{**dict(zip(_FIELDS, self._values(), strict=True)), **changes})
 
@@ -319,14 +324,9 @@ def _from_file(values: dict[str, Any]) -> dict[str, Any]:
 def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
     """Converts the attributes of a `KeyFile` to the values that `_KEY` encodes."""
     policy, auth_policy = values["policy"], values["auth_policy"]
-    return tuple(
-        {
-            **values,
-            "policy": policy and tuple((*step, None) for step in policy),
-            "auth_policy": auth_policy
-            and tuple((name, tuple((*step, None) for step in steps), None) for name, steps in auth_policy),
-        }.values()
-    )
+    steps = policy and tuple((*step, None) for step in policy)
+    named = auth_policy and tuple((name, tuple((*s, None) for s in each), None) for name, each in auth_policy)
+    return tuple({**values, "policy": steps, "auth_policy": named}.values())
 
 
 def _extract_der(text: str) -> bytes:

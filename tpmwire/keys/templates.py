@@ -10,7 +10,7 @@ A primary key is derived from its hierarchy's seed and its template. Exactly the
 templates are functions, so that a run creates only the templates that it needs.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
 from ..spec.constants import TPM_ALG, TPM_ECC, TPM_HT, TPM_MLDSA, TPM_MLKEM, TPMA_OBJECT
 from ..spec.structures import (
@@ -29,6 +29,7 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .template_names import attestation, decryption, parse_template, signing, storage
 

@@ -1,8 +1,10 @@
 """Policies as values: statements, digests, text and JSON. No TPM is needed."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
+from importlib import import_module
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .approvals import PolicyAuthorize as PolicyAuthorize
     from .approvals import PolicySigned as PolicySigned

@@ -1,11 +1,17 @@
 """Declarations of commands (TPM 2.0 Part 3), and the command class of a command code."""
 
+from __future__ import annotations
+
 from enum import Enum
 from importlib import import_module
-from typing import Any, ClassVar, Protocol, TypeVar
 
 from ..record import Record, marks
+from ..typed import Protocol, TypeVar
 from .constants import TPM_CC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 __all__ = ["ADMIN", "DUP", "HANDLE", "USER", "Answered", "Command", "Role", "command_class"]
 

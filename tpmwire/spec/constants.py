@@ -3,11 +3,14 @@
 Constants that a credential run does not need are in `properties`; this module loads them at first use.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from .numbers import Attributes, OpenEnum
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .properties import (
         TPM_AE,
         TPM_AT,

@@ -1,8 +1,13 @@
 """Named numbers: open enumerations and attribute words. Both preserve unknown values."""
 
+from __future__ import annotations
+
 from enum import KEEP, IntEnum, IntFlag
 from functools import lru_cache
-from typing import Any, Self
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 
 class OpenEnum(IntEnum):

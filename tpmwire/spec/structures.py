@@ -5,9 +5,8 @@ Python type of its members. The modules `capabilities`, `storage` (NV) and `atte
 only some commands need.
 """
 
-from typing import Annotated
-
 from ..record import ABSENT, NO_BYTES, SECRET, Buffer, ListOf, OneOf, Record, declare
+from ..typed import Annotated
 from ..wires import EMPTY, Counted, Fixed, Number, Sized, SizedRecord, YesNo, select
 from .constants import (
     TPM_ALG,

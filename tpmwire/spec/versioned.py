@@ -1,10 +1,15 @@
 """Structures whose layout differs between versions of the standard."""
 
+from __future__ import annotations
+
 import io
 from functools import cached_property
-from typing import IO, Any
 
 from ..wires import Empty, Wire, wire_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 __all__ = ["Versioned"]
 

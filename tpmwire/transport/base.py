@@ -3,16 +3,21 @@
 `DescriptorTransport` implements non-blocking I/O, deadlines, and responses whose size is in their header.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os
 import select
 import time
 from abc import ABC, abstractmethod
-from typing import NoReturn
 
 from ..errors import DecodeError, TransportClosedError, TransportError, TransportTimeoutError, WrongPathError
 from ..wire import HEADER_SIZE, response_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["DescriptorTransport", "Transport"]
 

@@ -78,7 +78,7 @@ def _open_connection(address: str | tuple[str, int], path: str, timeout: float) 
             host, port = address
             # ASCII names are passed as bytes, because getaddrinfo imports encodings.idna for a str.
             name = host.encode() if host.isascii() else host
-            connection = socket.create_connection((name, port), timeout)
+            connection = socket.create_connection((name, port), timeout)  # type: ignore[arg-type]
             # A command is sent in one write, so Nagle's algorithm would only delay it.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except TimeoutError as error:

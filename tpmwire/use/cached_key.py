@@ -10,7 +10,6 @@ responses. If the cached data are outdated, the run executes all commands and re
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
 
 from ..crypto.formulas import name_of
 from ..errors import EncodeError, SessionError, TpmError
@@ -20,8 +19,13 @@ from ..spec.commands.context import ContextLoad, ContextSave
 from ..spec.constants import TPM_ALG, TPM_HT, TPM_RH
 from ..spec.structures import TPM2B_NAME, TPM2B_PUBLIC_OPTIONAL, TPM_HANDLE, TPMS_CONTEXT
 from ..tpm import Tpm
+from ..typed import Annotated
 from ..wires import SizedRecord
 from .hmac import HmacKey, HmacRun
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CachedKey", "KeyData", "Memory"]
 
@@ -65,7 +69,7 @@ class Memory:
 class CachedKey(HmacKey):
     """An HMAC key that uses and updates the cached data in `memory`. `Key` describes the other arguments."""
 
-    def __init__(self, *, memory: Memory, **description: Any) -> None:
+    def __init__(self, *, memory: Memory, **description: "Any") -> None:
         super().__init__(**description)
         self.memory = memory
 

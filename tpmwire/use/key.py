@@ -3,9 +3,10 @@
 `hmac` and `ecdsa` use keys; `load` loads, imports and persists the key of a key file.
 """
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..channel import Pin
 from ..errors import TpmError
@@ -17,8 +18,12 @@ from ..spec.codes import TPM_RC_HANDLE
 from ..spec.constants import TPM_CC, TPM_RH
 from ..spec.structures import TPMS_PCR_SELECTION
 from ..tpm import Tpm
+from ..typed import Protocol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:  # late: a run with a persistent handle must not load it
+    from typing import Any, Self
+
     from ..keys.keyfile import KeyFile
 
 __all__ = [
@@ -64,7 +69,7 @@ class Key:
     def __init__(
         self,
         *,
-        file: "KeyFile | None" = None,
+        file: KeyFile | None = None,
         handle: int | None = None,
         auth: Secret = EMPTY_AUTH,
         parent_auth: Secret = EMPTY_AUTH,
@@ -75,7 +80,7 @@ class Key:
         protected: bool = True,
         pin: Pin | None = None,
         name: bytes | None = None,
-        described: "KeyFile | None" = None,
+        described: KeyFile | None = None,
         inner_key: Secret = EMPTY_AUTH,
         checked: bool = False,
     ) -> None:
@@ -94,7 +99,7 @@ class Key:
         self.inner_key = inner_key
         self.checked = checked
 
-    def of_file(self, file: "KeyFile", **changes: Any) -> Self:
+    def of_file(self, file: KeyFile, **changes: Any) -> Self:
         """Returns a copy of this object for another key file, with `changes` to the constructor's arguments."""
         return type(self)(**{**vars(self), "file": file, **changes})
 
@@ -171,7 +176,7 @@ def verify_refused_pin(key: Key, tpm: Tpm) -> Iterator[None]:
         raise
 
 
-def _endorsement_kind(file: "KeyFile") -> str:
+def _endorsement_kind(file: KeyFile) -> str:
     """Returns the name of the endorsement key that is a file's parent, as in WELL_KNOWN and `parents.PARENTS`."""
     if file.endorsement_handle is not None:
         from .parents import ENDORSEMENT  # rare: a credential run must not load it
@@ -183,12 +188,12 @@ def _endorsement_kind(file: "KeyFile") -> str:
     return "ek-ecc" if ecc else "ek-rsa"
 
 
-def names_endorsement_key(file: "KeyFile") -> bool:
+def names_endorsement_key(file: KeyFile) -> bool:
     """Returns whether a file says which endorsement key is the parent: by the handle, the seed, or rsaParent."""
     return file.endorsement_handle is not None or file.secret is not None or file.rsa_parent is not None
 
 
-def endorsement_place(file: "KeyFile") -> WellKnown:
+def endorsement_place(file: KeyFile) -> WellKnown:
     """Returns the hierarchy, template and handle of the endorsement key that is a file's parent."""
     kind = _endorsement_kind(file)
     if kind in WELL_KNOWN:

@@ -4,8 +4,9 @@ The policy comes from the key file, or from the options and the key's policy dig
 imported late, because a policy of only PCRs needs only the first of them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from ..crypto.formulas import digest_size
 from ..errors import TpmError
@@ -17,6 +18,7 @@ from ..spec.structures import TPMT_PUBLIC
 from ..tpm import Tpm
 from .key import Key
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..keys.keyfile import KeyFile
     from ..policy.statement import Statement
@@ -80,7 +82,7 @@ class KeyPolicy:
         self._execute_plain(self._completion)
         return bool(self._completion)
 
-    def _execute_plain(self, statements: "Sequence[Statement]") -> None:
+    def _execute_plain(self, statements: Sequence[Statement]) -> None:
         for statement in statements:
             self.tpm.execute(statement.command(self.session.handle))
             self.session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
@@ -102,7 +104,7 @@ class KeyPolicy:
                 return
         self._execute_plain(self._missing_statements(self._read_public(handle).auth_policy))
 
-    def _missing_statements(self, expected: bytes) -> "list[Statement]":
+    def _missing_statements(self, expected: bytes) -> list[Statement]:
         """Returns the statements after the PCRs that result in the policy digest `expected`; empty if none match.
 
         The statements are PolicyAuthValue and, for a duplicable key, a PolicyOR of use and duplication. Only
@@ -163,7 +165,7 @@ class KeyPolicy:
             self.tpm.flush(made.handle)
             yield made.name
 
-    def _execute_file_policy(self, file: "KeyFile") -> None:
+    def _execute_file_policy(self, file: KeyFile) -> None:
         """Sends the commands of the key file's policy in the policy session."""
         from ..policy.policy import Policy
 
@@ -175,7 +177,7 @@ class KeyPolicy:
             self._execute(statement)
         self.session.wants_auth_value = policy.wants_auth_value or policy.wants_password
 
-    def _execute_alternatives(self, file: "KeyFile") -> None:
+    def _execute_alternatives(self, file: KeyFile) -> None:
         """Executes the first of the key file's alternative policies that succeeds."""
         from ..keys.keyfile_policy import alternatives_of
         from ..policy.choice import satisfy
@@ -184,7 +186,7 @@ class KeyPolicy:
         policy = satisfy(self.tpm, self.session, choices, expected, self._execute)
         self.session.wants_auth_value = policy.wants_auth_value or policy.wants_password
 
-    def _execute(self, statement: "Statement") -> None:
+    def _execute(self, statement: Statement) -> None:
         from ..policy.statements import PolicyAuthValue, PolicyPassword
 
         # PolicyAuthValue has the same digest as PolicyPassword, and does not send the password over the bus.
@@ -192,7 +194,7 @@ class KeyPolicy:
         auths = self._authorize(self._entity_auth(proven)) if proven.wants_authorization else ()
         proven.state(self.tpm, self.session.handle, auths)
 
-    def _entity_auth(self, statement: "Statement") -> Secret:
+    def _entity_auth(self, statement: Statement) -> Secret:
         """Returns the authValue of the entity of a PolicySecret, which is a hierarchy, an object or an NV index.
 
         For an object or an NV index, the key's password is used, as in openssl_tpm2_engine.

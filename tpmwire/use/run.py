@@ -7,7 +7,6 @@ persistent handle does not load them.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
 
 from ..channel import authorized_once, open_channel, open_session
 from ..crypto.formulas import name_of
@@ -20,8 +19,10 @@ from ..spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_R
 from ..spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT, TPMA_SESSION
 from ..spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
 from ..tpm import Tpm
+from ..typed import TypeVar
 from .key import Authorizer, Key, names_endorsement_key
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..keys.keyfile import KeyFile
     from ..spec.commands.objects import Load

@@ -1,9 +1,11 @@
 """The plaintext of a cache file: temporary credentials, and the SigV4 signing key of the day."""
 
+from __future__ import annotations
+
 import json
-from typing import NamedTuple
 
 from sigv4.credentials import Credentials
+from tpmwire.typed import NamedTuple
 
 __all__ = ["CachedCredentials", "SigningKey", "from_text", "to_text"]
 

@@ -1,14 +1,17 @@
 """Derives the secret that opens a cache, from the AWS key or from a key that changes when the TPM is reset."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from tpmwire.crypto.formulas import name_of
+from tpmwire.typed import NamedTuple
 from tpmwire.use.hmac import HmacKey
 
 from ..key import ask_tpm_each, key_from
 from ..settings import RunSettings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tpmwire.use.cached_key import Memory  # a run without session encryption must not load this module
 
@@ -26,10 +29,10 @@ class Keys(NamedTuple):
     settings: RunSettings
     key: HmacKey
     opener: HmacKey
-    memory: "Memory | None"
+    memory: Memory | None
 
     @classmethod
-    def of(cls, settings: RunSettings) -> "Keys":
+    def of(cls, settings: RunSettings) -> Keys:
         """Returns the signing key and the cache key that the options describe. Raises the errors of `key_from`."""
         key, memory = key_from(settings), None
         # A persistent key without session encryption needs only one command, so cached key data saves nothing.

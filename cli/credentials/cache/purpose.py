@@ -1,12 +1,14 @@
 """The purpose of a cache: a digest of all inputs that affect the credentials."""
 
+from __future__ import annotations
+
 import os
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from ...tpm.path import lasting_path
 from ..settings import OUTPUT_OPTIONS, RunSettings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tpmwire.keys.keyfile import KeyFile  # a run with a persistent key must not load this module
 
@@ -49,7 +51,7 @@ Other settings are not read, since a profile can contain secrets.
 """
 
 
-def cache_purpose(settings: RunSettings, file: "KeyFile | None", content: bytes = b"") -> bytes:
+def cache_purpose(settings: RunSettings, file: KeyFile | None, content: bytes = b"") -> bytes:
     """Returns a 32-byte digest of all inputs that affect the credentials.
 
     The digest covers every option that is not known to be harmless, so that no new option is forgotten. It covers

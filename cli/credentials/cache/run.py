@@ -1,10 +1,13 @@
 """Returns cached credentials while they are valid; otherwise requests new ones and caches them."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from tpmwire.typed import NamedTuple, Protocol
 
 from ...terminal.messages import note
 from ..settings import PROGRAM, RunSettings
@@ -14,6 +17,7 @@ from .purpose import cache_purpose
 from .sealed import ClearPart, DamagedError, label, read_clear, seal_text, unseal_text
 from .store import CacheFile, UnfitError, place
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sigv4.credentials import Credentials
     from sigv4.signer import Signer
@@ -48,7 +52,7 @@ ANSWERS = 5
 class Fetched(NamedTuple):
     """New credentials, and the signing key and the root that a source obtained with them, or None for each."""
 
-    credentials: "Credentials"
+    credentials: Credentials
     signing_key: SigningKey | None
     root: bytes | None
 
@@ -72,7 +76,7 @@ class CredentialSource(Protocol):
 class HmacSource:
     """A source whose HMAC key in the TPM signs the request; `ask(signer)` sends it."""
 
-    def __init__(self, keys: Keys, key_id: str, ask: "Callable[[Signer], Credentials]") -> None:
+    def __init__(self, keys: Keys, key_id: str, ask: Callable[[Signer], Credentials]) -> None:
         self.settings = keys.settings
         self.about = _about(keys.settings, key_id)
         self._keys = keys
@@ -103,7 +107,7 @@ class HmacSource:
         return Fetched(credentials, signer.kept, root)
 
 
-def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
+def cached(settings: RunSettings, key_id: str, ask: Callable[[Signer], Credentials]) -> Credentials:
     """Returns the cached credentials for these options, or else calls `ask(signer)` and caches the result.
 
     Raises the errors of `ask` and of the TPM.
@@ -112,7 +116,7 @@ def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credenti
     return cached_from(HmacSource(keys, key_id, ask), cache_purpose(settings, keys.key.file))
 
 
-def cached_from(source: CredentialSource, use: bytes) -> "Credentials":
+def cached_from(source: CredentialSource, use: bytes) -> Credentials:
     """Returns the cached credentials for the purpose `use`, or else those of `source`, which are then cached.
 
     Only one of several concurrent runs with the same purpose uses `source`. Problems of the cache are warnings,
@@ -129,7 +133,7 @@ def cached_from(source: CredentialSource, use: bytes) -> "Credentials":
         store.close()
 
 
-def _from(store: CacheFile, source: CredentialSource, use: bytes) -> "Credentials":
+def _from(store: CacheFile, source: CredentialSource, use: bytes) -> Credentials:
     unfit = None
     clear = _read(store)
     if clear is not None and _is_fresh(clear):
@@ -170,7 +174,7 @@ def _from(store: CacheFile, source: CredentialSource, use: bytes) -> "Credential
 
 def _ask_and_store(
     source: CredentialSource, use: bytes, held: CachedCredentials | None, store: CacheFile | None
-) -> "Credentials":
+) -> Credentials:
     """Gets new credentials, caches them in `store` unless it is None, and returns them.
 
     Reuses the signing key and the nonce of the cached credentials `held`, if given. `use` is from `cache_purpose`.
@@ -205,7 +209,7 @@ def _is_temporary(error: Exception) -> bool:
     )
 
 
-def _may_use_cached(credentials: "Credentials", error: Exception) -> bool:
+def _may_use_cached(credentials: Credentials, error: Exception) -> bool:
     """Returns whether the cached credentials are valid long enough to be used despite `error`; warns if so."""
     left = _end(credentials) - time.time()
     if left < LEAST:
@@ -259,7 +263,7 @@ def _is_fresh(clear: ClearPart) -> bool:
     return time.time() < clear.refresh_at < time.time() + MOST
 
 
-def _get_renewal_time(settings: RunSettings, credentials: "Credentials") -> int:
+def _get_renewal_time(settings: RunSettings, credentials: Credentials) -> int:
     """Returns the time in POSIX seconds at which the credentials should be renewed."""
     ends = _end(credentials)
     seconds = (settings.duration or "").removesuffix("s")
@@ -270,7 +274,7 @@ def _get_renewal_time(settings: RunSettings, credentials: "Credentials") -> int:
     return ends - ahead - int.from_bytes(os.urandom(2), "big") % (min(JITTER, ahead // 7) + 1)
 
 
-def _end(credentials: "Credentials") -> int:
+def _end(credentials: Credentials) -> int:
     """Returns the expiration of the credentials by this machine's clock, in POSIX seconds; 0 if unknown."""
     from sigv4.times import is_rfc3339, parse_rfc3339  # noqa: PLC0415 - the cache has the time of its credentials
 

@@ -7,13 +7,15 @@ all preceding bytes. This encrypt-then-MAC needs hashlib only: importing `crypto
 rest of a run.
 """
 
+from __future__ import annotations
+
 import hmac
 import os
-from typing import NamedTuple
 
 from tpmwire.constructs import construct
 from tpmwire.crypto.formulas import kdfa
 from tpmwire.spec.constants import TPM_ALG
+from tpmwire.typed import NamedTuple
 
 __all__ = [
     "FORMAT",

@@ -5,10 +5,9 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
-from typing import Any
 
 from ...terminal.messages import UsageError, note
-from ...terminal.options import Parser, add_tpm_options, filled, flag, persistent_handle
+from ...terminal.options import SWITCH, Parser, add_tpm_options, filled, persistent_handle
 from ..options import run_parser
 from ..settings import OUTPUT_OPTIONS, RunSettings
 from .settings import RolesAnywhere
@@ -53,8 +52,6 @@ _AWS = {"cache", "ca_bundle", "use_fips_endpoint", "use_dualstack_endpoint"}
 """Those of them that only requests to AWS need."""
 
 _TPM = {"tpm_path", "timeout"}
-
-_SWITCH: dict[str, Any] = {"type": flag, "nargs": "?", "const": True, "default": False, "metavar": "BOOL"}
 
 _REFUSED = {
     "no-verify-ssl": "TLS certificates are always verified; give the endpoint's CA with --ca-bundle",
@@ -183,7 +180,7 @@ def _add_certificate_options(parser: argparse.ArgumentParser) -> argparse._Argum
         help="the key's password, visible to other users in the process list; prefer --keyPass-file",
     )
     group.add_argument(
-        "--no-tpm-key-password", **_SWITCH, help="the key has no password: ignore TPM_KEY_AUTH (default: false)"
+        "--no-tpm-key-password", **SWITCH, help="the key has no password: ignore TPM_KEY_AUTH (default: false)"
     )
     return group
 
@@ -223,8 +220,8 @@ def _add_helper_options(parser: argparse.ArgumentParser) -> None:
     # The helper ignores further arguments.
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     group = parser.add_argument_group(f"further options of {HELPER}")
-    group.add_argument("--with-proxy", **_SWITCH, help="ignored: HTTPS_PROXY always applies")
-    group.add_argument("--debug", dest="verbose", **_SWITCH, help="explain each step on stderr, without secrets")
+    group.add_argument("--with-proxy", **SWITCH, help="ignored: HTTPS_PROXY always applies")
+    group.add_argument("--debug", dest="verbose", **SWITCH, help="explain each step on stderr, without secrets")
     for option in _REFUSED:
         group.add_argument(f"--{option}", action=_Refuse)
 

@@ -1,8 +1,7 @@
 """TPM 2.0 Part 3, §24: hierarchies."""
 
-from typing import Annotated
-
 from ...record import NO_BYTES, NO_ITEMS, Record
+from ...typed import Annotated
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC, TPM_RH
 from ..structures import (

@@ -1,8 +1,7 @@
 """TPM 2.0 Part 3, §12: objects."""
 
-from typing import Annotated
-
 from ...record import NO_BYTES, NO_ITEMS, SECRET, Record
+from ...typed import Annotated
 from ...wires import Sized
 from ..command import ADMIN, HANDLE, USER, Command
 from ..constants import TPM_CC, TPM_RH

@@ -1,8 +1,7 @@
 """TPM 2.0 Part 3, §23: enhanced authorization (policies)."""
 
-from typing import Annotated
-
 from ...record import NO_BYTES, Record, declare
+from ...typed import Annotated
 from ...wires import Number
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC

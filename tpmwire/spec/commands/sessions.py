@@ -1,8 +1,7 @@
 """TPM 2.0 Part 3, §11: sessions."""
 
-from typing import Annotated
-
 from ...record import Record
+from ...typed import Annotated
 from ..command import HANDLE, Command
 from ..constants import TPM_CC
 from ..structures import (

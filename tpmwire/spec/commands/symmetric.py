@@ -1,8 +1,7 @@
 """TPM 2.0 Part 3, §15: symmetric primitives."""
 
-from typing import Annotated
-
 from ...record import SECRET, Record
+from ...typed import Annotated
 from ...wires import Sized
 from ..command import USER, Command
 from ..constants import TPM_ALG, TPM_CC, TPM_RH
