@@ -16,8 +16,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import get_context, parent_process
-from threading import Thread
-from typing import IO, Any, NamedTuple
+from threading import Thread, main_thread
+from typing import IO, Any, NamedTuple, NoReturn
 
 from ...terminal.messages import UsageError, note, warn
 from ...terminal.progress import activity
@@ -220,23 +220,34 @@ def _set_up_worker() -> None:
 
     Only the parent process cleans up. If it is killed, the worker ends.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _end_worker)
+    signal.signal(signal.SIGHUP, _end_worker)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_worker(_number: int, _frame: object) -> NoReturn:
+    # An exception, so that no temporary file is left.
+    sys.exit(1)
 
 
 def _end_with_parent() -> None:
     if (parent := parent_process()) is not None:
         parent.join()
-    os._exit(1)
+    while True:
+        # Only a signal to the main thread interrupts its read; while it sends a result, the executor catches all.
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)
+        time.sleep(0.2)
 
 
 _plans: list[FleetPlan] = []
 
 
 def _wrap_batch(hosts: list[Host]) -> list[dict[str, Any]]:
-    return [_wrap_one(host) for host in hosts]
+    try:
+        return [_wrap_one(host) for host in hosts]
+    except SystemExit:
+        os._exit(1)  # the executor would pass the exception on to the parent process
 
 
 def _wrap_one(host: Host) -> dict[str, Any]:
