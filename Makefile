@@ -76,8 +76,8 @@ test: $(SETUP) ## run all tests but the one that boots a kernel; test-quick on e
 	@$(TESTED)
 	@.ci/pythons $(PY)
 
-test-quick: $(BASIC) ## run the tests of single modules, of properties, and of the credential process as installed
-	$(PY) -m pytest -n auto tests/unit tests/property \
+test-quick: $(BASIC) ## run tests of single modules, of properties, and of the credential process as installed
+	$(PY) -m pytest -n auto -m "not once" tests/unit tests/property \
 		$(addprefix tests/aws/test_,credential_process.py installers.py single_file.py)
 	@$(TESTED)
 

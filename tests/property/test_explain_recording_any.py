@@ -17,6 +17,8 @@ from tpmwire.explain.show import hide_secrets
 from tpmwire.explain.tampering import Change, who_notices
 from tpmwire.secret import Secret
 
+pytestmark = pytest.mark.once
+
 Talk = list[tuple[bytes, bytes]]
 
 KEYS = [Secret(b""), Secret(b"\1" * 32)], [Secret(b"password")]

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from sigv4.boto import _AUTHS, session
 from sigv4.errors import RequestError
 
+pytestmark = pytest.mark.once
+
 KEY_ID = "AKIATESTTESTTEST"
 SECRET = "made/up+secret/for-tests"
 MOMENT = {"now": datetime.datetime(2026, 11, 24, 12, 0, 0)}

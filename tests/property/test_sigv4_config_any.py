@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from sigv4 import config
 from sigv4.errors import RequestError
 
+pytestmark = pytest.mark.once
+
 HEADS = ["[default]", "[profile a]", "[profile b]", "[a]", "[profile  a ]", "[ profile a]", "[profile 'a b']"]
 HEADS += ['[profile "a"]', "[profile default]", "[Profile a]", "[profilex a]", "[services s]", "[profile a b]"]
 HEADS += ["[profile]", "[sso-session t]", "[profile a'b]", "[profile a] ; c", "[profile a]x"]

@@ -17,6 +17,8 @@ from sigv4.endpoints import resolve
 from sigv4.errors import RequestError
 from tests.support.botocore_sts import destination
 
+pytestmark = pytest.mark.once
+
 LOADER = Loader()
 REGIONS = [region for row in LOADER.load_data("partitions")["partitions"] for region in row["regions"]]
 REGIONS = [*(region for region in REGIONS if not region.endswith("-global")), "xx-new-1", "us-west-2-fips"]

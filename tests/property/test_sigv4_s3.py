@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from sigv4 import config, s3
 from sigv4.errors import RequestError
 
+pytestmark = pytest.mark.once
+
 LOADER = Loader()
 REGIONS = [
     "us-east-1",

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.programs import ROOT
 
+pytestmark = pytest.mark.once
+
 FLAKY = """
 from pathlib import Path
 import pytest

@@ -21,6 +21,8 @@ from tpmwire.spec.constants import TPM_SE
 from tpmwire.spec.structures import TPMS_CONTEXT
 from tpmwire.wire import build_command, split
 
+pytestmark = pytest.mark.once
+
 DECODE = [sys.executable, "-m", "cli.toolbox", "decode"]
 
 PEAK = """

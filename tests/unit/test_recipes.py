@@ -13,6 +13,8 @@ import pytest
 from tests.support.programs import ROOT
 from tests.support.swtpm import Swtpm
 
+pytestmark = pytest.mark.once
+
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 COPIED = ("cli", "docs", "sigv4", "tests", "tools", "tpmwire")
 LINKED = ("fixtures", "CHANGELOG.md", "pyproject.toml", "tpmwire_programs.py")

@@ -17,6 +17,8 @@ from sigv4.glacier import tree_hash
 from sigv4.request import FileBody, Request
 from sigv4.signer import Signer, hmac_from_secret
 
+pytestmark = pytest.mark.once
+
 LOADER = Loader()
 NOON = 1767225600 + 43200
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

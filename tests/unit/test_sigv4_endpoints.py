@@ -16,6 +16,8 @@ from sigv4.errors import RequestError
 from sigv4.partitions import LEGACY_GLOBAL, PARTITIONS
 from tests.support.botocore_sts import destination
 
+pytestmark = pytest.mark.once
+
 LOADER = Loader()
 DATA = LOADER.load_data("partitions")
 NAMES = [region for row in DATA["partitions"] for region in row["regions"]]
