@@ -140,7 +140,7 @@ $(SITE)/.ready: Makefile tools/playground/package-lock.json
 	@test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
 	@echo "setup: Python packages that build the site: mkdocs-material, mkdocstrings"
 	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check 'mkdocs>=1.6,<2' 'mkdocs-material>=9.5' \
-		'mkdocstrings[python]>=0.26' 'ruff>=0.6' 'construct>=2.10.68' 'dilithium-py>=1.1' 'kyber-py>=1.0.1'
+		'mkdocstrings[python]>=0.26' 'ruff>=0.6' 'construct>=2.10.68' 'dilithium-py>=1.1' 'dpkt>=1.9.8' 'kyber-py>=1.0.1'
 	@echo "setup: npm package for the site's playground: pyodide"
 	@npm ci --prefix tools/playground --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@

@@ -17,8 +17,8 @@ PYODIDE = PAGE / "node_modules/pyodide"
 
 _RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 
-_PACKAGES = ("construct", "dilithium_py", "kyber_py")
-"""Packages in pure Python that tpmwire, or its soft TPM, imports."""
+_PACKAGES = ("construct", "dilithium_py", "dpkt", "kyber_py")
+"""Packages in pure Python that tpmwire, its soft TPM or its reader of network captures imports."""
 
 
 def playground_files() -> Mapping[str, bytes]:

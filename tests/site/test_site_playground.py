@@ -14,6 +14,8 @@ from selenium.webdriver.common.keys import Keys
 from cli.lessons import Lesson, load_lessons
 from tests.site.conftest import Server
 from tests.support.browser import browser
+from tests.support.captures import COMMAND, FROM, RESPONSE, TO, frame, recorded
+from tests.support.certificates import Authority
 from tests.support.programs import ROOT
 from tools.site_examples import examples
 
@@ -143,6 +145,18 @@ def test_a_file_is_explained(page: Page, tmp_path: Path) -> None:
     page.driver.find_element(By.ID, "file").send_keys(str(log))
     page.wait("document.querySelector('#result .card')")
     assert "TPM_RC_AUTH_FAIL" in page.text("#result")
+
+
+def test_captures_and_certificates_are_explained(page: Page, tmp_path: Path) -> None:
+    capture, certificate = tmp_path / "talk.pcap", Authority(tmp_path, "An EK").bundle
+    capture.write_bytes(recorded([frame(TO, 1, data=COMMAND), frame(FROM, 1, data=RESPONSE, ack=13)]))
+    page.open("explain")
+    for path, words in ((capture, ["TPM2_GetRandom", "bytesRequested"]), (certificate, ["X.509", "An EK"])):
+        page.driver.execute_script("document.getElementById('result').replaceChildren()")
+        page.driver.find_element(By.ID, "file").send_keys(str(path))
+        page.wait("document.querySelector('#result .card') && !document.querySelector('#result.waiting')")
+        assert [word for word in words if word not in page.text("#result")] == []
+    page.check()
 
 
 def test_commands_run_in_the_page(page: Page) -> None:

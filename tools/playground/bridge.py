@@ -85,7 +85,7 @@ def explain_file(name: str, data: Any) -> str:
             return json.dumps({"error": _advice(str(error).replace(f"{place}/", ""))})
     for each in found:
         each["name"] = name
-    return json.dumps({"things": found, "notes": notes})
+    return json.dumps({"things": found, "notes": [note.replace(f"{place}/", "") for note in notes]})
 
 
 @contextlib.contextmanager
