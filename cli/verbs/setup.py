@@ -31,9 +31,10 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..awsconfig.edit import config_path, section_of
 from ..awsconfig.files import read_setting
-from ..awsconfig.overrides import check_overrides
+from ..awsconfig.overrides import kind_of
 from ..awsconfig.plaintext import Plaintext, find_plaintext
 from ..awsconfig.profiles import existing_profile, profile_lines, write_profile
+from ..credentials.roles_anywhere.request import issue_text
 from ..doctor.machine import Machine
 from ..doctor.run import TPM_CHECKS, run_checks
 from ..keys.place import Place
@@ -180,31 +181,42 @@ def _guide_certificate(args: Settings, tpm: TpmFacts, started: list[str]) -> boo
     """
     profile = ask_line("\nProfile to write (empty: default)") or "default"
     if read_setting(config_path(), section_of(profile), "credential_process") is not None:
-        raise UsageError(f"the profile {profile} has a credential_process; choose another profile, or remove it")
-    check_overrides(existing_profile(profile), force=False)
-    request, _, certificate = certificate_files(profile)
+        raise UsageError(f"the profile {profile} has a credential_process; remove it, or choose another profile")
+    if kind := kind_of(existing_profile(profile)):
+        raise UsageError(
+            f"the profile {profile} has {kind}, which AWS programs use before a credential_process; choose "
+            "another profile"
+        )
+    request, extensions, certificate = certificate_files(profile)
     if os.path.exists(certificate):
         return _write_certificate_profile(args, tpm, profile, started)
-    if not os.path.exists(request):
-        subject = ask_line(f"Subject of the certificate (empty: {_default_subject()})") or _default_subject()
-        try:
-            parse_subject(subject)
-        except EncodeError as error:
-            raise UsageError(str(error)) from None
-        handle = _choose_key(tpm)
-        if handle is None:
-            handle = tpm.handles[0]
-            if not _offer_step(_creation_step(profile, tpm), args, started):
-                return False
-        os.makedirs(os.path.dirname(request), mode=0o700, exist_ok=True)
-        if not _offer_step(_request_step(profile, subject, handle, tpm), args, started):
-            return False
+    if os.path.exists(request):
+        print(issue_text(request, extensions, ""))
+    elif not _create_request(args, tpm, profile, started):
+        return False
     print(
         f"\nGive the certificate request {request} to your CA.\nStore the issued certificate, with its "
         f"intermediate certificates, in {certificate}.\nThen run:\n$ "
         f"{shlex.join(['tpmwire', 'setup', '--roles-anywhere', *tpm.options])}"
     )
     return False
+
+
+def _create_request(args: Settings, tpm: TpmFacts, profile: str, started: list[str]) -> bool:
+    """Offers the commands that create a key and its certificate request; returns whether they ran."""
+    subject = ask_line(f"Subject of the certificate (empty: {_default_subject()})") or _default_subject()
+    try:
+        parse_subject(subject)
+    except EncodeError as error:
+        raise UsageError(str(error)) from None
+    handle = _choose_key(tpm)
+    if handle is None:
+        handle = tpm.handles[0]
+        if not _offer_step(_creation_step(profile, tpm), args, started):
+            return False
+    step = _request_step(profile, subject, handle, tpm)
+    os.makedirs(os.path.dirname(config_path()), mode=0o700, exist_ok=True)
+    return _offer_step(step, args, started)
 
 
 def _default_subject() -> str:

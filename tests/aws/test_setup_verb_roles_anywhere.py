@@ -59,6 +59,8 @@ def test_from_a_key_to_a_profile(
     # Without the certificate, another run creates neither a key nor a request.
     code, shown = at_a_terminal(words, [b"work"], *PROMPTS)
     assert (code, "create-key" in shown) == (0, False), shown
+    assert f"openssl x509 -req -in {home}/tpmwire-work.csr " in shown
+    assert f"-out {home}/tpmwire-work.pem" in shown
     issue(authority, home, "work")
     arns = [each.encode() for each in (ANCHOR, PROFILE, ROLE)]
     code, shown = at_a_terminal(words, [b"work", *arns, b"n"], *PROMPTS)
@@ -108,6 +110,14 @@ def test_the_owners_password_is_asked_for(home: Path, swtpm: Swtpm) -> None:
     assert code == 0, shown
     assert (home / "tpmwire-a.csr").exists()
     assert held(swtpm) == ""
+
+
+def test_a_profile_in_use_is_refused(home: Path, swtpm: Swtpm) -> None:
+    (home / "config").write_text("[profile a]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = b\n")
+    code, shown = at_a_terminal(["setup", "--roles-anywhere", "--tpm-path", swtpm.path], [b"a"], *PROMPTS)
+    assert (code, "the profile a has a role (role_arn), which AWS programs use before" in shown) == (2, True), (
+        shown
+    )
 
 
 def test_the_commands_alone_change_nothing(home: Path, tool: Tool) -> None:
