@@ -61,6 +61,7 @@ GROUPS = {
         "curl": "send a signed request to any AWS service",
         "token eks": "print a token for kubectl and an EKS cluster",
         "token rds": "print a password for psql, mysql and an RDS, Aurora or DSQL database",
+        "token redshift-serverless": "print a user and password for psql and Amazon Redshift Serverless",
         "token elasticache": "print a password for valkey-cli, redis-cli and an ElastiCache cache",
         "token memorydb": "print a password for valkey-cli, redis-cli and a MemoryDB cluster",
         "token msk": "print a token for Kafka clients and an Amazon MSK cluster",

@@ -1,6 +1,6 @@
-"""Tokens and passwords for EKS, RDS, DSQL, ElastiCache, MemoryDB, MSK, Bedrock, CodeCommit, ECR and the console.
+"""Tokens and passwords for EKS, databases, caches, MSK, Bedrock, CodeCommit, ECR and the console.
 
-Most are signatures. For ECR and the console, one function returns the
+Most are signatures. For Redshift Serverless, ECR and the console, one function returns the
 request and a second one reads the response.
 """
 
@@ -39,6 +39,8 @@ __all__ = [
     "eks_token",
     "msk_token",
     "rds_token",
+    "redshift_login",
+    "redshift_request",
     "registry_region",
     "signin_token",
     "signin_token_request",
@@ -56,6 +58,7 @@ _SITES = {
     "aws-us-gov": ("signin.amazonaws-us-gov.com", "console.amazonaws-us-gov.com"),
 }
 _SIGNIN_MIN, _SIGNIN_MAX = 900, 43200  # seconds
+_REDSHIFT_MIN, _REDSHIFT_MAX = 900, 3600  # seconds
 
 
 def check_cluster(cluster: str) -> None:
@@ -290,6 +293,56 @@ def check_signin(region: str, duration_seconds: int | None = None) -> None:
         raise RequestError(
             f"a console session lasts {_SIGNIN_MIN} to {_SIGNIN_MAX} seconds, not {duration_seconds}"
         )
+
+
+def redshift_request(
+    endpoint: Endpoint, workgroup: str, database: str | None = None, seconds: int | None = None
+) -> Request:
+    """Returns the unsigned request for a user name and password of Redshift Serverless (GetCredentials).
+
+    `endpoint` is the endpoint of the service "redshift-serverless". The password is for `database`, or for any
+    database if None, and valid for `seconds` (900 to 3600; None: 900). Raises RequestError for invalid arguments.
+    """
+    import json  # late: tokens that are signatures do not need it
+
+    if not re.fullmatch("[a-z0-9-]{3,64}", workgroup):
+        raise RequestError(
+            f"{workgroup!r} is not a valid workgroup name; use 3 to 64 lowercase letters, digits and hyphens"
+        )
+    if database is not None and not re.fullmatch("[A-Za-z][A-Za-z0-9_+.@-]{0,63}", database):
+        raise RequestError(
+            f"{database!r} is not a valid database name; use up to 64 letters, digits and _+.@-, a letter first"
+        )
+    if seconds is not None and not _REDSHIFT_MIN <= seconds <= _REDSHIFT_MAX:
+        raise RequestError(
+            f"a password of Redshift is valid for {_REDSHIFT_MIN} to {_REDSHIFT_MAX} seconds, not {seconds}"
+        )
+    values = {"workgroupName": workgroup, "dbName": database, "durationSeconds": seconds}
+    body = json.dumps({name: value for name, value in values.items() if value is not None})
+    headers = (
+        ("Content-Type", "application/x-amz-json-1.1"),
+        ("X-Amz-Target", "RedshiftServerless.GetCredentials"),
+    )
+    return Request("POST", endpoint.url, headers, body.encode("ascii"))
+
+
+def redshift_login(body: bytes) -> dict[str, str]:
+    """Returns dbUser and dbPassword from a response to `redshift_request`, and its times in RFC 3339 format.
+
+    Raises ResponseError if the body is not a response to `redshift_request`.
+    """
+    import json  # late: tokens that are signatures do not need it
+
+    try:
+        answer = json.loads(body)
+        found = {name: answer[name] for name in ("dbUser", "dbPassword")}
+        if not all(isinstance(value, str) and value and value.isprintable() for value in found.values()):
+            raise ValueError
+        times = {name: answer[name] for name in ("expiration", "nextRefreshTime") if name in answer}
+        return found | {name: rfc3339(float(value)) for name, value in times.items()}
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, RequestError):
+        # Not chained: the cause may quote the password.
+        raise ResponseError("the response has no database password; check the endpoint") from None
 
 
 def signin_token_request(credentials: "Credentials", region: str, duration_seconds: int | None = None) -> Request:

@@ -58,7 +58,7 @@ _shtab_tpmwire_commands() {
     sign:'sign a request to any AWS service and print its headers'
     soft:'run a TPM in Python for other programs, to learn and to test with'
     spec:'show a table of the TPM 2.0 standard, or the meaning of a value'
-    token:'token: eks, rds, elasticache, memorydb, msk, bedrock, ecr, codecommit'
+    token:'token: eks, rds, redshift-serverless, elasticache, memorydb, msk, bedrock, ecr, codecommit'
     totp:'store the secret of an MFA device (TOTP) in the TPM and print its codes'
     trace:'run a program and explain its TPM commands live'
     wrap:'wrap an AWS secret for another TPM, or for a fleet of them'
@@ -122,6 +122,7 @@ _shtab_tpmwire_token_commands() {
     memorydb:'print a password for valkey-cli, redis-cli and a MemoryDB cluster'
     msk:'print a token for Kafka clients and an Amazon MSK cluster'
     rds:'print a password for psql, mysql and an RDS, Aurora or DSQL database'
+    redshift-serverless:'print a user and password for psql and Amazon Redshift Serverless'
   )
   _describe 'tpmwire token commands' _commands
 }
@@ -2181,6 +2182,60 @@ _shtab_tpmwire_token_rds_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_token_rds_defaults_added=0
 
+_shtab_tpmwire_token_redshift_serverless_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--workgroup-name=[name of the workgroup]:NAME:"
+  "--db-name=[database that the password is limited to]:DB:"
+  "--duration-seconds=[lifetime of the password, 900 to 3600]:SECONDS:"
+  "--region=[region of the workgroup]:REGION:"
+  "--json[print user, password and expiration as JSON]"
+  "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
+  "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
+  "--persistentHandle=[persistent handle of the HMAC key, hex or decimal]:HANDLE:_tpmwire_handles"
+  "--credential-file=[file with the HMAC key]:FILE:_tpmwire_key_files"
+  {--keyPass=,--keypass=}"[the key\'s password, visible to other users in the process list]:PASSWORD:"
+  {--keyPass-file=,--keypass-file=}"[file with the key\'s password]:FILE:_files"
+  {--parentPass=,--parentpass=}"[password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:PASSWORD:"
+  {--parentPass-file=,--parentpass-file=}"[file with the password of the key file\'s parent, or of the hierarchy in which the parent or the pinned key is created]:FILE:_files"
+  "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
+  "--useEKParent[the key\'s parent is an endorsement key]"
+  "--tpm-path=[the TPM]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
+  "--key-name=[hex Name of the key at its persistent handle]:NAME:"
+  "--no-session-encryption[do not use a salted session]"
+  "--assumeRole[call AssumeRole]"
+  "--aws-arn=[ARN of the role]:ARN:"
+  "--aws-session-name=[name of the role session]:NAME:"
+  "--aws-region=[region of the STS endpoint]:REGION:"
+  "--duration=[lifetime of the credentials]:SECONDS:"
+  "--external-id=[external ID required by the role\'s trust policy]:ID:"
+  "--policy=[session policy]:JSON:"
+  "--policy-file=[file with a session policy]:FILE:_files"
+  "--policy-arn=[ARN of a managed policy that further limits the session]:ARN:"
+  "--tag=[session tag of the role or federated user]:KEY=VALUE:"
+  "--transitive-tag-key=[key of a transitive session tag]:KEY:"
+  "--source-identity=[source identity of the role session, for CloudTrail]:NAME:"
+  "--mfa-serial=[serial number or ARN of the MFA device]:SERIAL:"
+  "--mfa-code=[the six digits that the MFA device shows now, instead of the prompt]:CODE:"
+  "--mfa-process=[program that prints the MFA code]:CMD:"
+  "--mfa-totp=[TOTP key in the TPM that computes the MFA code]:KEY:_tpmwire_keys"
+  "--federation-name=[call GetFederationToken for a user of this name]:NAME:"
+  "--root-of=[call AssumeRoot for this member account]:ACCOUNT:"
+  "--task-policy-arn=[ARN of the managed task policy for --root-of]:ARN:"
+  "--endpoint-url=[URL of the STS endpoint]:URL:"
+  "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
+  "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
+  "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
+  "--verbose[explain each step on stderr]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_token_redshift_serverless_defaults_added=0
+
 _shtab_tpmwire_totp_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -2489,6 +2544,7 @@ _shtab_tpmwire_token() {
         memorydb) _arguments -C -s $_shtab_tpmwire_token_memorydb_options ;;
         msk) _arguments -C -s $_shtab_tpmwire_token_msk_options ;;
         rds) _arguments -C -s $_shtab_tpmwire_token_rds_options ;;
+        redshift-serverless) _arguments -C -s $_shtab_tpmwire_token_redshift_serverless_options ;;
       esac
   esac
 }

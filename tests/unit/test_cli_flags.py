@@ -21,6 +21,7 @@ WORDS = {
     "token eks": ["--cluster-name=c"],
     "token rds": ["--hostname=db", "--username=u"],
     "token elasticache": ["--cache-name=c", "--username=u"],
+    "token redshift-serverless": ["--workgroup-name=abc"],
     "token memorydb": ["--cluster-name=c", "--username=u"],
     "token msk": [],
     "token bedrock": [],

@@ -111,13 +111,14 @@ def test_token_lists_its_kinds(tool: Tool) -> None:
     shown = tool("token", "--help")
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.startswith(
-        "usage: tpmwire token eks|rds|elasticache|memorydb|msk|bedrock|ecr|codecommit [options]\n"
+        "usage: tpmwire token eks|rds|redshift-serverless|elasticache|memorydb|msk|bedrock|ecr|codecommit "
+        "[options]\n"
     )
-    assert f"token eks          {VERBS['token eks']}" in shown.out
+    assert f"token eks                  {VERBS['token eks']}" in shown.out
     for words in ([], ["--keyPass=hunter2"]):
         ran = tool("token", *words)
         assert (ran.code, ran.out) == (2, "")
-        kinds = "eks, rds, elasticache, memorydb, msk, bedrock, ecr, codecommit"
+        kinds = "eks, rds, redshift-serverless, elasticache, memorydb, msk, bedrock, ecr, codecommit"
         assert ran.err == f"tpmwire: token needs a kind: {kinds} (see tpmwire token --help)\n"
 
 
