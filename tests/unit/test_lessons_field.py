@@ -13,6 +13,7 @@ CAUSES = """
   HierarchyControl enable=owner state=no authHandle=platform
   PARENT
 02 0x903
+  swap off
   StartAuthSession HMAC
   StartAuthSession HMAC
   StartAuthSession HMAC
