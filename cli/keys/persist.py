@@ -75,12 +75,18 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
     `auth` is the authValue of `handle`; `rsa` selects the hierarchy's RSA primary. The session that protects
     `auth` is opened first. The session is salted to the pinned key, else to the parent, or to a different key if
     creating the parent needs a password. All verbs that store keys in a TPM open their session here. Raises
-    TpmError if the TPM refuses (empty handle, wrong password), SessionError if the pinned key is not this TPM's.
+    TpmError if the TPM refuses (empty handle, wrong password), SessionError if the pinned key is not this TPM's,
+    and UsageError if only a policy authorizes the parent.
     """
     hmac = [TPM_SE.HMAC]
     if handle >> 24 == TPM_HT.PERSISTENT:
         sessions = protected_sessions(tpm, hmac, pin=pin) if pin is not None else None
         key = read_loaded(tpm, handle)
+        if not key.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH:
+            raise UsageError(
+                f"the parent at 0x{handle:08x} requires its policy, as endorsement keys do; choose a storage key "
+                "that a password authorizes, such as the one of --make-srk"
+            )
         return ParentKey(key, auth, (sessions or protected_sessions(tpm, hmac, parent=key))[0])
     place = WellKnown(TPM_RH(handle), templates.h1_primary if rsa else templates.h2_primary, None)
     session = None

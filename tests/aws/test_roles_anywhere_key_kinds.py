@@ -153,6 +153,14 @@ def test_a_key_under_the_endorsement_key(bench: Bench, swtpm: Swtpm, kind: str) 
     assert held(swtpm) == ""
 
 
+def test_a_parent_that_requires_a_policy_is_refused(tool: Tool, swtpm: Swtpm, tmp_path: Path) -> None:
+    tpm2(swtpm, "createek", "-G", "ecc", "-c", "0x81010002")
+    words = ("--parent=0x81010002", "--out", tmp_path / "host.key", "--tpm-path", swtpm.path)
+    ran = tool("roles-anywhere", "create-key", *words)
+    assert (ran.code, "the parent at 0x81010002 requires its policy" in ran.err) == (2, True)
+    assert held(swtpm) == ""
+
+
 class _AgentKey(core.Sequence):
     """TPMKey, as ssh-tpm-agent (go-tpm-keyfiles) writes it."""
 
