@@ -171,6 +171,8 @@ class Exchange(Generic[R]):
             self._verify(index, authorization, parameters)
         for index, use in self._uses():
             use.session.nonce_tpm = received[index].nonce
+            if use.attributes & TPMA_SESSION.AUDIT:
+                use.session.bound_to = None  # an audit session is not bound
         encrypting = self._find_use(TPMA_SESSION.ENCRYPT)
         if encrypting is None:
             return join(self._response, handles, parameters, offset)  # type: ignore[no-any-return]

@@ -108,6 +108,7 @@ class Authorizations:
         """Checks every authorization. `parameters` are the command's parameters as sent. Raises Refusal."""
         self._check_exclusive()
         for one in self.all:
+            self._check_bound(one)
             if one.entity is not None:
                 self._check_entity(one, one.entity, parameters)
             elif one.session is None:
@@ -117,6 +118,18 @@ class Authorizations:
             else:
                 self._check_hmac(one, parameters)
 
+    def _check_bound(self, one: Authorization) -> None:
+        """Raises Refusal for a trial session, or in lockout for a session bound to a protected entity."""
+        if one.session is None:
+            return
+        if one.session.trial:
+            raise one.refused(TPM_RC.ATTRIBUTES)
+        lockout = self._tpm.lockout
+        lockout.heal(self._tpm.time // 1000)
+        locked = lockout.failed >= lockout.max_tries if not one.session.lockout_bind else not lockout.enabled
+        if one.session.protected_bind and locked:
+            raise Refusal(TPM_RC.LOCKOUT)
+
     def _check_exclusive(self) -> None:
         """Raises Refusal if auditExclusive is set and the audit session is not exclusive.
 
@@ -125,7 +138,8 @@ class Authorizations:
         one = self.find(TPMA_SESSION.AUDIT)
         if one is None or one.session is None or not one.attributes & TPMA_SESSION.AUDIT_EXCLUSIVE:
             return
-        if one.session.audit_digest and self._tpm.exclusive_session != one.session.handle:
+        begins = not one.session.audit_digest or one.attributes & TPMA_SESSION.AUDIT_RESET
+        if not begins and self._tpm.exclusive_session != one.session.handle:
             raise Refusal(TPM_RC.EXCLUSIVE)
 
     def _check_entity(self, one: Authorization, entity: Entity, parameters: bytes) -> None:
@@ -133,9 +147,8 @@ class Authorizations:
             raise one.refused(TPM_RC.PP)
         writes = self._kind.code in WRITES
         policy = one.session is not None and one.session.kind != TPM_SE.HMAC
-        if one.session is not None and one.session.trial:
-            raise one.refused(TPM_RC.ATTRIBUTES)
-        if not policy or (one.session is not None and one.session.policy.auth_value):
+        uses_auth = _uses_auth(one, entity)
+        if uses_auth:
             self._check_lockout(entity)
         if not policy:
             if entity.needs_policy(one.role):
@@ -146,12 +159,12 @@ class Authorizations:
             raise Refusal(TPM_RC.AUTH_UNAVAILABLE)
         if one.session is None:
             self._check_password(one, entity)
-            self._count_use(entity)
-            return
-        if policy:
-            check_policy(self._tpm, one, entity, self._kind, self._handles, self.cp_hash(one.session, parameters))
-        self._check_hmac(one, parameters)
-        if not policy or (one.session is not None and one.session.policy.auth_value):
+        else:
+            if policy:
+                hashed = self.cp_hash(one.session, parameters)
+                check_policy(self._tpm, one, entity, self._kind, self._handles, hashed)
+            self._check_hmac(one, parameters)
+        if uses_auth:
             self._count_use(entity)
 
     def _check_password(self, one: Authorization, entity: Entity) -> None:
@@ -176,8 +189,11 @@ class Authorizations:
         if entity.handle == TPM_RH.LOCKOUT:
             if not lockout.enabled:
                 raise Refusal(TPM_RC.LOCKOUT)
-        elif entity.protected and lockout.failed >= lockout.max_tries:
-            raise Refusal(TPM_RC.LOCKOUT)
+        elif entity.protected:
+            if lockout.failed >= lockout.max_tries:
+                raise Refusal(TPM_RC.LOCKOUT)
+            # Without another TPM2_Shutdown, the next start counts as a failure.
+            self._tpm.da_used, self._tpm.orderly = True, None
 
     def _failed(self, one: Authorization, entity: Entity | None) -> Refusal:
         """Counts an authorization failure, and returns the Refusal to raise."""
@@ -224,8 +240,7 @@ class Authorizations:
             self._check_password(one, one.entity)
             return
         if one.entity is not None:
-            bound = bool(session.bound) and session.bound == binding_of(one.entity)
-            one.includes_auth = not bound if session.kind == TPM_SE.HMAC else session.policy.auth_value
+            one.includes_auth = _uses_auth(one, one.entity)
         key = self._hmac_key(one, one.entity.auth if one.entity is not None else b"")
         # A policy session without a key needs no HMAC, and a caller may leave it out (Part 1, §19.6.6).
         if session.kind != TPM_SE.HMAC and not key and not one.sent.hmac:
@@ -374,6 +389,7 @@ class Authorizations:
         assert session is not None
         if not session.audit_digest or one.attributes & TPMA_SESSION.AUDIT_RESET:
             session.audit_digest = bytes(len(session.policy.digest))
+            session.bound = b""  # an audit session is not bound
             self._tpm.exclusive_session = session.handle
         parts = session.audit_digest, self.audited, rp_hash(session.auth_hash, self._kind.code, parameters)
         session.audit_digest = digest(session.auth_hash, *parts)
@@ -390,3 +406,17 @@ class Authorizations:
         if isinstance(entity, (NvIndex, KeyedObject)):
             return entity
         return self._tpm.hierarchies.get(entity.handle, entity)
+
+
+def _uses_auth(one: Authorization, entity: Entity) -> bool:
+    """Returns whether the authorization needs the entity's authValue.
+
+    A session that is bound to the entity does not need it; a policy session does after TPM2_PolicyAuthValue and
+    TPM2_PolicyPassword. Source: Part 1, §19.6.
+    """
+    session = one.session
+    if session is None:
+        return True
+    if session.kind == TPM_SE.HMAC:
+        return not session.bound or session.bound != binding_of(entity)
+    return session.policy.auth_value or session.policy.password

@@ -110,11 +110,11 @@ class NvIndex(Entity):
     def takes_auth(self, role: Role, writes: bool) -> bool:
         """Returns whether AUTHWRITE or AUTHREAD lets the index's own authValue authorize a command.
 
-        `writes` selects AUTHWRITE.
+        `writes` selects AUTHWRITE. Reads of a PIN index need no AUTHREAD, but a PIN count below the PIN limit.
         """
-        if self.pin is not None and self.pin.pin_count >= self.pin.pin_limit:
-            return False
-        return self.has(TPMA_NV.AUTHWRITE if writes else TPMA_NV.AUTHREAD)
+        if writes or self.pin is None:
+            return self.has(TPMA_NV.AUTHWRITE if writes else TPMA_NV.AUTHREAD)
+        return self.pin.pin_count < self.pin.pin_limit
 
     @property
     def pin(self) -> TPMS_NV_PIN_COUNTER_PARAMETERS | None:
@@ -142,7 +142,8 @@ class NvIndex(Entity):
 
     def takes_policy(self, role: Role, writes: bool) -> bool:
         """Returns whether POLICYWRITE, POLICYREAD or the role ADMIN lets the policy authorize a command."""
-        return role is Role.ADMIN or self.has(TPMA_NV.POLICYWRITE if writes else TPMA_NV.POLICYREAD)
+        allowed = role is Role.ADMIN or self.has(TPMA_NV.POLICYWRITE if writes else TPMA_NV.POLICYREAD)
+        return bool(self.policy) and allowed
 
     def needs_policy(self, role: Role) -> bool:
         """Returns whether only the policy can authorize a command: always for the role ADMIN."""

@@ -22,6 +22,24 @@ from .unmarshal import read_handles, read_parameters
 __all__ = ["execute"]
 
 SMALLEST_AUTHORIZATION = 9
+ORDERLY = frozenset(
+    (
+        TPM_CC.Startup,
+        TPM_CC.Shutdown,
+        TPM_CC.GetCapability,
+        TPM_CC.GetRandom,
+        TPM_CC.GetTestResult,
+        TPM_CC.Hash,
+        TPM_CC.NV_Read,
+        TPM_CC.NV_ReadPublic,
+        TPM_CC.PCR_Read,
+        TPM_CC.ReadClock,
+        TPM_CC.ReadPublic,
+        TPM_CC.SelfTest,
+        TPM_CC.TestParms,
+    )
+)
+"""Commands after which the state that TPM2_Shutdown saved is still valid (Part 3, §9.4)."""
 
 
 def execute(tpm: TpmState, data: bytes) -> bytes:
@@ -106,8 +124,11 @@ def _run(tpm: TpmState, tag: TPM_ST, kind: type[Command], stream: io.BytesIO) ->
         auths.audited = auths.cp_hash(audit.session, parameters)
     command = read_parameters(kind, handles, auths.decrypted(parameters))
     tpm.faults.check(command)
+    if kind.code not in ORDERLY:
+        tpm.orderly = None
     response = HANDLERS[kind.code](tpm, command)
-    _end_exclusive(tpm, auths)
+    if kind.sessions:
+        _end_exclusive(tpm, auths)
     return _respond(tpm, tag, kind, response, auths, parameters)
 
 
@@ -176,7 +197,7 @@ def _check_encrypting(auths: Authorizations, kind: type[Command]) -> None:
 def _end_exclusive(tpm: TpmState, auths: Authorizations) -> None:
     """Ends the exclusive status of the current audit session unless this command uses that session.
 
-    Source: Part 1, §32.
+    Commands without sessions, such as TPM2_ContextSave, do not end it. Source: Part 1, §32.
     """
     audit = auths.find(TPMA_SESSION.AUDIT)
     if audit is None or audit.session is None or audit.session.handle != tpm.exclusive_session:

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..crypto.formulas import digest, digest_size, equal, hash_name, hmac_digest, name_of, trimmed
 from ..crypto.pure.aes import cfb
-from ..errors import DecodeError
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import (
@@ -27,14 +26,14 @@ from ..wires import wire_of
 from . import ecc, postquantum, rsa
 from .entities import KeyedObject
 from .observer import derive, note, show_handle
-from .refusal import Refusal, require
+from .refusal import require
+from .unmarshal import read_sensitive
 
 __all__ = [
     "auth_limit",
     "check_binding",
     "check_key_size",
     "create",
-    "parse_sensitive",
     "protect",
     "qualified_name",
     "rsa_key",
@@ -123,6 +122,7 @@ def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, field: str) ->
     require(sensitive.sensitive_type == public.type, TPM_RC.TYPE, field)
     if public.name_alg != TPM_ALG.NULL:
         require(len(sensitive.auth_value) <= digest_size(public.name_alg), TPM_RC.SIZE, field)
+        require(len(sensitive.seed_value) <= digest_size(public.name_alg), TPM_RC.KEY_SIZE, field)
     parameters = public.parameters
     if isinstance(parameters, TPMS_RSA_PARMS) and isinstance(public.unique, bytes):
         prime, modulus = int.from_bytes(sensitive.sensitive, "big"), int.from_bytes(public.unique, "big")
@@ -145,7 +145,7 @@ def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, field: str) ->
         require(derived == public.unique, TPM_RC.BINDING)
     else:
         if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
-            require(len(sensitive.sensitive) == (parameters.sym.key_bits or 0) // 8, TPM_RC.KEY_SIZE)
+            require(len(sensitive.sensitive) == (parameters.sym.key_bits or 0) // 8, TPM_RC.KEY_SIZE, field)
         if public.name_alg != TPM_ALG.NULL:
             ours_digest = digest(public.name_alg, sensitive.seed_value, sensitive.sensitive)
             require(ours_digest == public.unique, TPM_RC.BINDING)
@@ -174,20 +174,6 @@ def to_buffer(sensitive: TPMT_SENSITIVE) -> bytes:
     stream = io.BytesIO()
     wire_of(TPM2B_SENSITIVE)._build(sensitive, stream, {}, "")
     return stream.getvalue()
-
-
-def parse_sensitive(data: bytes) -> TPMT_SENSITIVE:
-    """Returns the sensitive area in TPM2B_SENSITIVE bytes. Raises Refusal if the bytes are not valid."""
-    require(len(data) >= 2, TPM_RC.INSUFFICIENT)
-    require(int.from_bytes(data[:2], "big") == len(data) - 2, TPM_RC.SIZE)
-    stream = io.BytesIO(data)
-    try:
-        found = wire_of(TPM2B_SENSITIVE)._parse(stream, {}, "")
-    except DecodeError:
-        raise Refusal(TPM_RC.INTEGRITY) from None
-    if stream.read() or not isinstance(found, TPMT_SENSITIVE):
-        raise Refusal(TPM_RC.SIZE)
-    return found
 
 
 def storage_algorithm(public: TPMT_PUBLIC) -> TPMT_SYM_DEF_OBJECT:
@@ -237,7 +223,7 @@ def unprotect(parent: KeyedObject, public: TPMT_PUBLIC, private: bytes) -> TPMT_
     _check_integrity(mac, hmac_digest(alg, integrity, body, name))
     iv, encrypted = split_buffer(body)
     require(len(iv) == IV, TPM_RC.SIZE)
-    return parse_sensitive(cfb(key, iv, encrypted, False))
+    return read_sensitive(cfb(key, iv, encrypted, False))
 
 
 def _check_integrity(mac: bytes, ours: bytes) -> None:

@@ -48,6 +48,7 @@ class SoftSession:
     nonce_tpm: bytes
     bound: bytes = b""
     protected_bind: bool = False
+    lockout_bind: bool = False
     started: int = 0
     policy: PolicyState = field(init=False)
     audit_digest: bytes = b""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPMA_NV
+from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SU, TPMA_NV
+from ..spec.properties import TPM_NT
 from ..spec.response_codes import TPM_RC
 from .entities import Entity, Hierarchy, KeyedObject, NvIndex, Pcr
 from .faults import Faults
@@ -26,6 +27,8 @@ SESSIONS_MAX = 64
 """Maximum number of sessions, loaded or saved."""
 
 SEED_SIZE = 64
+CLOCK_UPDATE = 4096
+"""Time in milliseconds between the times when the TPM stores its clock (TPM_PT_CLOCK_UPDATE)."""
 ALGORITHM_CHANGED = b"\0"
 """The audit digest while TPM2_SetCommandCodeAuditStatus changes the algorithm; that command is not audited."""
 
@@ -98,7 +101,10 @@ class TpmState:
     highest_counter: int = 0
     commit_counter: int = 0
     open_commits: list[int] = field(default_factory=list)
-    orderly: int | None = None
+    orderly: int | None = TPM_SU.CLEAR
+    was_orderly: bool = True
+    unsafe_from: int | None = None
+    da_used: bool = False
     audit_commands: set[int] = field(default_factory=lambda: {TPM_CC.SetCommandCodeAuditStatus})
     audit_alg: int = TPM_ALG.SHA512
     audit_counter: int = 0
@@ -142,6 +148,14 @@ class TpmState:
     def clock(self) -> int:
         """TPMS_CLOCK_INFO.clock, in milliseconds."""
         return self.time + self.clock_offset
+
+    @property
+    def clock_safe(self) -> bool:
+        """TPMS_CLOCK_INFO.safe: whether the clock never showed a later time (Part 1, §36.3).
+
+        After a start without TPM2_Shutdown, the clock is safe again when the TPM has stored it.
+        """
+        return self.unsafe_from is None or self.clock // CLOCK_UPDATE != self.unsafe_from // CLOCK_UPDATE
 
     def hierarchy(self, handle: int) -> Hierarchy:
         """Returns the hierarchy with this handle."""
@@ -192,13 +206,15 @@ class TpmState:
         """Returns the proof of the hierarchy with this handle, which is the HMAC key of its tickets."""
         return self.hierarchies[hierarchy].proof
 
-    def forget_volatile_nv(self) -> None:
+    def forget_volatile_nv(self, *, reset: bool) -> None:
         """Resets the NV indices for TPM2_Startup(CLEAR) (Part 1, §37.2).
 
-        Ends the locks until the next startup, and marks indices with TPMA_NV_CLEAR_STCLEAR as not written.
+        Ends the locks until the next startup. Marks indices with TPMA_NV_CLEAR_STCLEAR as not written; for a TPM
+        reset, those with TPMA_NV_ORDERLY too. Counters keep their value.
         """
         for index in self.indices.values():
-            if index.has(TPMA_NV.CLEAR_STCLEAR):
+            forgets = index.has(TPMA_NV.CLEAR_STCLEAR) or (reset and index.has(TPMA_NV.ORDERLY))
+            if forgets and index.type != TPM_NT.COUNTER:
                 index.set(TPMA_NV.WRITTEN, False)
             if index.has(TPMA_NV.READ_STCLEAR):
                 index.set(TPMA_NV.READLOCKED, False)

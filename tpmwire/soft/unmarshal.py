@@ -13,13 +13,13 @@ from ..record import Record, Struct
 from ..spec.command import role_of
 from ..spec.constants import TPM_ALG, TPM_RH, TPMA_NV, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
-from ..spec.structures import TPMT_PUBLIC
+from ..spec.structures import TPM2B_SENSITIVE, TPMT_PUBLIC, TPMT_SENSITIVE
 from ..wires import Counted, Number, Select, Sized, SizedRecord, YesNo, bytes_left, wire_of
 from . import postquantum
 from .interfaces import HASHES, LIMITS, MACS, NULL_HANDLES, NULL_HASHES, VALUES, handle_types
 from .refusal import Refusal
 
-__all__ = ["read_handles", "read_parameters", "read_template"]
+__all__ = ["read_handles", "read_parameters", "read_sensitive", "read_template"]
 
 HANDLE_PARAMETERS = ("TPMI_DH_CONTEXT", "TPMI_DH_PERSISTENT", "TPMI_DH_SAVED")
 """Types of handles that commands have as parameters."""
@@ -52,6 +52,16 @@ def read_template(data: bytes) -> TPMT_PUBLIC:
     stream = io.BytesIO(data)
     found: TPMT_PUBLIC = _read_struct(TPMT_PUBLIC.wire(), stream)
     if bytes_left(stream):
+        raise Refusal(TPM_RC.SIZE)
+    return found
+
+
+def read_sensitive(data: bytes) -> TPMT_SENSITIVE:
+    """Returns the sensitive area in TPM2B_SENSITIVE bytes. Raises Refusal if the bytes are not valid."""
+    if len(data) >= 2 and int.from_bytes(data[:2], "big") != len(data) - 2:
+        raise Refusal(TPM_RC.SIZE)
+    found = _read(wire_of(TPM2B_SENSITIVE), io.BytesIO(data), {}, ("TPM2B_SENSITIVE", ""))
+    if not isinstance(found, TPMT_SENSITIVE):
         raise Refusal(TPM_RC.SIZE)
     return found
 

@@ -164,9 +164,9 @@ def nv_certify(tpm: TpmState, command: NV_Certify) -> NV_Certify.Response:
         hashed = b"" if alg == TPM_ALG.NULL else digest(alg, index.data)
         attested = TPMS_NV_DIGEST_CERTIFY_INFO(index.name, hashed)
     else:
-        require(command.size <= 1024, TPM_RC.VALUE, "size")
         if command.offset + command.size > index.public.data_size:
             raise Refusal(TPM_RC.NV_RANGE)
+        require(command.size <= 1024, TPM_RC.VALUE, "size")
         tag = TPM_ST.ATTEST_NV
         part = index.data[command.offset : command.offset + command.size]
         attested = TPMS_NV_CERTIFY_INFO(index.name, command.offset, part)

@@ -22,7 +22,7 @@ from ..interfaces import CURVES
 from ..pcr_banks import AUTHORIZED, COUNT, EXTEND_LOCALITIES, RESET_LOCALITIES, SAVED, UNCOUNTED
 from ..refusal import Refusal
 from ..registry import HANDLERS, handles
-from ..tpm_state import LOADED_MAX, SESSIONS_MAX, TpmState
+from ..tpm_state import CLOCK_UPDATE, LOADED_MAX, SESSIONS_MAX, TpmState
 
 A = TPMA_ALGORITHM
 ALGORITHMS = {
@@ -112,7 +112,7 @@ def _fixed(tpm: TpmState) -> dict[int, int]:
         TPM_PT.NV_COUNTERS_MAX: 0,
         TPM_PT.NV_INDEX_MAX: 2048,
         TPM_PT.MEMORY: 6,
-        TPM_PT.CLOCK_UPDATE: 4096,
+        TPM_PT.CLOCK_UPDATE: CLOCK_UPDATE,
         TPM_PT.CONTEXT_HASH: TPM_ALG.SHA512,
         TPM_PT.CONTEXT_SYM: TPM_ALG.AES,
         TPM_PT.CONTEXT_SYM_SIZE: 256,
@@ -149,7 +149,8 @@ def _variable(tpm: TpmState) -> dict[int, int]:
         | (tpm.lockout.failed >= tpm.lockout.max_tries) << 9
         | 1 << 10
     )
-    startup = platform.enabled | owner.enabled << 1 | endorsement.enabled << 2 | tpm.platform_nv << 3 | 1 << 31
+    startup = platform.enabled | owner.enabled << 1 | endorsement.enabled << 2 | tpm.platform_nv << 3
+    startup |= tpm.was_orderly << 31
     sessions = len(tpm.sessions)
     return {
         TPM_PT.PERMANENT: permanent,
@@ -200,7 +201,8 @@ def _handles(tpm: TpmState, first: int) -> list[int]:
     elif kind == TPM_HT.NV_INDEX:
         found = list(tpm.indices)
     elif kind == TPM_HT.HMAC_SESSION:  # loaded sessions of each kind
-        found = [TPM_HT.HMAC_SESSION << 24 | handle & 0xFFFFFF for handle in tpm.sessions]
+        loaded = (handle for handle in tpm.sessions if handle & 0xFFFFFF >= first & 0xFFFFFF)
+        return sorted(loaded, key=lambda handle: handle & 0xFFFFFF)
     elif kind == TPM_HT.POLICY_SESSION:  # saved sessions of each kind
         found = [TPM_HT.HMAC_SESSION << 24 | handle & 0xFFFFFF for handle in tpm.saved_sessions]
         first = TPM_HT.HMAC_SESSION << 24 | first & 0xFFFFFF

@@ -12,7 +12,7 @@ LATEST = 0xFFFF000000000000
 
 def clock_info(tpm: TpmState) -> TPMS_CLOCK_INFO:
     """Returns TPMS_CLOCK_INFO: the clock in milliseconds, and the reset and restart counts."""
-    return TPMS_CLOCK_INFO(tpm.clock, tpm.reset_count, tpm.restart_count, True)
+    return TPMS_CLOCK_INFO(tpm.clock, tpm.reset_count, tpm.restart_count, tpm.clock_safe)
 
 
 def time_info(tpm: TpmState) -> TPMS_TIME_INFO:

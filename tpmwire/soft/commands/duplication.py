@@ -14,6 +14,7 @@ from ..registry import handles
 from ..secrets import decrypt_secret, encrypt_secret
 from ..templates_check import check_public, is_asymmetric
 from ..tpm_state import TpmState
+from ..unmarshal import read_sensitive
 
 A = TPMA_OBJECT
 
@@ -84,7 +85,7 @@ def import_object(tpm: TpmState, command: Import) -> Import.Response:
     elif public.object_attributes & A.ENCRYPTED_DUPLICATION:
         raise Refusal(TPM_RC.ATTRIBUTES, "in_sym_seed")
     with at_field("duplicate"):
-        sensitive = objects.parse_sensitive(_inner_unwrap(public, command.encryption_key, data))
+        sensitive = read_sensitive(_inner_unwrap(public, command.encryption_key, data))
     if parent.has(A.FIXED_TPM):
         with at_field("object_public"):
             check_public(public, parent)

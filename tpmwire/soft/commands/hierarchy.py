@@ -89,6 +89,7 @@ def clear(tpm: TpmState, command: Clear) -> None:
             del tpm.indices[number]
     tpm.clock_offset = -tpm.time
     tpm.reset_count = tpm.restart_count = 0
+    tpm.unsafe_from = None
 
 
 @handles(ClearControl)
@@ -101,8 +102,9 @@ def clear_control(tpm: TpmState, command: ClearControl) -> None:
 
 @handles(ChangePPS)
 def change_pps(tpm: TpmState, command: ChangePPS) -> None:
-    """Replaces the seed and the proof of the platform hierarchy (TPM2_ChangePPS)."""
+    """Replaces the platform seed and proof, and removes the policy of PCRs (TPM2_ChangePPS)."""
     _change(tpm, TPM_RH.PLATFORM)
+    tpm.pcr_policy, tpm.pcr_policy_alg = b"", TPM_ALG.NULL
 
 
 @handles(ChangeEPS)

@@ -138,7 +138,10 @@ def _store(index: NvIndex, data: bytes) -> None:
 
 @handles(NV_Write)
 def nv_write(tpm: TpmState, command: NV_Write) -> None:
-    """Writes data to an NV index at an offset (TPM2_NV_Write). Bytes never written read as 0xff."""
+    """Writes data to an NV index at an offset (TPM2_NV_Write). Bytes never written read as 0xff.
+
+    In an orderly index, which swtpm has in RAM, they read as 0.
+    """
     index = check_write(tpm, command.auth_handle, command.nv_index)
     require(index.type in (TPM_NT.ORDINARY, TPM_NT.PIN_FAIL, TPM_NT.PIN_PASS), TPM_RC.ATTRIBUTES)
     size, end = index.public.data_size, command.offset + len(command.data)
@@ -147,7 +150,7 @@ def nv_write(tpm: TpmState, command: NV_Write) -> None:
         raise Refusal(TPM_RC.NV_RANGE)
     if index.has(A.WRITEALL) and len(command.data) < size:
         raise Refusal(TPM_RC.NV_RANGE)
-    before = index.data if index.has(A.WRITTEN) else b"\xff" * size
+    before = index.data if index.has(A.WRITTEN) else (b"\0" if index.has(A.ORDERLY) else b"\xff") * size
     _store(index, before[: command.offset] + command.data + before[end:])
 
 

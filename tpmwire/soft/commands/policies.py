@@ -314,7 +314,7 @@ def _ticket(
     timeout: bytes,
 ) -> tuple[bytes, TPMT_TK_AUTH]:
     """Returns (timeout, ticket); both are empty unless the expiration is negative (Part 3, §23.2.5)."""
-    if session.trial or not command.expiration & SIGN_BIT or hierarchy == TPM_RH.NULL:
+    if session.trial or not command.expiration & SIGN_BIT:
         return b"", TPMT_TK_AUTH(tag, TPM_RH.NULL, b"")
     proof = _ticket_digest(tpm, hierarchy, tag, timeout, command.cp_hash_a, command.policy_ref, name)
     return timeout, TPMT_TK_AUTH(tag, hierarchy, proof)
@@ -337,8 +337,6 @@ def policy_ticket(tpm: TpmState, command: PolicyTicket) -> None:
         require(len(command.cp_hash_a) == digest_size(session.auth_hash), TPM_RC.SIZE, "cp_hash_a")
         _check_no_other_hash(session, command.cp_hash_a)
     ticket = command.ticket
-    if ticket.hierarchy == TPM_RH.NULL:
-        raise Refusal(TPM_RC.TICKET, "ticket")
     proof = _ticket_digest(
         tpm,
         ticket.hierarchy,

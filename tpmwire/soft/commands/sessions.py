@@ -4,7 +4,6 @@ from ...crypto.formulas import digest_size, trimmed
 from ...spec.commands.sessions import PolicyRestart, StartAuthSession
 from ...spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from ...spec.response_codes import TPM_RC
-from ..creation import at_field
 from ..observer import derive, note, show_handle
 from ..refusal import Refusal, require
 from ..registry import handles
@@ -34,8 +33,10 @@ def start_auth_session(tpm: TpmState, command: StartAuthSession) -> StartAuthSes
             require(key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.KEY, "tpm_key")
         require(key.has(TPMA_OBJECT.DECRYPT), TPM_RC.ATTRIBUTES, "tpm_key")
         require(command.encrypted_salt, TPM_RC.VALUE, "encrypted_salt")
-        with at_field("encrypted_salt"):
+        try:
             salt = decrypt_secret(key, command.encrypted_salt, b"SECRET")
+        except Refusal as error:
+            raise Refusal(TPM_RC.VALUE, "encrypted_salt") from error
     if command.symmetric.algorithm == TPM_ALG.AES:
         require(command.symmetric.mode == TPM_ALG.CFB, TPM_RC.MODE, "symmetric")
     if len(tpm.sessions) >= LOADED_MAX:
@@ -71,6 +72,7 @@ def _open(tpm: TpmState, command: StartAuthSession, salt: bytes) -> SoftSession:
         nonce,
         binding_of(bound) if bound is not None and command.session_type == TPM_SE.HMAC else b"",
         bound is not None and bound.protected,
+        command.bind == TPM_RH.LOCKOUT,
         tpm.time,
     )
 
