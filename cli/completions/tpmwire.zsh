@@ -1744,6 +1744,7 @@ _shtab_tpmwire_soft_options=(
   "--state=[file for the state of the TPM]:FILE:_files"
   "--seed=[seed that makes keys and nonces repeatable]:WORD:"
   "--explain=[print each internal step on standard error]:explain:(steps secrets)"
+  "*--fault=[simulated fault]:FAULT:"
 )
 
 # guard to ensure default positional specs are added only once per session

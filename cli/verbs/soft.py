@@ -22,13 +22,21 @@ sessions are lost, as in a TPM that is switched off and on. With --seed, its key
 --explain, it prints each internal step: which key is derived from which seed, the inputs of cpHash and HMAC,
 policyDigest and nonces before and after, what is loaded and flushed, and the reason of each error response.
 
+With --fault, it misbehaves, to test how programs react. --fault is repeatable. The faults are the options of
+soft:FILE?OPTION (docs/soft.md):
+
+  tpmwire soft --fault without=HMAC,EncryptDecrypt2 --fault retry=3
+
 A soft TPM is not secure: its secrets are in the memory of this process and in the state file. Do not store
 production keys in it.
 """
 
 import argparse
 
+from tpmwire.errors import TransportError
 from tpmwire.soft import SoftTransport, postquantum
+from tpmwire.soft.address import FAULTS, parse_options
+from tpmwire.soft.faults import parse_faults
 
 from ..serving.listen import identity, tpm_listener, unix_listener, unlink_socket
 from ..terminal.messages import UsageError, note
@@ -50,6 +58,7 @@ class Settings:
     state: str | None
     seed: str | None
     explain: str | None
+    fault: list[str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +93,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("steps", "secrets"),
         help="print each internal step on standard error; with `secrets`, also keys and passwords in hex",
     )
+    usage = ", ".join(option.usage for option in FAULTS.values())
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="FAULT", help=f"simulated fault; repeatable: {usage}"
+    )
 
 
 def run(args: Settings) -> int:
@@ -94,7 +107,11 @@ def run(args: Settings) -> int:
         raise UsageError("--seed and --state cannot be combined: the state file has its own seed; remove one")
     seed = None if args.seed is None else args.seed.encode()
     observe = (lambda step, detail: note(f"{step}: {detail}")) if args.explain else None
-    tpm = SoftTransport(seed, args.state, observe, show_secrets=args.explain == "secrets")
+    try:
+        faults = parse_faults(parse_options("--fault", args.fault, FAULTS))
+    except TransportError as error:
+        raise UsageError(str(error)) from None
+    tpm = SoftTransport(seed, args.state, observe, show_secrets=args.explain == "secrets", faults=faults)
     try:
         if tpm.resumed:
             tpm.restart()

@@ -1,5 +1,9 @@
 """Faults that the soft TPM simulates on request, and what clients make of them."""
 
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from tpmwire.channel import protected_sessions
 from tpmwire.errors import SessionError, TpmError, TransportError, TransportTimeoutError
 from tpmwire.keys import templates
 from tpmwire.soft import Faults, SoftTransport
+from tpmwire.soft.server import serve
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_SE
 from tpmwire.spec.properties import TPM_PT
 from tpmwire.spec.response_codes import TPM_RC
@@ -134,3 +139,46 @@ def test_verbs(tool: Tool) -> None:
     assert told.code == 3
     assert "did not respond" in told.err
     assert "Traceback" not in told.err
+
+
+@contextlib.contextmanager
+def served(faults: Faults, tmp_path: Path) -> Iterator[str]:
+    """Serves a soft TPM with faults over a Unix socket, and returns its path for --tpm-path."""
+    path = tmp_path / "soft.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as control:
+        for one, name in ((listener, path), (control, tmp_path / "soft.sock.ctrl")):
+            one.bind(str(name))
+            one.listen()
+        server = threading.Thread(target=serve, args=(SoftTransport(faults=faults), listener, control))
+        server.start()
+        try:
+            yield f"swtpm:path={path}"
+        finally:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(tmp_path / "soft.sock.ctrl"))
+                client.sendall((3).to_bytes(4, "big"))  # CMD_SHUTDOWN
+                client.recv(4)
+            server.join()
+
+
+def test_server(tmp_path: Path) -> None:
+    """A server that does not respond keeps its connections, and serves control commands."""
+    with served(Faults(silent_after=1), tmp_path) as path, Tpm.open(path, 0.2) as tpm:
+        tpm.execute(commands.GetRandom(8))
+        with pytest.raises(TransportTimeoutError):
+            tpm.execute(commands.GetRandom(8))
+
+
+@pytest.mark.parametrize(
+    ("faults", "message"),
+    [
+        (["x"], "--fault: 'x' is not a valid option of a soft TPM; use without=COMMAND,..., no-ecc, retry=N"),
+        (["explain"], "--fault: 'explain' is not a valid option"),
+        (["without=Hmac"], "'Hmac' is not a TPM command"),
+        (["no-ecc", "no-ecc"], "--fault: the option no-ecc is given twice"),
+    ],
+)
+def test_invalid_fault(faults: list[str], message: str, tool: Tool) -> None:
+    told = tool("soft", *[word for fault in faults for word in ("--fault", fault)])
+    assert told.code == 2
+    assert message in told.err

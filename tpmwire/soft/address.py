@@ -1,12 +1,12 @@
 """The address of a soft TPM: `soft:`, `soft:FILE` or `soft:seed=WORD`, then options: `?explain&NAME=VALUE`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ..errors import TransportError
 
-__all__ = ["OPTIONS", "SoftAddress", "SoftOption", "parse_address"]
+__all__ = ["FAULTS", "OPTIONS", "SoftAddress", "SoftOption", "parse_address", "parse_options"]
 
 
 class SoftOption(NamedTuple):
@@ -34,6 +34,9 @@ OPTIONS: dict[str, SoftOption] = {
 }
 """The options of an address, by name."""
 
+FAULTS = {name: option for name, option in OPTIONS.items() if name != "explain"}
+"""The options that simulate faults, by name."""
+
 
 class SoftAddress(NamedTuple):
     """A parsed address. At most one of `seed` and `file` is set. `options` has the values of options by name."""
@@ -43,18 +46,27 @@ class SoftAddress(NamedTuple):
     options: Mapping[str, str]
 
 
+def parse_options(where: str, parts: Iterable[str], known: Mapping[str, SoftOption]) -> dict[str, str]:
+    """Returns the values of options such as NAME or NAME=VALUE, by name. `known` are the valid options.
+
+    `where` tells users where the options are. Raises TransportError for an unknown option or value.
+    """
+    options: dict[str, str] = {}
+    for part in parts:
+        name, _, value = part.partition("=")
+        if name not in known or not re.fullmatch(known[name].values, value, re.ASCII):
+            usage = ", ".join(option.usage for option in known.values())
+            raise TransportError(f"{where}: {part!r} is not a valid option of a soft TPM; use {usage}")
+        if name in options:
+            raise TransportError(f"{where}: the option {name} is given twice")
+        options[name] = value
+    return options
+
+
 def parse_address(rest: str) -> SoftAddress:
     """Returns the parts of the address `soft:REST`. Raises TransportError for an unknown option or value."""
     location, _, query = rest.partition("?")
-    options: dict[str, str] = {}
-    for part in query.split("&") if query else ():
-        name, _, value = part.partition("=")
-        if name not in OPTIONS or not re.fullmatch(OPTIONS[name].values, value, re.ASCII):
-            known = ", ".join(option.usage for option in OPTIONS.values())
-            raise TransportError(f"'soft:{rest}': {part!r} is not a valid option of a soft TPM; use {known}")
-        if name in options:
-            raise TransportError(f"'soft:{rest}': the option {name} is given twice")
-        options[name] = value
+    options = parse_options(f"'soft:{rest}'", query.split("&") if query else (), OPTIONS)
     if location.startswith("seed="):
         return SoftAddress(location.removeprefix("seed=").encode(), None, options)
     return SoftAddress(None, location or None, options)

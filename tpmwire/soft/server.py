@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..errors import TransportTimeoutError
 from ..wire import HEADER_SIZE
 from .transport import SoftTransport
 
@@ -64,7 +65,15 @@ def _swtpm_command(tpm: SoftTransport, data: bytes) -> _Handled | None:
     size = int.from_bytes(data[2:6], "big")
     if not HEADER_SIZE <= size <= LARGEST:
         size = len(data)  # the TPM refuses the command
-    return None if len(data) < size else _Handled(tpm.transceive(data[:size]), size)
+    return None if len(data) < size else _Handled(_execute(tpm, data[:size]), size)
+
+
+def _execute(tpm: SoftTransport, command: bytes) -> bytes:
+    """Returns the response to a command, or no bytes if the TPM simulates that it does not respond."""
+    try:
+        return tpm.transceive(command)
+    except TransportTimeoutError:
+        return b""
 
 
 def _swtpm_control(tpm: SoftTransport, data: bytes) -> _Handled | None:
@@ -77,7 +86,8 @@ def _swtpm_control(tpm: SoftTransport, data: bytes) -> _Handled | None:
     if code == SET_LOCALITY:
         tpm.machine.locality = data[4]
     elif code == INIT:
-        tpm.restart()
+        with contextlib.suppress(TransportTimeoutError):  # a simulated fault
+            tpm.restart()
     known = code in CONTROL or code == INIT
     # The size of an unknown command is not known: everything is discarded.
     return _Handled(bytes(CONTROL.get(code, 4)), size if known else len(data), stops=code == SHUTDOWN)
@@ -101,8 +111,9 @@ def _mssim_command(tpm: SoftTransport, data: bytes) -> _Handled | None:
     if len(data) < 9 + size:
         return None
     tpm.machine.locality = data[4]
-    response = tpm.transceive(data[9 : 9 + size])
-    return _Handled(len(response).to_bytes(4, "big") + response + bytes(4), 9 + size)
+    response = _execute(tpm, data[9 : 9 + size])
+    framed = len(response).to_bytes(4, "big") + response + bytes(4) if response else b""
+    return _Handled(framed, 9 + size)
 
 
 def _mssim_platform(tpm: SoftTransport, data: bytes) -> _Handled | None:
