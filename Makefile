@@ -111,9 +111,12 @@ test-device: $(SETUP) zipapp ## test the single file on Debian's kernel, in QEMU
 PACKAGE_TESTERS := 'a new Debian, and checks of its package:' debootstrap:debootstrap lintian:lintian
 PACKAGE_TESTERS += 'recipes of other distributions:' rpmbuild:rpm rpmlint:rpmlint cpio:cpio makepkg:makepkg \
 	bsdtar:libarchive-tools shellcheck:shellcheck nix-instantiate:nix-bin
+PACKAGE_TESTERS += 'an image for containers:' buildah:buildah
 
 test-deb: $(BASIC) release ## use and purge the Debian package in a new Debian; build the recipes of other distributions
 	@.ci/packages : $(PACKAGE_TESTERS)
+	@echo "setup: Python package that checks recipes of Yocto: oelint-adv"
+	@$(PIP) 'oelint-adv>=9'
 	$(PY) -m pytest -m deb tests/packages
 
 fuzz: $(SETUP) ## run mutations, atheris (FUZZ_SECONDS), and property tests with many more examples

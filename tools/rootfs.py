@@ -135,10 +135,17 @@ def add_interpreter(root: RootFileSystem, library: Iterable[Path]) -> None:
 
 
 def add_program(root: RootFileSystem, program: Path) -> None:
-    """Copies the single file `program`, and creates a link to it with the name of the second program."""
+    """Copies the single file `program`, and creates a link to it with the name of the second program.
+
+    The copy starts the interpreter itself, since there may be no shell.
+    """
     target = root.directory / "usr/bin/tpmwire"
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(program, target)
+    content = program.read_bytes()
+    # Offsets in the zip archive count from the start of the file, so its length must not change.
+    start = content.index(b"PK\3\4")
+    target.write_bytes(b"#!/usr/bin/python3 -ES".ljust(start, b"\n") + content[start:])
+    target.chmod(0o755)
     root.link("usr/bin/aws-tpm-process-credential", "tpmwire")
 
 

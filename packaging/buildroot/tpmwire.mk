@@ -6,7 +6,6 @@
 
 TPMWIRE_VERSION = @VERSION@
 TPMWIRE_SITE = @URL@/releases/download/v$(TPMWIRE_VERSION)
-TPMWIRE_SOURCE = tpmwire-$(TPMWIRE_VERSION).tar.gz
 # The single file has construct and bytecode.
 TPMWIRE_EXTRA_DOWNLOADS = tpmwire.pyz
 TPMWIRE_LICENSE = Apache-2.0

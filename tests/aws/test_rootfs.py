@@ -16,6 +16,7 @@ from tests.support.programs import ROOT
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
 from tools.zipapp import LEFT_OUT
+from tpmwire import __version__
 
 Ran = subprocess.CompletedProcess[str]
 PYTHON = "/usr/bin/python3"  # of the distribution: containers and images have it
@@ -79,6 +80,13 @@ def test_each_verb_is_complete(root: Path, verb: str) -> None:
         assert "not in the single file" in done.stderr
     else:
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("program", ["tpmwire", "aws-tpm-process-credential"])
+def test_the_programs_start_without_a_shell(root: Path, program: str) -> None:
+    assert not (root / "bin/sh").exists()
+    done = run(root, f"/usr/bin/{program}", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{program} {__version__}\n", "")
 
 
 def test_the_library_is_bytecode_without_source(root: Path) -> None:

@@ -5,9 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,75 +13,11 @@ from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
 from tpmwire import __version__
 
+from .debian import Debian
+
 pytestmark = pytest.mark.deb
 
 DEB = ROOT / "dist" / f"tpmwire_{__version__}_all.deb"
-# dpkg writes its records and logs; debconf and ldconfig renew their caches.
-OTHERS = ("/proc", "/sys", "/dev", "/tmp", "/var/lib/dpkg", "/var/log", "/var/cache")
-PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class Debian:
-    """A Debian in a directory, with the packages that tpmwire depends on."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        suite = re.search("^VERSION_CODENAME=(.*)$", Path("/etc/os-release").read_text(), re.M)
-        assert suite
-        options = ["--foreign", "--variant=minbase", "--include=python3,python3-construct"]
-        _succeed("debootstrap", *options, suite[1], str(root), _mirror())
-        # The root is discarded: no need to wait for the disk.
-        (root / "etc" / "dpkg" / "dpkg.cfg.d").mkdir(parents=True, exist_ok=True)
-        (root / "etc" / "dpkg" / "dpkg.cfg.d" / "test").write_text("force-unsafe-io\n")
-        _succeed("chroot", str(root), "/debootstrap/debootstrap", "--second-stage")
-        (root / "tmp" / "home").mkdir()
-        shutil.chown(root / "tmp" / "home", 65534, 65534)
-
-    def run(self, *words: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Runs a program as root."""
-        return self._chroot("0:0", *words, stdin=stdin, **environment)
-
-    def use(self, *words: str, stdin: str = "", **environment: str) -> str:
-        """Returns what a program printed for the user nobody, whose home is /tmp/home."""
-        done = self._chroot("65534:65534", *words, stdin=stdin, HOME="/tmp/home", **environment)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def _chroot(
-        self, user: str, *words: str, stdin: str, **environment: str
-    ) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            ["chroot", f"--userspec={user}", str(self.root), *words],
-            env={"PATH": PATH, "DEBIAN_FRONTEND": "noninteractive", **environment},
-            check=False,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    def files(self) -> set[str]:
-        """Returns the path of every file, without those of dpkg."""
-        found = {f"/{path.relative_to(self.root)}" for path in self.root.rglob("*")}
-        return {path for path in found if not path.startswith(OTHERS)}
-
-
-def _succeed(*command: str) -> None:
-    done = subprocess.run([*command], check=False, capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-
-
-def _mirror() -> str:
-    command = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
-    sites = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return next(site for site in sites if site.rstrip("/").endswith("/debian"))
-
-
-@pytest.fixture(scope="module")
-def debian() -> Iterator[Debian]:
-    with tempfile.TemporaryDirectory(prefix="debian-") as place:
-        Path(place).chmod(0o755)
-        yield Debian(Path(place, "root"))
 
 
 def test_lintian_finds_nothing() -> None:

@@ -113,6 +113,14 @@ def test_nix(filled: Path, tmp_path: Path) -> None:
     assert f'version = "{__version__}"' in out
 
 
+def test_yocto(filled: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / f"tpmwire_{__version__}.bb"
+    shutil.copy(filled / "yocto" / "tpmwire.bb", recipe)
+    # Variables without a use here, and a request to the home page.
+    rules = ("oelint.var.bbclassextend", "oelint.var.suggestedvar.CVE_PRODUCT", "oelint.vars.homepageping")
+    run(sys.executable, "-m", "oelint_adv", *(f"--suppress={rule}" for rule in rules), recipe, cwd=tmp_path)
+
+
 def test_the_single_file_as_yocto_and_buildroot_install_it(tmp_path: Path) -> None:
     run(ROOT / "packaging" / "install", SINGLE, cwd=ROOT, DESTDIR=str(tmp_path), PREFIX="/usr")
     check_files(tmp_path)

@@ -57,6 +57,7 @@ TOPICS = {
     "verb_settings": "settings classes of the verbs",
     "rootfs": "tools/rootfs.py",
     "zipapp": "tools/zipapp.py",
+    "container": "packaging/container",
     "deb": "packaging/debian",
     "distributions": "recipes in packaging",
     "device": "the single file on Debian's kernel",
