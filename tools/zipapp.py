@@ -40,7 +40,7 @@ DEBIAN = Path("/")
 START = b'#!/bin/sh\nexec python3 -E -S "$0" "$@"\n'
 # These are zip members, uncompressed. Before they have sorted sys.path, a caller's module named zlib would be
 # imported.
-STORED = ("__main__.py", "cli/__init__.py", PROGRAMS)
+STORED = ("__main__.py", "cli/__init__.py", PROGRAMS, "tpmwire_start.py")
 SOURCES = "sources.tar"
 ZIP_EPOCH = 315532800  # 1980-01-01, the earliest time in a zip archive
 # Modules, and the files that they read: not backups, copies and notes beside them.
@@ -63,7 +63,10 @@ def members() -> dict[str, bytes]:
 
     Raises SystemExit if construct is not installed, or has no licence.
     """
-    found = {"__main__.py": (TOOLS / "zipapp_main.py").read_bytes()}
+    found = {
+        "__main__.py": (TOOLS / "zipapp_main.py").read_bytes(),
+        "tpmwire_start.py": (TOOLS / "zipapp_start.py").read_bytes(),
+    }
     for name in ("LICENSE", PROGRAMS):
         found[name] = (ROOT / name).read_bytes()
     for package in PACKAGES:

@@ -1,149 +1,33 @@
-"""Start of the single file (its `__main__`): finds the modules in the file, then selects the program.
+"""First module of the single file (its `__main__`): runs tpmwire_start (zipapp_start.py), if possible as bytecode.
 
-Any Python 3 can run this module up to the import of `tpmwire_programs`. Until that has sorted sys.path, the only
-imports are modules that Python has already loaded.
+Python compiles this module at each start, so it must be short. Any Python 3 can run it.
 """
 
 import os
 import sys
-from _frozen_importlib_external import MAGIC_NUMBER, PathFinder
-from importlib.machinery import ModuleSpec
+from _frozen_importlib_external import MAGIC_NUMBER
 from marshal import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, ModuleType
+    from typing import Any
     from zipimport import zipimporter
 
+    start: dict[str, Any]
     __loader__: zipimporter
 
-PROGRAM = "aws-tpm-process-credential"
-HELPER = "aws_signing_helper"
-PACKAGES = ("cli", "construct", "sigv4", "tpmwire")
-FOLDER = os.path.dirname(__file__)
+folder = os.path.dirname(__file__)
+try:
+    bytecode = loads(__loader__.get_data(os.path.join(folder, "bytecode", sys.implementation.cache_tag)))
+except OSError:
+    bytecode = [b""]  # this Python was not available when the file was built
+if bytecode[0] == MAGIC_NUMBER:
+    _, modules, groups = bytecode
+    codes = loads(groups[0])
+    start = {"__name__": "tpmwire_start"}
+    exec(codes["tpmwire_start"], start)
+    start["main"](__loader__, folder, modules, groups, codes)
+else:
+    from tpmwire_start import main  # type: ignore[import-not-found]
 
-
-def read_member(name: str) -> bytes:
-    """Returns the content of a file in the single file. Raises OSError if there is none."""
-    return __loader__.get_data(os.path.join(FOLDER, name))
-
-
-class Modules:
-    """Finds and loads the modules in the single file, from bytecode if it has their bytecode for this Python.
-
-    Bytecode is in groups: a run loads all modules of a group or none. The sources are one tar archive: as members
-    of the zip archive, they would be larger, and Python would list them at each start.
-    """
-
-    def __init__(self) -> None:
-        self.folder = os.path.abspath(FOLDER)
-        self.modules: dict[str, tuple[int, bool]] = {}
-        self.groups: tuple[bytes, ...] = (b"",)
-        self.codes: dict[str, CodeType] = {}
-        self.sources = b""
-        self.files: dict[str, tuple[int, int]] = {}
-        try:
-            magic, modules, groups = loads(read_member(f"bytecode/{sys.implementation.cache_tag}"))
-        except OSError:
-            return  # this Python was not available when the file was built
-        if magic == MAGIC_NUMBER:
-            self.modules, self.groups, self.codes = modules, groups, loads(groups[0])
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
-        file = name.replace(".", "/")
-        if name in self.modules:
-            is_package = self.modules[name][1]
-        elif name.partition(".")[0] not in PACKAGES or name == "cli":  # cli itself is a member
-            return None
-        else:
-            self.list_sources()
-            is_package = f"{file}/__init__.py" in self.files
-            if not is_package and f"{file}.py" not in self.files:
-                return None
-        origin = os.path.join(self.folder, file + ("/__init__.py" if is_package else ".py"))
-        spec = ModuleSpec(name, self, origin=origin, is_package=is_package)  # type: ignore[arg-type]
-        spec.has_location = True
-        if is_package:
-            spec.submodule_search_locations = [os.path.dirname(origin)]
-        return spec
-
-    def list_sources(self) -> None:
-        """Reads the archive of sources, once.
-
-        In it, a header of 512 bytes precedes each file, which is padded to a multiple of 512 bytes (POSIX, ustar).
-        """
-        if self.files:
-            return
-        self.sources = data = read_member("sources.tar")
-        start = 512
-        while data[start - 512]:
-            name, size = data[start - 512 : start - 412], int(data[start - 388 : start - 377], 8)
-            self.files[name.rstrip(b"\0").decode()] = start, start + size
-            start += (size + 511 & -512) + 512
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Returns None, so that Python creates the module."""
-
-    def exec_module(self, module: "ModuleType") -> None:
-        name = module.__name__
-        if name not in self.modules:
-            origin = str(module.__file__)
-            start, end = self.files[origin[len(self.folder) + 1 :]]
-            exec(compile(self.sources[start:end], origin, "exec", dont_inherit=True), module.__dict__)
-            return
-        if name not in self.codes:
-            # The first group is not compressed: it sorts sys.path, and until then zlib may be the caller's.
-            from zlib import decompress
-
-            self.codes.update(loads(decompress(self.groups[self.modules[name][0]])))
-        exec(self.codes.pop(name), module.__dict__)
-
-    def get_data(self, path: str) -> bytes:
-        """Returns the content of the file `path` in the single file, such as a data file beside a module."""
-        return read_member(os.path.relpath(path, self.folder))
-
-
-class InstalledPackages:
-    """Finds installed packages. The single file starts Python without them (-S), because most runs need none."""
-
-    @classmethod
-    def find_spec(cls, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
-        if path is not None or name == "org":  # pickle tries to import org.python, of Jython
-            return None
-        sys.meta_path.remove(cls)
-        import site
-
-        site.main()
-        return PathFinder.find_spec(name)
-
-
-def add_finders() -> None:
-    """Adds to sys.meta_path the finders that this Python and its options require."""
-    sys.meta_path.insert(0, Modules())
-    if sys.flags.no_site and not sys.flags.isolated:
-        sys.meta_path.append(InstalledPackages)
-
-
-def main() -> None:
-    """Runs the program that `argv[0]` or the first argument names."""
-    add_finders()
-    from tpmwire_programs import credential_process, signing_helper, toolbox
-
-    name = os.path.basename(sys.argv[0])
-    arguments = sys.argv[1:]
-    named = next((each for each in (PROGRAM, HELPER) if name in (each, each + ".pyz")), None)
-    if named is not None:
-        chosen = named
-    elif arguments and arguments[0] in (PROGRAM, HELPER, "tpmwire"):
-        chosen = arguments.pop(0)
-    else:
-        chosen = "tpmwire"
-    if chosen == PROGRAM:
-        credential_process(arguments)
-    elif chosen == HELPER:
-        signing_helper(arguments)
-    else:
-        toolbox(arguments)
-
-
-main()
+    main(__loader__, folder, {}, (), {})

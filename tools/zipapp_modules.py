@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 __all__ = ["group_modules"]
 
 # They sort sys.path, and are therefore loaded before all others.
-FIRST = ("cli", "tpmwire_programs")
+FIRST = ("cli", "tpmwire_programs", "tpmwire_start")
 # Roots of each group, and whether imports inside functions are followed. Bytecode of all modules would take 4 MB.
 # So aws-tpm-process-credential has all of its bytecode. Verbs share it, and compile the rest when they start. The
 # file must stay below 2.5 MB.

@@ -114,6 +114,7 @@ def test_it_has_sources_licences_and_bytecode_only(pyz: Path) -> None:
             "sources.tar",
             "tpmwire",
             "tpmwire_programs.py",
+            "tpmwire_start.py",
         ),
     }
     assert not [name for name in names if name.endswith((".pyc", ".so", ".pth"))]
