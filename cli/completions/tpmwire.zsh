@@ -937,7 +937,7 @@ _shtab_tpmwire_fleet_enrol_defaults_added=0
 
 _shtab_tpmwire_fleet_enrol_certificate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--state=[directory for the CA\'s state, one file for each challenge, which its response removes]:DIR:"
+  "--state=[directory for the CA\'s state, one file for each challenge, until its response or its expiry]:DIR:"
   "--ca-command=[program, with arguments, that reads a CSR]:COMMAND:"
   "--ca-timeout=[longest wait for the program, such as 30s or 5m]:TIME:"
   "--pem[write the certificates or CSRs alone, without JSON]"
@@ -953,7 +953,7 @@ _shtab_tpmwire_fleet_enrol_challenge_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--ca=[CA certificates of the TPMs\' makers, which verify the EK certificates]:FILE:_files"
   "--allow=[file with the endorsement keys that may enrol]:FILE:_files"
-  "--state=[directory for the CA\'s state, one file for each challenge, which its response removes]:DIR:"
+  "--state=[directory for the CA\'s state, one file for each challenge, until its response or its expiry]:DIR:"
   "--expires-in=[lifetime of the challenges, such as 1h]:TIME:"
   "--out=[file to write]:FILE:_files"
   "--force[replace an existing file]"

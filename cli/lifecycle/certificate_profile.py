@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from tpmwire.errors import EncodeError, TpmError
+from tpmwire.errors import EncodeError, TpmError, WireError
 from tpmwire.keys.spki import public_key_of
 from tpmwire.primary import read_loaded
 from tpmwire.spec.constants import TPMA_OBJECT
@@ -20,10 +20,10 @@ from ..terminal.messages import UsageError
 from ..tpm.path import absolute_tpm_path, lasting_path
 from .process_line import find_program, join_line
 
-__all__ = ["certificate_files", "certificate_line", "find_certified_key", "read_signing_keys"]
+__all__ = ["certificate_files", "certificate_line", "find_certified_key", "is_suitable", "read_signing_keys"]
 
 _TOOLBOX = "tpmwire"
-_MADE_HERE = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN
+_WANTED = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN | TPMA_OBJECT.USER_WITH_AUTH
 
 
 def certificate_files(profile: str) -> tuple[str, str, str]:
@@ -36,17 +36,21 @@ def certificate_files(profile: str) -> tuple[str, str, str]:
 
 
 def read_signing_keys(tpm: Tpm, handles: list[int]) -> dict[int, TPMT_PUBLIC]:
-    """Returns the keys at these handles that can sign for Roles Anywhere, and that the TPM created."""
+    """Returns the keys at these handles that can sign for Roles Anywhere."""
     found = {}
     for handle in handles:
         try:
             public = read_loaded(tpm, handle).public
-        except TpmError:  # the object does not exist any more, or is not readable
+        except (TpmError, WireError):  # the object does not exist any more, or is of an unknown type
             continue
-        made = public.object_attributes & (_MADE_HERE | TPMA_OBJECT.RESTRICTED) == _MADE_HERE
-        if made and explain_unfit_key(public) is None:
+        if explain_unfit_key(public) is None:
             found[handle] = public
     return found
+
+
+def is_suitable(public: TPMT_PUBLIC) -> bool:
+    """Returns whether the TPM created the key, and the key signs any data without a policy."""
+    return public.object_attributes & (_WANTED | TPMA_OBJECT.RESTRICTED) == _WANTED
 
 
 def find_certified_key(certificate: str, keys: Mapping[int, TPMT_PUBLIC]) -> int:

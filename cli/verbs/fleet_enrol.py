@@ -179,7 +179,7 @@ def _add_state(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=filled,
         metavar="DIR",
-        help="directory for the CA's state, one file for each challenge, which its response removes",
+        help="directory for the CA's state, one file for each challenge, until its response or its expiry",
     )
 
 

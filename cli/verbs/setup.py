@@ -10,7 +10,7 @@ import a new key with `tpmwire import`. After an interruption, setup prints the 
 command that continues.
 
 With --roles-anywhere, no access key is needed: setup finds or creates a signing key in the TPM, and writes a
-certificate request. Once your CA has issued the certificate, run setup again: it writes the profile.
+certificate request. Once your CA has issued the certificate, another run of setup writes the profile.
 
 setup needs a terminal. --dry-run prints the commands only.
 """
@@ -27,6 +27,7 @@ from typing import NamedTuple
 from sigv4.config import load_config
 from tpmwire.errors import EncodeError, TpmwireError
 from tpmwire.keys.csr import parse_subject
+from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..awsconfig.edit import config_path, section_of
@@ -42,6 +43,7 @@ from ..lifecycle.certificate_profile import (
     certificate_files,
     certificate_line,
     find_certified_key,
+    is_suitable,
     read_signing_keys,
 )
 from ..terminal.messages import Interrupted, UsageError, note
@@ -226,15 +228,16 @@ def _default_subject() -> str:
 
 def _choose_key(tpm: TpmFacts) -> int | None:
     """Asks which existing signing key to use; returns its handle, or None for a new key."""
-    if not tpm.signing_keys:
+    keys = {handle: public for handle, public in tpm.signing_keys.items() if is_suitable(public)}
+    if not keys:
         return None
     print("\nSigning keys that this TPM created:")
-    for handle, public in tpm.signing_keys.items():
+    for handle, public in keys.items():
         print(f"  0x{handle:08x}  {describe_public(public)}", flush=True)
     reply = ask_line("Handle of the key to use (empty: create a new key)")
     if not reply:
         return None
-    for handle in tpm.signing_keys:
+    for handle in keys:
         if f"0x{handle:08x}" == reply.lower():
             return handle
     raise UsageError(f"{reply!r} is not the handle of one of these keys")
@@ -266,6 +269,8 @@ def _write_certificate_profile(args: Settings, tpm: TpmFacts, profile: str, star
         return False
     started.append(profile)
     write_profile(profile, line)
+    if not tpm.signing_keys[handle].object_attributes & TPMA_OBJECT.USER_WITH_AUTH:
+        note("the key requires its policy; add --pcrs to the profile's credential_process if it is bound to PCRs")
     return True
 
 

@@ -83,6 +83,8 @@ def test_an_existing_key_is_found(home: Path, swtpm: Swtpm, tool: Tool) -> None:
     assert imported.code == 0
     create = ["roles-anywhere", "create-key", "--persistent-handle=0x81010055", "--tpm-path", swtpm.path]
     assert tool(*create).code == 0
+    bound = [each.replace("0x81010055", "0x81010056") for each in create]
+    assert tool(*bound, "--pcrs=23").code == 0
     words = ["setup", "--roles-anywhere", "--tpm-path", swtpm.path]
     code, shown = at_a_terminal(words, [b"", b"", b"0x81010020"], *PROMPTS)
     assert (code, "is not the handle of one of these keys" in shown) == (2, True), shown
@@ -91,7 +93,19 @@ def test_an_existing_key_is_found(home: Path, swtpm: Swtpm, tool: Tool) -> None:
     assert "0x81010055  ECC NIST_P256 key\r\n" in shown
     assert "0x81010020  " not in shown
     assert x509.load_pem_x509_csr((home / "tpmwire-default.csr").read_bytes()).is_signature_valid
-    assert len(handles(swtpm, "persistent")) == 2
+    assert "0x81010056  " not in shown
+    assert len(handles(swtpm, "persistent")) == 3
+
+
+def test_the_policy_of_a_key_is_noted(home: Path, swtpm: Swtpm, tool: Tool, authority: Authority) -> None:
+    common = ("--pcrs=23", "--tpm-path", swtpm.path)
+    assert tool("roles-anywhere", "create-key", "--persistent-handle=0x81010056", *common).code == 0
+    csr = ("--private-key=0x81010056", "--subject=CN=a", "--out", home / "tpmwire-default.csr")
+    assert tool("roles-anywhere", "csr", *csr, *common).code == 0
+    issue(authority, home, "default")
+    replies = [b"", *(each.encode() for each in (ANCHOR, PROFILE, ROLE)), b"y"]
+    code, shown = at_a_terminal(["setup", "--roles-anywhere", "--tpm-path", swtpm.path], replies, *PROMPTS)
+    assert (code, "add --pcrs to the profile's credential_process" in shown) == (0, True), shown
 
 
 def test_a_certificate_of_another_key_is_refused(home: Path, swtpm: Swtpm, authority: Authority) -> None:
