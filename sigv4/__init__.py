@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .endpoints import Endpoint as Endpoint
     from .endpoints import resolve as resolve
     from .errors import NetworkError as NetworkError
+    from .errors import NoErrorDocumentError as NoErrorDocumentError
     from .errors import RequestError as RequestError
     from .errors import ResponseError as ResponseError
     from .errors import SigV4Error as SigV4Error
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "client": ("StsClient",),
     "endpoints": ("Endpoint", "resolve"),
-    "errors": ("NetworkError", "RequestError", "ResponseError", "SigV4Error", "StsError"),
+    "errors": ("NetworkError", "NoErrorDocumentError", "RequestError", "ResponseError", "SigV4Error", "StsError"),
     "http": ("HttpClient", "Response"),
     "request": ("Request",),
     "signer": ("Signer", "hmac_from_secret"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from . import retry, xml
 from .credentials import Credentials
 from .endpoints import Endpoint
-from .errors import NetworkError, RequestError, ResponseError, StsError, one_line
+from .errors import NetworkError, NoErrorDocumentError, RequestError, ResponseError, StsError, one_line
 from .http import HttpClient, Response
 from .operation import Operation
 from .request import Request
@@ -200,8 +200,8 @@ class StsClient(AwsClient):
 def read_error(response: Response, url: str, clock_offset: float) -> StsError:
     """Returns the error of a response from `url` whose status is not 200.
 
-    `clock_offset` is the server's time minus the local time in seconds. Raises ResponseError for a status below
-    400.
+    The error is a NoErrorDocumentError if the response has no AWS error document. `clock_offset` is the server's
+    time minus the local time in seconds. Raises ResponseError for a status below 400.
     """
     if 300 <= response.status < 400:
         target = one_line(response.header("Location") or "an unknown URL", 200)
@@ -219,9 +219,10 @@ def read_error(response: Response, url: str, clock_offset: float) -> StsError:
         code, message, request_id = _read_json_error(response.body, error_type)
     else:
         code, message, request_id = _read_xml_error(response.body)
-    if not (code or message):
+    kind = StsError if code or message else NoErrorDocumentError
+    if kind is NoErrorDocumentError:
         message = "the response has no AWS error document; check the endpoint and any proxy in between"
-    error = StsError(
+    error = kind(
         code or str(response.status),
         message,
         request_id or response.header("x-amzn-RequestId") or "",

@@ -1,6 +1,14 @@
 """The errors of sigv4. The class shows whether the request, the network or AWS is at fault; str() is one line."""
 
-__all__ = ["NetworkError", "RequestError", "ResponseError", "SigV4Error", "StsError", "one_line"]
+__all__ = [
+    "NetworkError",
+    "NoErrorDocumentError",
+    "RequestError",
+    "ResponseError",
+    "SigV4Error",
+    "StsError",
+    "one_line",
+]
 
 
 def one_line(text: str, limit: int = 600) -> str:
@@ -63,3 +71,7 @@ class StsError(SigV4Error):
         message = one_line(self.message).rstrip(".")
         text = f"{one_line(self.code, 80)}: {message or 'no message'} (HTTP {self.http_status}{request})"
         return f"{text}. {self.hint}" if self.hint else text
+
+
+class NoErrorDocumentError(StsError):
+    """A response with an error status has no AWS error document: it may come from a proxy or another server."""

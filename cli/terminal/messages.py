@@ -34,8 +34,10 @@ EXIT_CODES = {
     "StsError": (6, "AWS refused: wrong key, no permission, or wrong clock"),
     "NetworkError": (
         7,
-        "the network failed: no route, untrusted TLS certificate, no response in time, or not an STS response",
+        "the network failed: no route, untrusted TLS certificate, no response in time, or not a response of AWS, "
+        "such as a proxy's error page",
     ),
+    "NoErrorDocumentError": (7, ""),
     "ResponseError": (7, ""),
     "SessionError": (8, "a TPM response is not authentic: modified in transit, or not from this TPM"),
     "CertificateError": (8, ""),

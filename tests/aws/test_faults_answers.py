@@ -53,7 +53,7 @@ REFUSALS = {
         _refused("AccessDenied", "&#x9b;31m&#x85;one&#13;two"),
         Fault(6, "AccessDenied: ?31m one two (HTTP 403, request id 0-2)"),
     ),
-    "403 with a page": (http("403 Forbidden", "<html><br></html>"), Fault(6, f"403: {NO_DOCUMENT} (HTTP 403)")),
+    "403 with a page": (http("403 Forbidden", "<html><br></html>"), Fault(7, f"403: {NO_DOCUMENT} (HTTP 403)")),
     "400 Throttling": (
         _refused("Throttling", status="400 Bad Request"),
         Fault(6, "too many requests; wait a minute, and cache credentials", 3, within=3.0),
@@ -61,23 +61,23 @@ REFUSALS = {
 }  # fmt: skip
 
 PASSING = {
-    "500": (http("500 Oops"), Fault(6, f"500: {NO_DOCUMENT} (HTTP 500)", 3)),
-    "502 with a page": (http("502 Bad Gateway", "<html><br></html>"), Fault(6, f"502: {NO_DOCUMENT}", 3)),
+    "500": (http("500 Oops"), Fault(7, f"500: {NO_DOCUMENT} (HTTP 500)", 3)),
+    "502 with a page": (http("502 Bad Gateway", "<html><br></html>"), Fault(7, f"502: {NO_DOCUMENT}", 3)),
     "503 ServiceUnavailable": (
         _refused("ServiceUnavailable", status="503 Slow Down"), Fault(6, "ServiceUnavailable: No (HTTP 503", 3)
     ),
     "503 with Retry-After in seconds": (
-        http("503 Slow Down", "", "Retry-After: 1"), Fault(6, f"503: {NO_DOCUMENT}", 3, within=3.0)
+        http("503 Slow Down", "", "Retry-After: 1"), Fault(7, f"503: {NO_DOCUMENT}", 3, within=3.0)
     ),
     "503 with Retry-After of an hour, 2 attempts": (
         http("503 Slow Down", "", "Retry-After: 3600"),
-        Fault(6, "the server asks to wait 3600 seconds; try again then", 2, within=6.1),
+        Fault(7, "the server asks to wait 3600 seconds; try again then", 2, within=6.1),
     ),
     "503 with x-amz-retry-after in ms": (
-        http("503 Slow Down", "", "x-amz-retry-after: 900"), Fault(6, f"503: {NO_DOCUMENT}", 3, within=3.0)
+        http("503 Slow Down", "", "x-amz-retry-after: 900"), Fault(7, f"503: {NO_DOCUMENT}", 3, within=3.0)
     ),
-    "429": (http("429 Too Many Requests"), Fault(6, "too many requests; wait a minute", 3, within=3.0)),
-    "504": (http("504 Gateway Timeout"), Fault(6, f"504: {NO_DOCUMENT}", 3)),
+    "429": (http("429 Too Many Requests"), Fault(7, "too many requests; wait a minute", 3, within=3.0)),
+    "504": (http("504 Gateway Timeout"), Fault(7, f"504: {NO_DOCUMENT}", 3)),
 }  # fmt: skip
 
 SHAPES = {

@@ -23,8 +23,8 @@ TPMWIRE = """
 SIGV4 = """
     AssumeRole AssumeRoot CallerIdentity Credentials DecodeAuthorizationMessage Endpoint
     GetAccessKeyInfo GetCallerIdentity GetDelegatedAccessToken GetFederationToken GetSessionToken
-    GetWebIdentityToken HttpClient NetworkError Request RequestError Response ResponseError SigV4Error
-    Signer Sigv4aSigner StsClient StsError WebIdentityToken der_signature hmac_from_secret resolve
+    GetWebIdentityToken HttpClient NetworkError NoErrorDocumentError Request RequestError Response ResponseError
+    SigV4Error Signer Sigv4aSigner StsClient StsError WebIdentityToken der_signature hmac_from_secret resolve
 """
 PUBLIC = {tpmwire: TPMWIRE, sigv4: SIGV4}
 

@@ -4,7 +4,7 @@ import pytest
 
 from sigv4.client import StsClient, read_error
 from sigv4.endpoints import resolve
-from sigv4.errors import ResponseError, StsError
+from sigv4.errors import NoErrorDocumentError, ResponseError, StsError
 from sigv4.http import HttpClient, Response
 from sigv4.request import Request
 from sigv4.signer import Signer, hmac_from_secret
@@ -45,6 +45,7 @@ def test_a_response_without_an_error_document(body: str) -> None:
     found = _read(body, 403)
     assert found.code == "403"
     assert found.message.startswith(NO_DOCUMENT)
+    assert isinstance(found, NoErrorDocumentError)
 
 
 @pytest.mark.parametrize(
