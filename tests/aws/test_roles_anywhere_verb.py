@@ -35,6 +35,7 @@ from tpmwire.use.asymmetric import verify_numbers
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "rolesanywhere"
 PASSWORD = Secret(b"key password")
 HANDLE, RESTRICTED, PSS, LOCKED, OTHER = 0x81010050, 0x81010051, 0x81010052, 0x81010053, 0x81010054
+P521 = 0x81010055
 _PCR23 = PolicyPCR.of_values(TPM_ALG.SHA256, parse_pcrs("23"), {(TPM_ALG.SHA256, 23): bytes(32)})
 _RESTRICTED = PLAIN + "|restricted"
 
@@ -217,10 +218,12 @@ def test_a_key_of_another_certificate(
     assert ran.code == 2
     assert "the key does not belong to the certificate" in ran.err
     assert not bus.codes
-    for name in ("p256", "rsa"):
-        ran = run(name, key=f"handle:{OTHER:#x}")
+    with Tpm.open(bench.swtpm.path, 30) as tpm:
+        make_signing_key(tpm, "ecc521:null", handle=P521)
+    for name, handle in (("p256", OTHER), ("rsa", OTHER), ("p384", OTHER), ("p256", P521), ("rsa", P521)):
+        ran = run(name, key=f"handle:{handle:#x}")
         assert (ran.code, ran.out) == (2, "")
-        assert f"{OTHER:#010x}: the key does not belong to the certificate" in ran.err
+        assert f"{handle:#010x}: the key does not belong to the certificate" in ran.err
     assert not server.seen
     assert not server.refusals
 
