@@ -81,9 +81,10 @@ test-quick: $(BASIC) ## run tests of single modules, of properties, and of the c
 		$(addprefix tests/aws/test_,credential_process.py installers.py single_file.py)
 	@$(TESTED)
 
-# Tests of commands, objects, sessions and policies, which the soft TPM passes as swtpm does.
-SOFT_TESTS := $(addprefix tests/swtpm/test_,calls.py calls_data.py calls_objects.py hmac_key.py nv.py policy_use.py \
-	salted_sessions.py sessions.py)
+# Tests of commands, objects, sessions and policies, which the soft TPM passes as swtpm does. It also passes the other
+# tests of tests/swtpm, except those in tests/swtpm/conftest.py (NOT_FOR_SOFT).
+SOFT_TESTS := $(addprefix tests/swtpm/test_,calls.py calls_data.py calls_objects.py command_tags.py hmac_key.py lockout.py \
+	name_hashes.py nv.py policy_conditions.py policy_digests.py policy_use.py salted_sessions.py sessions.py)
 
 test-soft: $(SETUP) ## run tests with the soft TPM in place of swtpm
 	TESTS_WITH_SOFT_TPM=1 $(PY) -m pytest -n auto $(SOFT_TESTS)

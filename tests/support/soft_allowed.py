@@ -21,6 +21,7 @@ _PADDING = "wrong padding is TPM_RC_VALUE, not TPM_RC_FAILURE (Part 3, §14.3)"
 _SEQUENCE = "the handle of TPM2_SequenceUpdate is wrong, not its first parameter (Part 3, §17.6)"
 _MEMORY = "swtpm loads a persistent object into one of its slots to use it (Part 1, §37.3.1)"
 _DERIVED = "the soft TPM has no derived objects, and refuses their parent (Part 3, §12.9)"
+_TEMPLATE = "version 1.85 returns TPM_RC_CPHASH when another hash is set (Part 3, §23.21)"
 _SWAPPED = "handles 1 and 2 of TPM2_CertifyX509 are objectHandle and signHandle; swtpm swaps them (Part 3, §18.8)"
 
 DIFFERENCES = (
@@ -28,6 +29,7 @@ DIFFERENCES = (
     Difference("RSA_Decrypt", 0x101, 0x1C4, _PADDING),
     Difference("RSA_Encrypt", 0x101, 0x1C4, _SIZE),
     Difference("SequenceUpdate", 0x1C9, 0x189, _SEQUENCE),
+    Difference("PolicyTemplate", 0x1C4, 0x151, _TEMPLATE),
     Difference("", 0x902, None, _MEMORY),
     Difference("", None, 0x911, _MEMORY),
     Difference("CreateLoaded", None, 0x18A, _DERIVED),

@@ -7,9 +7,37 @@ import pytest
 
 from tests.support.bench import Bench
 from tests.support.bench import bench as made_bench
-from tests.support.swtpm import Swtpm
+from tests.support.swtpm import SOFT, Swtpm
 from tests.support.verbs import Ran, Tool
 from tpmwire.tpm import Tpm
+
+VENDOR = "expects swtpm's manufacturer, and its number of commands"
+CAMELLIA = "needs Camellia, which the soft TPM does not have"
+NOT_FOR_SOFT = {
+    "test_doctor_chip.py::test_a_new_tpm_has_no_fault": VENDOR,
+    "test_info_verb.py::test_info": VENDOR,
+    "test_info_verb.py::test_info_follows_lockout_and_passwords": VENDOR,
+    "test_library_page.py::test_the_page_runs": VENDOR,
+    "test_import_verb_sigv4a.py::test_nothing_secret_crosses_the_bus_in_these_commands": (
+        "expects TPM_RC_RETRY for the first use of a key, as in libtpms"
+    ),
+    "test_lacking.py::test_a_tokens_secret[no P-256]": "creates RSA keys, which takes seconds in Python",
+    "test_lessons_on_swtpm.py::test_a_lesson_needs_algorithms_that_the_tpm_lacks": (
+        "expects a TPM without post-quantum algorithms"
+    ),
+    "test_template_names_tools.py::test_a_name_has_the_tools_public_area[camellia": CAMELLIA,
+    "test_template_names_tools.py::test_a_primary_has_the_tools_public_area[camellia": CAMELLIA,
+}
+"""Tests that do not apply to the soft TPM, with the reason; for parameters, the start of their names."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests that do not apply to the TPM in use."""
+    for item in items if SOFT else ():
+        name = item.nodeid.removeprefix("tests/swtpm/")
+        for test, reason in NOT_FOR_SOFT.items():
+            if name == test or ("[" in test and name.startswith(test)):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="module")
