@@ -217,7 +217,7 @@ def _create_request(args: Settings, tpm: TpmFacts, profile: str, started: list[s
         if not _offer_step(_creation_step(profile, tpm), args, started):
             return False
     step = _request_step(profile, subject, handle, tpm)
-    os.makedirs(os.path.dirname(config_path()), mode=0o700, exist_ok=True)
+    os.makedirs(os.path.dirname(certificate_files(profile)[0]), mode=0o700, exist_ok=True)
     return _offer_step(step, args, started)
 
 

@@ -79,6 +79,7 @@ def test_from_a_key_to_a_profile(
 
 
 def test_an_existing_key_is_found(home: Path, swtpm: Swtpm, tool: Tool) -> None:
+    home.rmdir()
     imported = tool("import", "--persistent-handle=0x81010020", "--tpm-path", swtpm.path, stdin=b"x" * 40)
     assert imported.code == 0
     create = ["roles-anywhere", "create-key", "--persistent-handle=0x81010055", "--tpm-path", swtpm.path]
@@ -116,13 +117,15 @@ def test_a_certificate_of_another_key_is_refused(home: Path, swtpm: Swtpm, autho
     assert not (home / "config").exists()
 
 
-def test_the_owners_password_is_asked_for(home: Path, swtpm: Swtpm) -> None:
+def test_the_owners_password_is_asked_for(home: Path, swtpm: Swtpm, monkeypatch: pytest.MonkeyPatch) -> None:
     tpm2(swtpm, "changeauth", "-c", "owner", "word")
     home.rmdir()
+    monkeypatch.chdir(home.parent)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "config")
     words, answers = ["setup", "--roles-anywhere", "--tpm-path", swtpm.path], [b"a", b"CN=a", b"y", b"word", b"y"]
     code, shown = at_a_terminal(words, answers, *PROMPTS)
     assert code == 0, shown
-    assert (home / "tpmwire-a.csr").exists()
+    assert (home.parent / "tpmwire-a.csr").exists()
     assert held(swtpm) == ""
 
 
