@@ -1369,7 +1369,8 @@ _shtab_tpmwire_roles_anywhere_csr_options=(
   "*--san-uri=[alternative name]:URI:"
   "--out=[file to write]:FILE:_files"
   "--extfile=[write the extensions to FILE, for \`openssl x509 -extfile\`, instead of showing them]:FILE:_files"
-  "--certify-by=[attestation key without a password, which certifies the key for the CA]:KEY:"
+  "--certify-by=[attestation key, which certifies the key for the CA]:KEY:"
+  "--certify-auth-file=[file with the attestation key\'s password]:FILE:_files"
   "--statement=[write the statement of --certify-by to FILE]:FILE:_files"
   "--force[replace existing files]"
 )

@@ -28,7 +28,7 @@ from ..credentials.roles_anywhere.request import (
 )
 from ..terminal.files import check_outputs, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import filled
+from ..terminal.options import auth_from, filled
 from ..tpm.key_argument import KEY_FORMS, NamedKey
 
 __all__ = ["GO_STYLE", "Settings", "configure", "run"]
@@ -46,6 +46,7 @@ class Settings(PrivateKeySettings):
     out: str | None
     extfile: str | None
     certify_by: str | None
+    certify_auth_file: str | None
     statement: str | None
     force: bool
 
@@ -89,7 +90,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--certify-by",
         type=filled,
         metavar="KEY",
-        help=f"attestation key without a password, which certifies the key for the CA: {KEY_FORMS}",
+        help=f"attestation key, which certifies the key for the CA: {KEY_FORMS}",
+    )
+    parser.add_argument(
+        "--certify-auth-file", type=filled, metavar="FILE", help="file with the attestation key's password"
     )
     parser.add_argument(
         "--statement", type=filled, metavar="FILE", help="write the statement of --certify-by to FILE (JSON)"
@@ -103,8 +107,11 @@ def run(args: Settings) -> int:
     out = None if args.out == "-" else args.out
     if bool(args.certify_by) != bool(args.statement):
         raise UsageError("--certify-by and --statement require each other; give both")
+    if args.certify_auth_file and not args.certify_by:
+        raise UsageError("--certify-auth-file requires --certify-by")
     check_outputs((out, args.extfile, args.statement), force=args.force)
     by = NamedKey(args.certify_by) if args.certify_by else None
+    by_auth = auth_from(None, args.certify_auth_file)
     try:
         subject, names = parse_subject(args.subject), alternative_names(args.san_dns, args.san_uri)
     except EncodeError as error:
@@ -112,7 +119,7 @@ def run(args: Settings) -> int:
     public = read_public_area(settings)
     request = sign_request(settings, public, subject, names)
     if by is not None and args.statement:
-        statement = json.dumps(certify_key(settings, request, public, by), indent=2) + "\n"
+        statement = json.dumps(certify_key(settings, request, public, by, by_auth), indent=2) + "\n"
         write_whole(args.statement, statement.encode(), force=args.force)
     text = request_pem(request)
     extensions = extension_text(args.san_dns, args.san_uri)

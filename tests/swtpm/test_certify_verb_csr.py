@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.interposer import Interposer
 from tests.support.signing_keys import PLAIN, make_signing_key
-from tests.support.swtpm import Swtpm
+from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held
 from tpmwire.tpm import Tpm
 
@@ -79,6 +79,25 @@ def test_the_ca_verifies_the_key_of_a_request(host: Host) -> None:
     assert "subject:        CN=host-1,O=Example" in host.check().out
 
 
+def test_passwords_of_owner_and_attestation_key(host: Host) -> None:
+    ak, owner = host.home / "ak password", host.home / "owner password"
+    for path in (ak, owner):
+        path.write_text(path.name)
+        path.chmod(0o600)
+    tpm2(host.swtpm, "changeauth", "-c", "owner", "owner password")
+    files = ("--out", host.home / "ak.pem", "--public", host.home / "ak.pub", "--force")
+    ran = host.run("ak", *files, "--key-auth-file", ak, "--parent-auth-file", owner)
+    assert ran.code == 0, ran.err
+    key = host.create("host.key", "--owner-auth-file", owner)
+    parent = f"--parentPass-file={owner}"
+    ran = host.request(key, parent, "--certify-auth-file", ak)
+    assert ran.code == 0, ran.err
+    assert host.check().code == 0
+    assert not any(path.name.encode() in host.bus.octets for path in (ak, owner))
+    assert host.request(key, parent).code == 4
+    assert held(host.swtpm) == ""
+
+
 def test_a_statement_of_another_request_is_refused(host: Host) -> None:
     key = host.create("host.key")
     assert host.request(key).code == 0
@@ -132,6 +151,7 @@ def test_another_attestation_key_is_refused(host: Host) -> None:
     ("options", "text"),
     [
         (["--certify-by=0x81010003"], "--certify-by and --statement require each other"),
+        (["--certify-auth-file=x"], "--certify-auth-file requires --certify-by"),
         (["--statement=x.json"], "--certify-by and --statement require each other"),
         (["--certify-by=x.pem", "--statement=x.json"], "'x.pem' is not an existing file"),
     ],

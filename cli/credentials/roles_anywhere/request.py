@@ -12,6 +12,7 @@ from tpmwire.errors import AttestationError, KeyFileError, TpmError
 from tpmwire.keys.csr import build_request, build_request_info
 from tpmwire.keys.spki import PublicKey, build_public_key_der, public_key_of
 from tpmwire.primary import read_loaded
+from tpmwire.secret import Secret
 from tpmwire.spec.codes import TPM_RC_SCHEME
 from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
@@ -72,15 +73,22 @@ def sign_request(settings: RunSettings, public: TPMT_PUBLIC, subject: bytes, nam
         return build_request(info, sign_in(tpm, key, expected, info), rsa=public.type == TPM_ALG.RSA)
 
 
-def certify_key(settings: RunSettings, request: bytes, public: TPMT_PUBLIC, by: NamedKey) -> dict[str, str]:
+def certify_key(
+    settings: RunSettings, request: bytes, public: TPMT_PUBLIC, by: NamedKey, by_auth: Secret
+) -> dict[str, str]:
     """Returns a JSON object with a statement, signed by the key `by`, that the TPM has the key of a request.
 
-    `request` is in DER; its SHA-256 digest is the nonce. `public` is the key's public area. Raises
-    AttestationError if verifiers would reject the key `by`, and the errors of `AttestingKey.certify`.
+    `request` is in DER; its SHA-256 digest is the nonce. `public` is the key's public area, `by_auth` the password
+    of the key `by`. Raises AttestationError if verifiers would reject the key `by`, and the errors of
+    `AttestingKey.certify`.
     """
     item, nonce = AttestingKey(**vars(certificate_key(settings, public_key_of(public)))), sha256(request).digest()
     try:
-        with opened_tpm(settings) as tpm, item.loaded(tpm) as handle, use_key(tpm, by, AttestingKey) as key:
+        with (
+            opened_tpm(settings) as tpm,
+            item.loaded(tpm) as handle,
+            use_key(tpm, by, AttestingKey, by_auth, item.parent_auth) as key,
+        ):
             made, signer = key.certify(tpm, handle, nonce, authorized_once(tpm, item.auth))
         return build_statement(made, signer, {"item": public.build().hex(), "name": name_of(public).hex()})
     except (AttestationError, TpmError) as error:
