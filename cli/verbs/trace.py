@@ -35,6 +35,7 @@ from typing import Any, BinaryIO, TextIO
 from tpmwire.errors import TransportError
 from tpmwire.explain import explain_command, explain_response, explain_stream
 from tpmwire.explain.pcap import PcapBuilder
+from tpmwire.explain.readers.headers import TimedMessage
 from tpmwire.explain.show import blank_secrets
 from tpmwire.transport import Transport
 from tpmwire.wire import HEADER_SIZE
@@ -160,15 +161,20 @@ def _capture_writer(out: BinaryIO, *, secrets: bool) -> Callable[[bytes, bytes],
     out.write(builder.begin(time.time()))
 
     def write(command: bytes, response: bytes) -> None:
+        times = _time(command), _time(response)
         if not secrets:
             command, response = (
                 blank_secrets(explain_command(command)),
                 blank_secrets(explain_response(response, command)),
             )
-        out.write(builder.exchange(command, response, time.time()))
+        out.write(builder.exchange(command, response, *times))
         out.flush()
 
     return write
+
+
+def _time(message: bytes) -> float:
+    return message.time if isinstance(message, TimedMessage) else time.time()
 
 
 @contextlib.contextmanager
@@ -179,13 +185,14 @@ def _html_page(path: str, title: str, *, secrets: bool) -> Iterator[Callable[[by
     with tempfile.TemporaryFile() as stored:
 
         def store(command: bytes, response: bytes) -> None:
-            stored.write(struct.pack(">II", len(command), len(response)) + command + response)
+            head = struct.pack(">IIdd", len(command), len(response), _time(command), _time(response))
+            stored.write(head + command + response)
 
         def exchanges() -> Iterator[tuple[bytes, bytes]]:
             stored.seek(0)
-            while sizes := stored.read(8):
-                command, response = struct.unpack(">II", sizes)
-                yield stored.read(command), stored.read(response)
+            while head := stored.read(24):
+                command, response, start, end = struct.unpack(">IIdd", head)
+                yield TimedMessage(stored.read(command), start), TimedMessage(stored.read(response), end)
 
         try:
             yield store
@@ -264,7 +271,8 @@ class Relay:
             if command is None:
                 return
             if command:
-                response = client.tpm.transceive(command)
+                command = TimedMessage(command, time.time())
+                response = TimedMessage(client.tpm.transceive(command), time.time())
                 self._show(command, response)
                 client.socket.sendall(response)
                 return

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tpmwire.errors import InputError
+from tpmwire.explain import as_json, explain_recording
+from tpmwire.explain.html import as_html
 from tpmwire.explain.pcap import PcapBuilder
 from tpmwire.explain.readers.captures import CAPTURES
 from tpmwire.explain.readers.recordings import open_recording
@@ -326,3 +328,15 @@ def test_tables_of_spi_from_other_programs() -> None:
 def test_arrays_of_trace_cmd() -> None:
     lines = [f" a-1 [001] 5.1: tpm_x: buf=ARRAY[{m.hex(' ').replace(' ', ', ')}]" for m in (COMMAND, RESPONSE)]
     assert read("\n".join(lines)) == [(COMMAND, RESPONSE)]
+
+
+def test_times_of_a_capture_are_on_the_page_and_in_json() -> None:
+    builder = PcapBuilder()
+    data = builder.begin(1e9) + builder.exchange(COMMAND, RESPONSE, 1e9 + 1, 1e9 + 1.012)
+    data += builder.exchange(COMMAND, RESPONSE, 1e9 + 2, 1e9 + 3.5) + builder.exchange(COMMAND, RESPONSE, 1e9 + 4)
+    trees = explain_recording(open_recording(io.BytesIO(data), "capture")).trees
+    assert [tree.seconds and round(tree.seconds, 3) for tree in trees] == [None, 0.012, None, 1.5, None, None]
+    assert [round(as_json(tree).get("seconds", 0), 3) for tree in trees[:2]] == [0, 0.012]
+    page = as_html(trees)
+    assert [page.count(f"<small>{text}</small>") for text in ("12 ms", "1.5 s")] == [1, 1]
+    assert page.count('<em class="mark">12 ms</em>') == 1

@@ -33,14 +33,15 @@ class PcapBuilder:
         self._next[PORT] = 1
         return header + opening + self._packet(CLIENT, ACK, b"", time)
 
-    def exchange(self, command: bytes, response: bytes, time: float) -> bytes:
-        """Returns the packets of a command at `time` (in Unix seconds), and of its response."""
+    def exchange(self, command: bytes, response: bytes, time: float, end: float | None = None) -> bytes:
+        """Returns the packets of a command at `time`, and of its response at `end` (in Unix seconds)."""
         # TPM_SEND_COMMAND at locality 0; a response ends with the simulator's own return code (TpmTcpProtocol.h).
         # Wireshark needs each part of a frame in a segment of its own.
         sent = (struct.pack(">IBI", 8, 0, len(command)), command)
         received = (struct.pack(">I", len(response)), response, bytes(4))
         parts = [(CLIENT, part) for part in sent] + [(PORT, part) for part in received]
-        return b"".join(self._segments(source, part, time) for source, part in parts)
+        times = {CLIENT: time, PORT: time if end is None else end}
+        return b"".join(self._segments(source, part, times[source]) for source, part in parts)
 
     def _segments(self, source: int, data: bytes, time: float) -> bytes:
         packets = b""

@@ -28,6 +28,7 @@ from .facts import Fact, Knowledge
 from .knowledge import Cipher, SessionUse, start_facts, use_facts
 from .message import explain_command, explain_response
 from .policies import policy_digest
+from .readers.headers import duration
 from .session_history import SessionHistory, Step
 from .traced_session import SessionAuth, TracedSession, Verdict, encrypting, judge_hmacs
 from .tree import Node
@@ -81,6 +82,7 @@ def explain_stream(
     follower = _Follower(histories, salts, Entities(tuple(auths)), knowledge=knowledge)
     for command, response in exchanges:
         trees = follower.explain(command, response, place) if command else [explain_response(response, code)]
+        trees[-1].seconds = duration(command, response)
         place += len(trees)
         yield from trees
 

@@ -139,6 +139,8 @@ def as_json(node: Node, *, secrets: bool = True) -> dict[str, Any]:
         plain["secret"] = True
     if node.error:
         plain["error"] = node.error
+    if node.seconds is not None:
+        plain["seconds"] = round(node.seconds, 6)
     if node.children:
         plain["children"] = [as_json(child, secrets=secrets) for child in node.children]
     if node.beside:

@@ -20,6 +20,8 @@ class Node:
     `knowledge` has, for the root of a message that uses sessions, what each side knows about each session. It is
     empty unless `explain_stream` is asked for it.
 
+    `seconds` is the time from the command to the response, for the root of a response in a recording with times.
+
     `beside` has values that are derived from the message and the user's keys: the plain value of an encrypted
     parameter, a session key, policyDigest after a policy command.
     """
@@ -34,6 +36,7 @@ class Node:
             "name",
             "octets",
             "offset",
+            "seconds",
             "secret",
             "spec",
             "text",
@@ -51,6 +54,7 @@ class Node:
         self.spec = ""
         self.secret = False
         self.error = ""
+        self.seconds: float | None = None
         self.knowledge: Sequence[Knowledge] = ()
         self.beside: list[Node] = []
         self.children: list[Node] = []

@@ -68,6 +68,14 @@ class Card:
         return result_of(self.response)
 
     @property
+    def duration(self) -> str:
+        """The time from the command to the response; empty if the recording has no times."""
+        seconds = None if self.response is None else self.response.seconds
+        if seconds is None:
+            return ""
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.{1 if seconds < 0.01 else 0}f} ms"
+
+    @property
     def marks(self) -> list[str]:
         """Facts about the authorizations and the encryption, each in two or three words."""
         marks: list[str] = []
@@ -107,6 +115,8 @@ def _card(card: Card) -> Iterator[str]:
     yield f'<a href="#x{card.number}" title="permalink">{card.number}</a> {escape(card.name)}'
     if card.response or card.command:
         yield f' <em class="{_class(card.ok)}">{_sign(card.ok)}{escape(card.result or "success")}</em>'
+    if card.duration:
+        yield f' <em class="mark">{card.duration}</em>'
     yield "".join(f' <em class="{"no" if "invalid" in mark else "mark"}">{mark}</em>' for mark in card.marks)
     about = first.text if card.name != first.text else ""
     yield f'</h2><p class="about">{escape(about)} {f"({escape(first.spec)})" if first.spec else ""}</p>'

@@ -53,8 +53,9 @@ def rail_row(card: Card) -> str:
     lock = ' <small class="lock">encrypted</small>' if any("encrypted" in mark for mark in card.marks) else ""
     asked = f'<span class="q"><b>{card.number}</b> {name}{handles}{lock}</span>'
     kind, sign = {None: ("none", ""), True: ("ok", "✔ "), False: ("no", "✘ ")}[card.ok]
+    took = f" <small>{card.duration}</small>" if card.duration else ""
     answered = (
-        f'<span class="r {kind}">{sign}{escape(card.result)}</span>' if card.command or card.response else ""
+        f'<span class="r {kind}">{sign}{escape(card.result)}{took}</span>' if card.command or card.response else ""
     )
     return f'<a href="#x{card.number}">{asked}{answered}</a>'
 

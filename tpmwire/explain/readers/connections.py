@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from ...errors import InputError
-from .headers import HEADER, LARGEST, TAGS, Exchange, begins_message, is_command
+from .headers import HEADER, LARGEST, TAGS, Exchange, TimedMessage, begins_message, is_command
 from .packets import End, Segment
 
 __all__ = ["read_connections"]
@@ -70,6 +70,7 @@ class Connection:
         self._simulator: bool | None = None
         self._streams: dict[End, Stream] = {}
         self._waiting: deque[bytes] = deque()
+        self._time = 0.0
 
     def is_reused_by(self, segment: Segment) -> bool:
         """Returns whether a segment begins another connection between the same addresses and ports."""
@@ -77,6 +78,7 @@ class Connection:
 
     def add(self, segment: Segment) -> Iterator[Exchange]:
         """Yields the exchanges that a segment completes."""
+        self._time = segment.time
         sequence = segment.sequence + (segment.flags >> 1 & 1)  # a SYN counts as a byte
         if segment.flags & (_SYN | _ACK) == _SYN:
             self._tpm = segment.receiver
@@ -155,7 +157,7 @@ class Connection:
             size, message = framed
             del stream.octets[:size]
             if message:
-                yield message
+                yield TimedMessage(message, self._time)
 
 
 class Stream:

@@ -1,5 +1,7 @@
 """Recognizes TPM messages by their headers: tag, size and code."""
 
+from typing import Self
+
 from ...spec.constants import TPM_CC
 
 __all__ = [
@@ -9,7 +11,9 @@ __all__ = [
     "TAGS_1_2",
     "Exchange",
     "Message",
+    "TimedMessage",
     "begins_message",
+    "duration",
     "is_command",
     "is_message",
     "is_plausible",
@@ -35,6 +39,24 @@ Message = tuple[bool | None, bytes]
 
 _BAD_TAG = bytes.fromhex("00c40000000a0000001e")
 _VENDOR = 0x20000000
+
+
+class TimedMessage(bytes):
+    """A message and its time in a recording (in seconds, from any start)."""
+
+    time: float
+
+    def __new__(cls, octets: bytes, time: float) -> Self:
+        made = super().__new__(cls, octets)
+        made.time = time
+        return made
+
+
+def duration(command: bytes, response: bytes) -> float | None:
+    """Returns the seconds between a command and its response; None if the recording does not have both times."""
+    if not (isinstance(command, TimedMessage) and isinstance(response, TimedMessage)):
+        return None
+    return response.time - command.time if response.time > command.time else None
 
 
 def is_message(octets: bytes) -> bool:

@@ -21,7 +21,7 @@ End = tuple[bytes, int]
 
 
 class Segment(NamedTuple):
-    """A TCP segment: its ends, sequence and acknowledgment numbers, flags, and payload (`octets`)."""
+    """A TCP segment: ends, sequence and acknowledgment numbers, flags, payload (`octets`), time in seconds."""
 
     sender: End
     receiver: End
@@ -29,6 +29,7 @@ class Segment(NamedTuple):
     acknowledged: int
     flags: int
     octets: bytes
+    time: float = 0.0
 
 
 def is_capture(head: bytes) -> bool:
@@ -50,12 +51,13 @@ def read_segments(file: BinaryIO, name: str) -> Iterator[Segment]:
         checked = _Blocks(file, name)
         reader = (dpkt.pcapng if checked.is_pcapng else dpkt.pcap).Reader(checked)
         link = reader.datalink()
-        for _, packet in reader:
+        for time, packet in reader:
             ip = _ip(dpkt, link, packet)
             if ip is not None and isinstance(ip.data, dpkt.tcp.TCP):
                 tcp = ip.data
                 yield Segment(
-                    (ip.src, tcp.sport), (ip.dst, tcp.dport), tcp.seq, tcp.ack, tcp.flags, bytes(tcp.data)
+                    *((ip.src, tcp.sport), (ip.dst, tcp.dport), tcp.seq, tcp.ack, tcp.flags, bytes(tcp.data)),
+                    float(time),
                 )
     except (dpkt.Error, ValueError, struct.error, IndexError, KeyError) as error:
         raise InputError(
