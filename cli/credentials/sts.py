@@ -59,10 +59,10 @@ def obtain(settings: RunSettings) -> Credentials:
 def _obtain_by_certificate(settings: RunSettings) -> Credentials:
     """Returns the credentials of a Roles Anywhere session, or of the last role that the session assumes."""
     assert settings.roles_anywhere is not None
-    if settings.federation_name or settings.root_of or settings.mfa_serial:
+    if settings.federation_name or settings.root_of or settings.mfa_serial or settings.mfa_code:
         raise UsageError(
             "a role's session cannot call GetFederationToken or AssumeRoot, and cannot use MFA; remove "
-            "--federation-name, --root-of, and --mfa-serial (mfa_serial)"
+            "--federation-name, --root-of, --mfa-code, and --mfa-serial (mfa_serial)"
         )
     roles = operations(settings, None) if settings.assumeRole else []
     if roles and seconds_of(lifetime(settings)) > 3600:

@@ -149,7 +149,7 @@ def resolve_run(args: UseSettings) -> RunSettings:
     """Returns the settings of the run: the profile's settings, overridden by the options on the command line.
 
     The profile is --profile or, if no access key id is given, the one that AWS_PROFILE or AWS_DEFAULT_PROFILE
-    names. Raises UsageError for a profile that does not run this program.
+    names. Raises UsageError for a profile that does not run this program, and for an MFA code without a device.
     """
     given = {option: value for option, value in vars(args).items() if option in args.given}
     profile = args.profile
@@ -160,11 +160,15 @@ def resolve_run(args: UseSettings) -> RunSettings:
     if profile is not None:
         from ..credentials.role_chain import profile_settings  # noqa: PLC0415 - likewise
 
-        return profile_settings(profile, given)
-    found = parse_run([]).with_options(given)
-    if found.aws_arn and "assumeRole" not in given:
-        # As in a profile, the ARN of a role requests the role.
-        found.assumeRole = not (found.federation_name or found.root_of)
+        found = profile_settings(profile, given)
+    else:
+        found = parse_run([]).with_options(given)
+        if found.aws_arn and "assumeRole" not in given:
+            # As in a profile, the ARN of a role requests the role.
+            found.assumeRole = not (found.federation_name or found.root_of)
+    if found.mfa_code and not found.mfa_serial:
+        # Without a device, the key signs requests itself, without MFA.
+        raise UsageError("--mfa-code needs --mfa-serial, the device that shows the code")
     return found
 
 

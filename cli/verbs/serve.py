@@ -319,4 +319,5 @@ def _describe_listener(listener: socket.socket, args: Settings) -> str:
 def _describe_profile(name: str, args: Settings, store: Store) -> str:
     until = f"valid until {rfc3339(store.end)}" if store.end > time.time() else "no credentials: see above"
     region = _region(args)
-    return f"profile {name}: /credentials/{quote(name, safe='')}, {f'region {region}, ' if region else ''}{until}"
+    path = f"{'/process' if args.token_file is None else '/credentials'}/{quote(name, safe='')}"
+    return f"profile {name}: {path}, {f'region {region}, ' if region else ''}{until}"

@@ -80,6 +80,7 @@ def test_a_code_that_is_none(box: Machine, sts: VerifyingSts, code: str) -> None
         (("serve", "--token-file=t", "--mfa-serial=me"), "--mfa-code is valid once"),
         (("exec", "--serve", "--mfa-serial=me", "--", "true"), "--mfa-code is valid once"),
         (("exec", "--", "true"), "--mfa-code needs --mfa-serial"),
+        (("sign", "https://sqs.eu-west-1.amazonaws.com/"), "--mfa-code needs --mfa-serial"),
     ],
 )
 def test_verbs_without_a_use_for_a_code(box: Machine, words: tuple[str, ...], says: str) -> None:
