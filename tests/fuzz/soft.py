@@ -58,6 +58,8 @@ def main() -> int:
             for number, step in enumerate(pair.history[max(0, last - SHOWN) : last], max(0, last - SHOWN) + 1):
                 print(f"    {number} 0x{step.codes[0]:x} 0x{step.codes[1]:x} {step.command!r}", flush=True)
         seed += 1
+        if not seed % 20:
+            print(f"{count:,} commands, {differences} differences", flush=True)
     for name, number in sorted(kinds.items()):
         print(f"  {name:28} {number:7,} compared, {codes[name]:7,} accepted by both")
     seconds = time.monotonic() - started

@@ -73,8 +73,8 @@ def _check_label(label: bytes) -> None:
 def rsa_encrypt(tpm: TpmState, command: RSA_Encrypt) -> RSA_Encrypt.Response:
     """Encrypts a message with a public RSA key (TPM2_RSA_Encrypt)."""
     key, parameters = _rsa(tpm, command.key_handle)
-    scheme, alg = _scheme(parameters, command.in_scheme)
     _check_label(command.label)
+    scheme, alg = _scheme(parameters, command.in_scheme)
     try:
         made = rsa.encrypt(rsa_key(key), scheme, alg, command.message, command.label, tpm.generator.bytes)
     except ValueError:
@@ -87,8 +87,8 @@ def rsa_decrypt(tpm: TpmState, command: RSA_Decrypt) -> RSA_Decrypt.Response:
     """Decrypts a ciphertext with a private RSA key (TPM2_RSA_Decrypt)."""
     key, parameters = _rsa(tpm, command.key_handle)
     require(not key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.ATTRIBUTES, "key_handle")
-    scheme, alg = _scheme(parameters, command.in_scheme)
     _check_label(command.label)
+    scheme, alg = _scheme(parameters, command.in_scheme)
     numbers = rsa_key(key)
     require(len(command.cipher_text) == numbers.size, TPM_RC.SIZE)
     require(int.from_bytes(command.cipher_text, "big") < numbers.modulus, TPM_RC.SIZE, "cipher_text")
