@@ -61,7 +61,7 @@ PIECES = st.sampled_from(
             b'"branches":',
             b'"public":',
             b'"host"',
-            b"tpmwire cache 2\n",
+            b"tpmwire cache 3\n",
         ),
         *(b"\x30\x80", b"\x30\x82\xff\xff", b"\x04\x04", b"\x30\x00", b"\xba\xdc\xc0\xde", b"\xff\x54\x43\x47"),
     ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 from sigv4.credentials import Credentials
+from tpmwire.constructs import construct
 from tpmwire.typed import NamedTuple
 
 __all__ = ["CachedCredentials", "SigningKey", "from_text", "to_text"]
+
+# Not JSON: importing json takes 1.5 ms of each run.
+_STRINGS = construct.GreedyRange(construct.PascalString(construct.Int32ub, "utf8"))
 
 
 class SigningKey(NamedTuple):
@@ -39,16 +41,21 @@ class CachedCredentials(NamedTuple):
 
 def to_text(credentials: Credentials, signing_key: SigningKey | None) -> bytes:
     """Returns the credentials and signing key as the plaintext of a cache file."""
-    shown = {name: getattr(credentials, name) for name in type(credentials).__slots__}
-    signing = None if signing_key is None else [*signing_key[:3], signing_key.key.hex()]
-    return json.dumps({"credentials": shown, "signing_key": signing}).encode()
+    found = credentials
+    values = [found.access_key_id, found.secret_access_key, found.session_token, found.expiration]
+    values += [found.account_id or "", str(found.clock_offset)]
+    if signing_key is not None:
+        values += [*signing_key[:3], signing_key.key.hex()]
+    text: bytes = _STRINGS.build(values)
+    return text
 
 
 def from_text(text: bytes, nonce: bytes, root: bytes) -> CachedCredentials:
     """Parses the plaintext that `to_text` built. The format is not checked, since the text is authenticated."""
-    found = json.loads(text)
-    kept = None
-    if found["signing_key"] is not None:
-        day, region, service, key = found["signing_key"]
-        kept = SigningKey(day, region, service, bytes.fromhex(key))
-    return CachedCredentials(Credentials(**found["credentials"]), kept, nonce, root)
+    key_id, secret, token, expiration, account, offset, *signing = _STRINGS.parse(text)
+    signing_key = None
+    if signing:
+        day, region, service, key = signing
+        signing_key = SigningKey(day, region, service, bytes.fromhex(key))
+    credentials = Credentials(key_id, secret, token, expiration, account or None, int(offset))
+    return CachedCredentials(credentials, signing_key, nonce, root)

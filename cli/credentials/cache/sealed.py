@@ -29,7 +29,7 @@ __all__ = [
     "unseal_text",
 ]
 
-FORMAT = b"tpmwire cache 2\n"
+FORMAT = b"tpmwire cache 3\n"
 LABEL = b"tpmwire cache v1\0"
 """Prefix of every message that the key HMACs for a cache; no date or other message of SigV4 begins with it."""
 LIMIT = 1 << 16
