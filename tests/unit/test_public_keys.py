@@ -94,6 +94,13 @@ def test_pem(key: rsa.RSAPrivateKey) -> None:
         assert read_public_key(form) == expected
 
 
+@pytest.mark.parametrize("text", [b"-----BEGIN", b"-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----"])
+def test_a_public_area_with_the_text_of_pem(text: bytes) -> None:
+    area = AREA.replace(auth_policy=text)
+    for data in (area.build(), area.build().hex().encode(), base64.b64encode(area.build())):
+        assert read_public_key(data) == Found(public=area)
+
+
 def test_certificates() -> None:
     found = read_public_key(certificate().public_bytes(Encoding.PEM))
     assert found.key == KEY

@@ -43,11 +43,15 @@ def read_public_key(data: bytes) -> Found:
     Raises KeyFileError if the data contain no key, or several keys. For data of another type, the message names
     the likely type.
     """
+    if found := _parse_area(data):  # precedes PEM, since its fields may contain any text
+        return found
     if b"-----BEGIN" in data:
         return _parse_pem(data)
     if key := parse_jwk(data) or parse_ssh(data):
         return Found(key=key)
     for decoded in chain(_decode_text(data), (data,)):
+        if found := _parse_area(decoded):
+            return found
         if b"-----BEGIN" in decoded:
             return _parse_pem(decoded)
         if found := _parse_binary(decoded):
@@ -61,6 +65,11 @@ def _parse_binary(data: bytes) -> Found | None:
         return _parse_der(data)
     if key := parse_ssh_blob(data):
         return Found(key=key)
+    return _parse_area(data)
+
+
+def _parse_area(data: bytes) -> Found | None:
+    """Parses a TPMT_PUBLIC or a TPM2B_PUBLIC. Returns None for any other data."""
     sized = len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2
     try:
         return Found(public=TPMT_PUBLIC.parse(data[2:] if sized else data))
