@@ -3,7 +3,7 @@
 Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
 Input and output use marshal. The bytecode omits annotations of functions, imports for type checkers, `__all__`,
 and docstrings, except docstrings of modules and classes in PRINTED. Qualified names of functions are short. In
-modules of WITHOUT_LINES, a function has one line number.
+modules of WITHOUT_LINES, a function has one line number. construct.core has only what the project uses.
 """
 
 import ast
@@ -15,6 +15,19 @@ from types import CodeType
 WITHOUT_LINES = ("construct.", "tpmwire.spec.")
 EXPORTING = ("tpmwire.spec.properties",)
 """Modules whose `__all__` another module reads."""
+
+USED = (
+    "Bytes",
+    "Const",
+    "Construct",
+    "ConstructError",
+    "GreedyBytes",
+    "Int16ub",
+    "Int64ub",
+    "PascalString",
+    "Struct",
+)
+"""What the project uses of construct. The bytecode of construct.core has this, and what it needs."""
 
 PRINTED = ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
 
@@ -71,9 +84,32 @@ def compiled(module: str, file: str, source: bytes) -> CodeType:
     tree = ast.parse(source, file)
     if source.count(b"__all__") == 1 and module not in EXPORTING:
         tree.body = [one for one in tree.body if not ast.unparse(one).startswith("__all__ = [")]
+    if module == "construct.core":
+        tree.body = _select_used(tree.body)
     Trimmer(printed=f"{module}.".startswith(PRINTED)).visit(tree)
     code = compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
     return _shrink(code, merge_lines=f"{module}.".startswith(WITHOUT_LINES))
+
+
+def _select_used(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Returns the statements of a module without definitions that USED does not need, directly or indirectly."""
+    names = [_list_defined(statement) for statement in body]
+    needed = {*USED}
+    count = 0
+    while count < len(needed):
+        count = len(needed)
+        for statement, defined in zip(body, names, strict=True):
+            if not defined or needed & defined:
+                needed |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return [one for one, defined in zip(body, names, strict=True) if not defined or needed & defined]
+
+
+def _list_defined(statement: ast.stmt) -> set[str]:
+    """Returns the names that a definition or an assignment defines; an empty set for other statements."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+        return {statement.name}
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _shrink(code: CodeType, *, merge_lines: bool) -> CodeType:

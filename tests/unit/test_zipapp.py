@@ -1,5 +1,6 @@
 """The single file: the same bytes twice, small, with bytecode for each Python, on a Python without packages."""
 
+import ast
 import base64
 import io
 import json
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 
 from tools.zipapp import PACKAGES, members, pythons
-from tools.zipapp_bytecode import PRINTED, compiled
+from tools.zipapp_bytecode import PRINTED, USED, compiled
 from tools.zipapp_modules import FIRST, OMITTED, ROOTS, group_modules
 from tpmwire import __version__
 
@@ -267,7 +268,7 @@ def test_docstrings_that_programs_print_stay() -> None:
     for module, expected in (
         ("tpmwire.spec", ("A module.", "A class.", None)),
         ("cli.verbs.list", ("A module.", "A class.", None)),
-        ("construct.core", (None, None, None)),
+        ("construct.expr", (None, None, None)),
         ("sigv4.http", (None, None, None)),
     ):
         names: dict[str, Any] = {}
@@ -288,6 +289,19 @@ def test_docstrings_are_printed_of_these_packages_only() -> None:
     }
     assert PRINTED == ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
     assert not [name for group in group_modules(modules_of(members())) for name in group if "doctor" in name]
+
+
+def test_bytecode_has_what_is_used_of_construct() -> None:
+    sources = {name: text for name, text in modules_of(members()).items() if name.split(".")[0] != "construct"}
+    nodes = [node for text in sources.values() for node in ast.walk(ast.parse(text))]
+    of_construct = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "construct"
+    }
+    assert of_construct == {*USED}
+    imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert not [module for module in imported if module and module.split(".")[0] == "construct"]
 
 
 def modules_of(files: dict[str, bytes]) -> dict[str, str]:
