@@ -7,12 +7,13 @@ Source: "Signing process for CreateSession" in the IAM Roles Anywhere User Guide
 open, AWS's credential helper (rolesanywhere-credential-helper).
 """
 
+from __future__ import annotations
+
 import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
 from .credentials import Credentials
@@ -23,7 +24,10 @@ from .request import Request
 from .signer import Signer
 from .times import is_rfc3339
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from .config import Profile
 
 __all__ = [
@@ -176,7 +180,7 @@ def resolve_roles_anywhere(
     region: str,
     endpoint_url: str | None = None,
     environ: Mapping[str, str] | None = None,
-    profile: "Profile | None" = None,
+    profile: Profile | None = None,
 ) -> Endpoint:
     """Returns the endpoint of Roles Anywhere in a region.
 

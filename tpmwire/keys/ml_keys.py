@@ -3,8 +3,9 @@
 The OIDs come from NIST's algorithm registry (RFC 9881 for ML-DSA, RFC 9935 for ML-KEM).
 """
 
+from __future__ import annotations
+
 import hashlib
-from typing import Any, NamedTuple
 
 from ..crypto.formulas import digest as hash_of
 from ..crypto.formulas import digest_size
@@ -19,6 +20,11 @@ from ..spec.structures import (
     TPMT_SIGNATURE,
     TPMT_SYM_DEF_OBJECT,
 )
+from ..typed import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "MlKey",

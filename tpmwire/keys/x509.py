@@ -4,17 +4,22 @@
 key is used: serial number, public key, validity, usages and names.
 """
 
+from __future__ import annotations
+
 import binascii
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import DecodeError, UnusableCertificateError
 from ..spec.constants import TPM_ECC
 from ..wires import bytes_left
 from . import der
 from .spki import PublicKey, parse_public_key_der
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "ANY_EXTENDED_USAGE",
@@ -134,7 +139,7 @@ class X509Certificate:
         """Whether subject and issuer are the same name, as in a root certificate."""
         return self.subject == self.issuer
 
-    def issued(self, other: "X509Certificate") -> bool:
+    def issued(self, other: X509Certificate) -> bool:
         """Returns whether this certificate's name and key identifier are those of the issuer of `other`."""
         known = self.subject_key_id is not None and other.authority_key_id is not None
         return self.subject == other.issuer and (not known or self.subject_key_id == other.authority_key_id)

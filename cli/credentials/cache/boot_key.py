@@ -1,8 +1,9 @@
 """Derives secrets from the null hierarchy, whose seed changes when the TPM is reset."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from tpmwire.channel import protected_sessions
 from tpmwire.crypto.formulas import name_of
@@ -13,6 +14,7 @@ from tpmwire.spec.constants import TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tpmwire.use.cached_key import Memory  # a run without session encryption must not load this module
 
@@ -28,7 +30,7 @@ class BootKey(HmacKey):
     than an HMAC with the key.
     """
 
-    def __init__(self, like: HmacKey, memory: "Memory | None") -> None:
+    def __init__(self, like: HmacKey, memory: Memory | None) -> None:
         """Copies session encryption, pin and hierarchy passwords of the AWS key `like`.
 
         `memory` has the cached public area of the key to which sessions are salted.

@@ -3,8 +3,9 @@
 A signing key cannot seal: ECDSA signatures differ each time. Anyone who can use the TPM can open this cache.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ...terminal.files import read_small
 from ..key import key_from, opened_tpm
@@ -14,6 +15,7 @@ from .content import CachedCredentials
 from .purpose import cache_purpose
 from .run import Fetched, cached_from
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sigv4.credentials import Credentials
 
@@ -28,7 +30,7 @@ class _CertificateSource:
     def __init__(
         self,
         settings: RunSettings,
-        ask: "Callable[[CertificateSession, Callable[[bytes], bytes]], Credentials]",
+        ask: Callable[[CertificateSession, Callable[[bytes], bytes]], Credentials],
     ) -> None:
         self.settings = settings
         self.about = ""
@@ -63,8 +65,8 @@ class _CertificateSource:
 
 
 def cached_session(
-    settings: RunSettings, ask: "Callable[[CertificateSession, Callable[[bytes], bytes]], Credentials]"
-) -> "Credentials":
+    settings: RunSettings, ask: Callable[[CertificateSession, Callable[[bytes], bytes]], Credentials]
+) -> Credentials:
     """Returns the cached credentials of a session, or else calls `ask(session, sign)` and caches the result.
 
     The cache depends on the content of the certificate and of the key file, on the ARNs and on all options. Raises

@@ -1,8 +1,9 @@
 """Reads and checks the certificate of a Roles Anywhere session, before the TPM is used."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from sigv4.errors import RequestError
 from sigv4.roles_anywhere import ECDSA, MAX_CHAIN, RSA
@@ -18,6 +19,7 @@ from tpmwire.keys.x509 import (
     read_x509_certificates,
 )
 from tpmwire.spec.constants import TPM_ECC
+from tpmwire.typed import NamedTuple
 
 from ...terminal.files import read_small
 from ...terminal.messages import UsageError, warn

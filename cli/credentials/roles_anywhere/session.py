@@ -1,8 +1,9 @@
 """Requests a session of Roles Anywhere: checks everything locally, signs in the TPM, closes it, calls AWS."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sigv4.roles_anywhere import CreateSession, RolesAnywhereSigner, check_arns, resolve_roles_anywhere
 
@@ -12,6 +13,7 @@ from .certificate import CertificatePair, read_pair
 from .key import certificate_key, sign_with
 from .settings import RolesAnywhere
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sigv4.credentials import Credentials
     from sigv4.http import HttpClient
@@ -48,9 +50,9 @@ class CertificateSession:
 
     def request(
         self,
-        http: "Callable[[float, Aws], HttpClient]",
+        http: Callable[[float, Aws], HttpClient],
         sign: Callable[[bytes], bytes] | None = None,
-    ) -> "Credentials":
+    ) -> Credentials:
         """Returns the session's credentials. `http` makes an HTTP client of a timeout and settings for AWS.
 
         `sign` returns the signature of a byte string; None means by the key in the TPM, which is then closed.

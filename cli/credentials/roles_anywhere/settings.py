@@ -1,6 +1,6 @@
 """The settings of a Roles Anywhere session."""
 
-from typing import NamedTuple
+from tpmwire.typed import NamedTuple
 
 __all__ = ["RolesAnywhere"]
 

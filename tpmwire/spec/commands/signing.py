@@ -1,8 +1,7 @@
 """TPM 2.0 Part 3, §20: signing and signature verification."""
 
-from typing import Annotated
-
 from ...record import Record
+from ...typed import Annotated
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC, TPM_RH, TPM_ST
 from ..structures import (
