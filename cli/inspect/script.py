@@ -89,6 +89,8 @@ class Script(ScriptEntities):
         self.values = Values()
         self.values.restore = self._restore
         self.authorizer = ScriptAuthorizer(self, session)
+        self.sent: tuple[MessagePair, ...] = ()
+        """The commands and responses of the last line."""
         self.line_starts: list[int] = [0]
         """0, and the position in the recording at which each line with commands began."""
 
@@ -151,7 +153,7 @@ class Script(ScriptEntities):
                 break
             shown += self.recording.swaps
             shown.append(text.outcome_text(outcome, len(self.values.outcomes), plan.save, secrets=self.secrets))
-        sent = tuple(self.exchanges[start:])
+        self.sent = sent = tuple(self.exchanges[start:])
         if outcome is None:
             return LineResult("\n".join(shown), {}, code, 0, sent)
         return LineResult("\n".join(shown), outcome.named(), 0, len(self.values.outcomes), sent)

@@ -1,13 +1,18 @@
 """`cli.inspect.script.Script`: lines of commands on a soft TPM; values, defaults, policies, what remains open."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cli.inspect.script import Script
 from cli.terminal.messages import UsageError
-from tpmwire import Tpm
+from tpmwire import Tpm, calls
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.keys.templates import h2_primary
 from tpmwire.soft import SoftTransport
+from tpmwire.spec.constants import TPM_RH
+from tpmwire.spec.structures import TPM2B_PUBLIC
 from tpmwire.state.nv import handles
 
 
@@ -100,3 +105,20 @@ def test_a_result_can_have_the_name_of_a_directive(tpm: Tpm) -> None:
     with Script(tpm) as script:
         assert script.run("session = StartAuthSession HMAC + GetRandom 8 session=$session,audit").code == 0
         assert script.run("session").text.startswith("session: none")
+
+
+def test_a_key_file_is_loaded(tpm: Tpm, tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    parent = calls.create_primary(tpm, h2_primary())
+    blob = calls.create(tpm, parent, "ecc:ecdsa-sha256")
+    tpm.flush(parent.handle)
+    private = len(blob.private).to_bytes(2, "big") + blob.private
+    made = KeyFile(parent=TPM_RH.OWNER, pubkey=TPM2B_PUBLIC.build(blob.public), privkey=private)
+    file.write_text(made.to_pem())
+    with Script(tpm) as script:
+        script.run("CreatePrimary h2-primary")
+        assert script.run(f"Load @{file} + Sign text:x + VerifySignature text:x").code == 0
+        assert script.run("python").text.startswith('command_1 = bytes.fromhex("8002')
+        file.write_text("-----BEGIN TSS2 PRIVATE KEY-----\nAAAA\n-----END TSS2 PRIVATE KEY-----\n")
+        with pytest.raises(UsageError, match="is not a valid key file"):
+            script.run(f"Load @{file}")

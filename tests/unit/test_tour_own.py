@@ -1,12 +1,18 @@
 """docs/tour, "With your own TPM": the lines of each page work in a lesson, and its Python agrees with them."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from cli.inspect.script import LineResult, Script
 from cli.lessons import LessonRun, find_lesson
+from tests.support.verbs import shell
 from tools import tour
+from tpmwire import Tpm
+from tpmwire.keys.keyfile import parse
+from tpmwire.spec.structures import TPM2B_PUBLIC
 
 IMPORTS = "```python\nimport hashlib\nimport hmac\n\n"
 
@@ -89,6 +95,58 @@ def test_own_bound_session() -> None:
     start = f'{IMPORTS}bound_salt = bytes.fromhex("{salt}")\nbound_name = bytes.fromhex("{name}")\n```\n'
     marker = "<!-- tour: values bound_start_command bound_start_response -->\n```python\n```\n"
     tour.Page(values).filled(start + marker + page.partition("## The session's key")[2])
+
+
+def own_command(page: str, folder: Path) -> str:
+    """The shell command under "With your own TPM", with its files in a folder."""
+    own = page.partition("## With your own TPM")[2].split("```sh\n")[1].split("```")[0]
+    return own.replace("\\\n", "").replace("/tmp/tour", f"{folder}/tour")
+
+
+@pytest.fixture(scope="module")
+def own_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the key file and the TPM that page 4 makes."""
+    folder = tmp_path_factory.mktemp("tour")
+    words, _, command = own_command(page_of("4-key-file.md"), folder).partition(" | ")
+    ran = shell(*shlex.split(command)[1:], stdin=words.removeprefix("echo ").encode() + b"\n")
+    assert (ran.code, (folder / "tour.pem").exists()) == (0, True), ran.err
+    return folder
+
+
+def use_own_key(folder: Path, lines: list[str]) -> list[LineResult]:
+    with Tpm.open(f"soft:{folder}/tour.tpm") as tpm, Script(tpm, secrets=True) as script:
+        return [script.run(line.replace("/tmp/tour", f"{folder}/tour")) for line in lines]
+
+
+def test_own_key_file(own_key: Path) -> None:
+    page = page_of("4-key-file.md")
+    found = use_own_key(own_key, own_lines(page))
+    assert [result.code for result in found] == [0] * 5
+    load, hmac = (dict(re.findall(r'(\w+)_1 = bytes\.fromhex\("(\w+)"\)', found[n].text)) for n in (2, 4))
+    values = {"file_load_command": load["command"], "file_load_response": load["response"]}
+    values |= {"file_hmac_response": hmac["response"], "file_hmac_command": hmac["command"]}
+    pem = (own_key / "tour.pem").read_text()
+    file = parse(pem.encode())
+    values["public"] = TPM2B_PUBLIC.build(file.public).hex()
+    values["private"] = f"{len(file.private):04x}{file.private.hex()}"
+    own = f'```python\npem = """{pem}"""\n```\n'
+    tour.Page(values).filled(re.sub(r"<!-- tour: file .*?```python.*?```\n", lambda _: own, page, flags=re.DOTALL))
+
+
+def test_own_request(own_key: Path) -> None:
+    page = page_of("5-request.md")
+    command = own_command(page, own_key)
+    ran = shell(*shlex.split(command)[1:])
+    assert ran.code == 0, ran.err
+    body = command.split("'")[1]
+    values = {"request_headers": ran.out.strip().encode().hex(), "request_body": body.encode().hex()}
+    day = re.findall(r"X-Amz-Date: (\d{8})T", ran.out)[0]
+    lines = ["CreatePrimary h2-primary", "Load @/tmp/tour.pem", f"HMAC text:{day}"]
+    k_date = use_own_key(own_key, lines)[2].values["outHMAC"].hex()
+    ours = re.sub(r'k_date = bytes.fromhex\("\w+"\)', f'k_date = bytes.fromhex("{k_date}")', page)
+    with pytest.raises(tour.TourError, match="AssertionError"):
+        tour.Page(values).filled(page)
+    tour.Page(values).filled(ours.replace("20261124", day))
 
 
 def test_every_page_says_how_to_repeat_it() -> None:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tpmwire.crypto.formulas import digest
-from tpmwire.errors import EncodeError
+from tpmwire.errors import EncodeError, TpmwireError
 from tpmwire.explain.names import field_name
+from tpmwire.keys.keyfile import LOADABLE, KeyFile, parse
 from tpmwire.keys.private_areas import private_areas
 from tpmwire.keys.wrapping import duplicate
 from tpmwire.record import Record
-from tpmwire.spec.constants import TPM_ALG
+from tpmwire.spec.constants import TPM_ALG, TPM_CC
 from tpmwire.wires import wire_of
 
 from ...terminal.messages import UsageError
@@ -64,12 +65,27 @@ def _expand(plan: Plan, values: dict[str, Any], message: str, scope: ScriptScope
             return
         values["digest"] = "hex:" + digest(_hash_for(plan, values, scope), data).hex()
         return
+    if plan.kind.code == TPM_CC.Load:
+        file = _read_key_file(message, scope)
+        values["inPublic"], values["inPrivate"] = "hex:" + file.public.build().hex(), "hex:" + file.private.hex()
+        return
     if (plan.kind.code.name, "keyFile") in PSEUDO:
         _wrap_key(plan, values, message, scope)
         return
     where = f"{plan.label}.credentialFile"
     blob, secret = parse_credential(parse_bytes(scope.files, str(message), where), where)
     values["credentialBlob"], values["secret"] = "hex:" + blob.hex(), "hex:" + secret.hex()
+
+
+def _read_key_file(text: str, scope: ScriptScope) -> KeyFile:
+    where = "TPM2_Load.keyFile"
+    try:
+        file = parse(parse_bytes(scope.files, text, where))
+    except TpmwireError as error:
+        raise UsageError(f"{where}: {text.removeprefix('@')} is not a valid key file: {error}") from error
+    if file.type != LOADABLE:
+        raise UsageError(f"{where}: expected a loadable key; `tpmwire import-key` loads a wrapped key")
+    return file
 
 
 def _wrap_key(plan: Plan, values: dict[str, Any], text: str, scope: ScriptScope) -> None:

@@ -46,6 +46,17 @@ def _explain(script: Any, words: Sequence[str]) -> str:
     return "\n\n".join(texts)
 
 
+def _python(script: Any, words: Sequence[str]) -> str:
+    """Assigns the bytes of the last line's commands and responses to names of Python."""
+    _refuse(words, "python")
+    lines = [
+        f'{name}_{number} = bytes.fromhex("{data.hex()}")'
+        for number, pair in enumerate(script.sent, 1)
+        for name, data in (("command", pair.command), ("response", pair.response))
+    ]
+    return "\n".join(lines) or "no command was sent yet"
+
+
 def _show(script: Any, words: Sequence[str]) -> str:
     """Shows values in full, including secret values, which the user asks for by name."""
     if not words:
@@ -139,6 +150,7 @@ DIRECTIVES: dict[str, Callable[[Any, Sequence[str]], str]] = {
     "help": _help,
     "?": _help,
     "explain": _explain,
+    "python": _python,
     "show": _show,
     "values": _values,
     "save": _save,

@@ -32,6 +32,7 @@ of a name is enough:
   help auth       passwords, sessions and policies
   help NAME       any table of the standard: TPMT_PUBLIC, TPM_ALG, TPMA_NV
   explain last    every byte of the last line's commands and responses
+  python          the same bytes as values for Python
   show $1         a result in full; values lists the results
   save $key.outPublic key.pub  a value, in the format of tpm2-tools
   session salted  encrypt the next commands (none, hmac, salted, salted-aes)
@@ -49,7 +50,8 @@ Keys      ecc, ecc384:ecdsa-sha384, rsa2048, aes128cfb, hmac, keyedhash, ek-ecc,
           attestation, signing:rsa3072; attributes after a semicolon: "ecc;sign|fixedtpm"
 Schemes   null, rsassa-sha256, rsapss, ecdsa-sha384, oaep; ciphers: aes128cfb, xor:sha256
 PCRs      7,23, sha1:0, sha256:all, sha1:0+sha256:7; PCR_Extend takes sha256:HEX
-Files     outPublic=@key.pub, signature=@sig, context=@key.ctx write a value of the response"""
+Files     outPublic=@key.pub, signature=@sig, context=@key.ctx write a value of the response; Load @key.pem loads a
+          key file (TSS2 PRIVATE KEY), Import @key.pem a key of OpenSSL"""
 
 _AUTH = """\
 A handle is authorized by its password, which is empty unless auth gives it:

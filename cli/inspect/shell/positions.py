@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tpmwire.explain.names import field_name, type_name
 from tpmwire.record import Struct
-from tpmwire.spec.constants import TPM_HT, TPM_RH
+from tpmwire.spec.constants import TPM_CC, TPM_HT, TPM_RH
 from tpmwire.wires import Number, SizedRecord, wire_of
 
 from ...terminal.messages import UsageError
@@ -24,7 +24,7 @@ _ORDER = {
     "Create": "parentHandle inPublic inSensitive.data",
     "CreatePrimary": "primaryHandle inPublic inSensitive.data",
     "CreateLoaded": "parentHandle inPublic inSensitive.data",
-    "Load": "parentHandle inPublic inPrivate",
+    "Load": "parentHandle keyFile inPublic inPrivate",
     "LoadExternal": "inPublic inPrivate hierarchy",
     "Sign": "keyHandle message inScheme validation",
     "VerifySignature": "keyHandle signature message",
@@ -60,6 +60,7 @@ PSEUDO = {
     ("VerifySignature", "message"): "digest",
     ("ActivateCredential", "credentialFile"): "credentialBlob",
     ("Import", "keyFile"): "duplicate",
+    ("Load", "keyFile"): "inPrivate",
 }
 """Names that are not fields of the command, and the fields that they set."""
 
@@ -214,7 +215,7 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
         bytes_expected = False
         for path in order:
             if (kind.code.name, path) in PSEUDO:
-                if message is None and "digest" not in values:
+                if message is None and "digest" not in values and _is_message(kind, text, scope):
                     message = text
                     break
                 continue
@@ -250,6 +251,13 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
                 )
             )
     return values, message
+
+
+def _is_message(kind: Any, text: str, scope: ScriptScope) -> bool:
+    """Returns whether a value without a name can be that of the command's name in `PSEUDO`."""
+    if kind.code != TPM_CC.Load:
+        return True
+    return text.startswith("@") and text != "@-" and b"TSS2 PRIVATE KEY" in scope.files.read(text[1:])
 
 
 def _quote(text: str) -> str:
