@@ -234,10 +234,16 @@ def _fetch_first(stores: Mapping[str, Store], *, tolerant: bool) -> None:
     Logs errors if `tolerant`, or if another store has credentials; else raises the error of the last store.
     """
     for number, (name, store) in enumerate(stores.items(), 1):
-        more = number < len(stores) or any(each.end for each in stores.values())
-        failures = log_failures(label_program("serve", name, stores), partial(outlook, store))
-        with failures if tolerant or more else contextlib.nullcontext():
-            store.fetch()
+        served = tolerant or any(each.end for each in stores.values())
+        consequence = partial(outlook, store) if served else lambda: "trying the next profile"
+        failures = log_failures(label_program("serve", name, stores), consequence)
+        try:
+            with failures if served or number < len(stores) else contextlib.nullcontext():
+                store.fetch()
+        except Exception as error:
+            if number > 1:
+                error.add_note(f"no profile has credentials, and this is the error of the profile {name}")
+            raise
 
 
 def _service(args: Settings, region: str | None, sources: Mapping[str, ProfileSource]) -> Service:

@@ -177,6 +177,17 @@ def test_a_profile_that_fails_does_not_stop_the_others(at: Machine) -> None:
         assert "profile broken: /credentials/broken, no credentials: see above" in running.text
 
 
+def test_no_profile_has_credentials(at: Machine, tmp_path: Path) -> None:
+    words = [*AB, "--persistentHandle=0x81777777", f"--token-file={tmp_path / 'token'}", "--port=0"]
+    done = at.run("serve", *words, program=at.bin / "tpmwire")
+    assert (done.returncode, done.stderr.count("\n")) == (4, 2), done.stderr
+    first, second = done.stderr.splitlines()
+    assert first.startswith("tpmwire serve: profile one: TPM2_")
+    assert first.endswith("; trying the next profile")
+    assert second.endswith("; no profile has credentials, and this is the error of the profile two")
+    assert not (tmp_path / "token").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
