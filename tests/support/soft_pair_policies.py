@@ -348,8 +348,9 @@ class PolicyPair(ObjectPair):
         """Shuts both TPMs down or not, switches them off and on, and starts them."""
         self._flush_all()
         shutdown = self.random.choice((TPM_SU.CLEAR, TPM_SU.STATE, None))
+        shut_down = False
         if shutdown is not None:
-            self.both(lambda _: commands.Shutdown(shutdown))
+            shut_down = self.both(lambda _: commands.Shutdown(shutdown)) is not None
         else:  # an earlier TPM2_Shutdown becomes void
             self._execute(commands.PCR_Extend(0, (TPMT_HA(TPM_ALG.SHA256, bytes(32)),)), 0)
         self._control(CMD_INIT.to_bytes(4, "big") + bytes(4))
@@ -358,7 +359,7 @@ class PolicyPair(ObjectPair):
             tpm._names.clear()
             tpm._owned.clear()
         # A failing TPM2_Startup lets swtpm forget that the dictionary attack protection was in use.
-        first = self.random.choice((TPM_SU.CLEAR, TPM_SU.STATE)) if shutdown is not None else TPM_SU.CLEAR
+        first = self.random.choice((TPM_SU.CLEAR, TPM_SU.STATE)) if shut_down else TPM_SU.CLEAR
         if self.both(lambda _: commands.Startup(first)) is None:
             self.both(lambda _: commands.Startup(TPM_SU.CLEAR))
         self._contexts.clear()
