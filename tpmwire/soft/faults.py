@@ -20,6 +20,8 @@ ECC_COMMANDS = (
     TPM_CC.ZGen_2Phase,
     TPM_CC.EC_Ephemeral,
     TPM_CC.Commit,
+    TPM_CC.ECC_Encrypt,
+    TPM_CC.ECC_Decrypt,
 )
 ECC_ALGORITHMS = (
     TPM_ALG.ECC,

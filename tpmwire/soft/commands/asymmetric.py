@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from ...crypto.formulas import digest, digest_size, equal
 from ...crypto.pure.curves import Curve, Point
 from ...spec.commands.asymmetric import (
     Decapsulate,
+    ECC_Decrypt,
+    ECC_Encrypt,
     ECC_Parameters,
     ECDH_KeyGen,
     ECDH_ZGen,
@@ -27,6 +30,7 @@ from ...spec.structures import (
 )
 from .. import dhkem, ecc, postquantum, rsa
 from ..entities import KeyedObject
+from ..interfaces import LIMITS
 from ..objects import rsa_key
 from ..refusal import Refusal, require
 from ..registry import handles
@@ -163,6 +167,67 @@ def ecc_parameters(tpm: TpmState, command: ECC_Parameters) -> ECC_Parameters.Res
             b"\x01",
         )
     )
+
+
+def _obfuscating_hash(key: KeyedObject, given: TPMT_KDF_SCHEME) -> int:
+    """Returns the hash algorithm for TPM2_ECC_Encrypt and TPM2_ECC_Decrypt.
+
+    The scheme is that of the key, or `given` if the key has none. Raises Refusal unless it is KDF2.
+    """
+    parameters = key.public.parameters
+    if not isinstance(parameters, TPMS_ECC_PARMS):
+        raise Refusal(TPM_RC.KEY, "key_handle")
+    require(not key.has(TPMA_OBJECT.RESTRICTED), TPM_RC.ATTRIBUTES, "key_handle")
+    scheme = given if parameters.kdf.scheme == TPM_ALG.NULL else parameters.kdf
+    conflicts = given.scheme != TPM_ALG.NULL and given != scheme
+    if conflicts or scheme.scheme != TPM_ALG.KDF2 or scheme.details is None:
+        raise Refusal(TPM_RC.SCHEME, "in_scheme")
+    return int(scheme.details.hash_alg)
+
+
+def _obfuscate(curve: Curve, alg: int, shared: Point, data: bytes) -> bytes:
+    """Returns the data XOR a mask, which KDF2 derives from the shared point (Part 1, Annex C.8)."""
+    z = b"".join(part.to_bytes(curve.size, "big") for part in shared)
+    count = -(-len(data) // digest_size(alg))
+    mask = b"".join(digest(alg, z, number.to_bytes(4, "big")) for number in range(1, count + 1))
+    return bytes(a ^ b for a, b in zip(data, mask, strict=False))
+
+
+def _check_value(curve: Curve, alg: int, shared: Point, plain: bytes) -> bytes:
+    x, y = (part.to_bytes(curve.size, "big") for part in shared)
+    return digest(alg, x, plain, y)
+
+
+@handles(ECC_Encrypt)
+def ecc_encrypt(tpm: TpmState, command: ECC_Encrypt) -> ECC_Encrypt.Response:
+    """Returns an ephemeral point C1, the encrypted data C2 and their check value C3 (TPM2_ECC_Encrypt)."""
+    alg = _obfuscating_hash(tpm.key(command.key_handle), command.in_scheme)
+    require(len(command.plain_text) <= LIMITS["TPM2B_MAX_BUFFER"], TPM_RC.SIZE, "plain_text")
+    _, curve, point = _ecc(tpm, command.key_handle)
+    scalar = ecc.derive_scalar(curve, tpm.generator.bytes)
+    shared = curve.multiply(scalar, point)
+    return ECC_Encrypt.Response(
+        ecc.point_of(curve, curve.multiply(scalar, curve.g)),
+        _obfuscate(curve, alg, shared, command.plain_text),
+        _check_value(curve, alg, shared, command.plain_text),
+    )
+
+
+@handles(ECC_Decrypt)
+def ecc_decrypt(tpm: TpmState, command: ECC_Decrypt) -> ECC_Decrypt.Response:
+    """Returns the data that TPM2_ECC_Encrypt encrypted to the key (TPM2_ECC_Decrypt)."""
+    alg = _obfuscating_hash(tpm.key(command.key_handle), command.in_scheme)
+    key, curve, _ = _ecc(tpm, command.key_handle)
+    require(key.has(TPMA_OBJECT.DECRYPT), TPM_RC.ATTRIBUTES, "key_handle")
+    assert key.sensitive is not None
+    point = ecc.to_point(curve, command.c1) if isinstance(command.c1, TPMS_ECC_POINT) else None
+    if point is None:
+        raise Refusal(TPM_RC.ECC_POINT, "c1")
+    shared = curve.multiply(int.from_bytes(key.sensitive.sensitive, "big"), point)
+    plain = _obfuscate(curve, alg, shared, command.c2)
+    if not equal(_check_value(curve, alg, shared, plain), command.c3):
+        raise Refusal(TPM_RC.VALUE)
+    return ECC_Decrypt.Response(plain)
 
 
 def _find_kem(key: KeyedObject) -> tuple[int, int]:
