@@ -236,7 +236,7 @@ class Script(ScriptEntities):
                 outcome.set_handle(self.tpm.execute(ContextLoad(found.context)).loaded_handle)
         except TpmError as error:
             raise UsageError(
-                f"${name} cannot be loaded: {error}; saved results end with the TPM's reset and with TPM2_Clear: "
+                f"${name} cannot be loaded: {error}; saved objects are valid until the TPM is reset or cleared: "
                 f"create it again, or remove it with `tpmwire send --forget {name}`"
             ) from error
         self.add(outcome.handle, outcome.public)
@@ -250,7 +250,7 @@ class Script(ScriptEntities):
         """Saves a result for later runs; sessions are saved at the end. Returns what could not be saved, or ""."""
         session = self.authorizer.own.get(outcome.handle)
         if session is not None and session.session_key:
-            return f"${name} ends with this run: the key of a salted or bound session is secret, so no file has it"
+            return f"${name} is not saved for later runs: a salted or bound session has a secret key"
         if session is not None:
             self._lasting[name] = outcome
             return ""

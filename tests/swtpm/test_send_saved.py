@@ -87,7 +87,7 @@ def test_no_file_has_a_secret(values: Tool) -> None:
     assert "$u.outData does not exist" in values("Hash", "$u.outData").err
     salted = values("StartAuthSession", "HMAC", "$p", "--save", "h")
     assert salted.code == 0
-    assert "$h ends with this run" in salted.err
+    assert "$h is not saved for later runs: a salted" in salted.err
     files = {path.name: path.read_text() for path in results().iterdir()}
     assert sorted(files) == ["made.json", "p.json", "u.json"]
     for secret in SECRETS.values():

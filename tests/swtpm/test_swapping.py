@@ -78,14 +78,14 @@ def test_a_policy_session_and_a_sequence_keep_their_state(script: Script) -> Non
 def test_swaps_are_told_and_explained() -> None:
     with Tpm(SoftTransport(b"told")) as tpm, Script(tpm) as script:
         texts = [script.run("CreatePrimary").text.splitlines()[0] for _ in range(4)]
-        assert texts[3] == "swap: the TPM has no free slot, so the object 0x80000000 was saved outside of it"
+        assert texts[3] == "swap: no free slot in the TPM: saved the object 0x80000000 outside of it"
         assert all(text.startswith("$") for text in texts[:3])
         explained = script.run("explain last").text
         assert [explained.count(name) > 0 for name in ("ContextSave", "FlushContext")] == [True, True]
         assert script.values.find("$4.handle", "") == 0x80FFFFFF
         assert "saved outside of the TPM" in script.run("values").text.splitlines()[0]
         again = script.run("ReadPublic $1").text.splitlines()[1]
-        assert again == "swap: loaded the object 0x80000000, in the TPM 0x80000001, again"
+        assert again == "swap: loaded the object 0x80000000 again (0x80000001 in the TPM)"
 
 
 def test_without_swapping_the_tpm_refuses() -> None:

@@ -67,10 +67,10 @@ class Recorder:
 
 def _swap_text(swap: Swap) -> str:
     kind = "session" if swap.handle >> 24 in (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION) else "object"
-    inside = "" if swap.inside == swap.handle else f", in the TPM 0x{swap.inside:08x},"
+    inside = "" if swap.inside == swap.handle else f" (0x{swap.inside:08x} in the TPM)"
     if swap.loaded:
-        return f"swap: loaded the {kind} 0x{swap.handle:08x}{inside} again"
-    return f"swap: the TPM has no free slot, so the {kind} 0x{swap.handle:08x}{inside} was saved outside of it"
+        return f"swap: loaded the {kind} 0x{swap.handle:08x} again{inside}"
+    return f"swap: no free slot in the TPM: saved the {kind} 0x{swap.handle:08x}{inside} outside of it"
 
 
 class ScriptEntities:

@@ -9,7 +9,7 @@ from tpmwire.policy.pcr_selection import format_pcrs
 from tpmwire.record import Record, is_secret
 from tpmwire.spec.numbers import Attributes
 from tpmwire.spec.structures import TPMS_PCR_SELECTION
-from tpmwire.wires import wire_of
+from tpmwire.wires import Select, wire_of
 
 from .numbers import is_handle
 from .values import Outcome
@@ -73,7 +73,9 @@ def _lines(name: str, value: Any, depth: int, wire: Any) -> Iterator[str]:
             inner = getattr(value, field)
             if inner is not None:
                 hidden = is_secret(annotation) and inner
-                yield from _lines(field_name(field), "secret" if hidden else inner, depth + 1, wire_of(annotation))
+                part = wire_of(annotation)
+                part = part.member(vars(value)) if isinstance(part, Select) else part
+                yield from _lines(field_name(field), "secret" if hidden else inner, depth + 1, part)
         return
     if isinstance(value, tuple) and value and all(isinstance(one, TPMS_PCR_SELECTION) for one in value):
         yield f"{indent}{name}: {format_pcrs(value)}"
