@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Ran, Tool, held
@@ -122,3 +125,37 @@ def test_send_can_be_omitted(swtpm: Swtpm, tool: Tool) -> None:
     assert tool("GetRandom", "8", "--tpm-path", swtpm.path).code == 0
     assert "did you mean GetRandom" in tool("GetRandm", "8", "--tpm-path", swtpm.path).err
     assert "unknown verb 'getrandom'" in tool("getrandom", "8").err
+
+
+def test_a_private_key_in_plaintext_is_not_saved(values: Tool, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    number = f"{key.private_numbers().private_value:064x}"
+    pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "k.pem").write_bytes(key.private_bytes(*pem))
+    made = [
+        "CreatePrimary",
+        "--save",
+        "p",
+        "+",
+        "Import",
+        "@k.pem",
+        "--save",
+        "i",
+        "+",
+        "Load",
+        "$i",
+        "--save",
+        "k",
+    ]
+    assert values(*made).code == 0
+    policy = "authPolicy=command-code:Duplicate"
+    words = ["Create", "$p", "ecc;sign|decrypt|sensitiveDataOrigin", policy, "+", "Load", "$p"]
+    ran = values(*words, "+", "Duplicate", "newParent=null", "policy=command-code", "--save", "d")
+    assert ran.code == 0, ran.err
+    assert "$d is saved without duplicate" in ran.err
+    plain = re.findall(r"duplicate: (\w{64,})", ran.out)[0]
+    texts = "".join(path.read_text() for path in results().iterdir())
+    assert "d.json" in {path.name for path in results().iterdir()}
+    assert plain not in texts
+    assert number not in texts
+    assert values("Sign", "$k", "text:x").code == 0

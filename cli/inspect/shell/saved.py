@@ -27,6 +27,7 @@ from .values import Outcome
 __all__ = ["SavedResult", "SavedResults", "state_folder"]
 
 _VERSION = 1
+_DUPLICATES = ("duplicate", "in_duplicate", "out_duplicate", "encryption_key", "encryption_key_out")
 _NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 
 
@@ -121,7 +122,7 @@ class SavedResults:
         secret = [
             field_name(name)
             for name, annotation in type(outcome.response).fields()
-            if is_secret(annotation) and getattr(outcome.response, name)
+            if _is_secret(name, annotation) and getattr(outcome.response, name)
         ]
         waits = ""
         if session is not None:
@@ -151,6 +152,11 @@ class SavedResults:
         return True
 
 
+def _is_secret(name: str, annotation: Any) -> bool:
+    """Returns whether a field is a secret; also that of a duplicate, which can be a private key in plaintext."""
+    return is_secret(annotation) or name in _DUPLICATES
+
+
 def _without_secrets(record: Any) -> Any:
     """Returns a copy of a record in which secret values are empty."""
     changed: dict[str, Any] = {}
@@ -159,6 +165,6 @@ def _without_secrets(record: Any) -> Any:
         if isinstance(value, Record):
             inner = _without_secrets(value)
             changed |= {} if inner is value else {name: inner}
-        elif is_secret(annotation) and value:
+        elif _is_secret(name, annotation) and value:
             changed[name] = b""
     return record.replace(**changed) if changed else record
