@@ -14,6 +14,7 @@ from ..spec.structures import (
     TPM2B_SENSITIVE,
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
+    TPMS_KEYEDHASH_PARMS,
     TPMS_MLKEM_PARMS,
     TPMS_RSA_PARMS,
     TPMS_SENSITIVE_CREATE,
@@ -144,6 +145,9 @@ def check_binding(public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, field: str) ->
         derived = postquantum.derive_public_key(parameters, sensitive.sensitive)
         require(derived == public.unique, TPM_RC.BINDING)
     else:
+        if isinstance(parameters, TPMS_KEYEDHASH_PARMS) and parameters.scheme.details is not None:
+            block = hashlib.new(hash_name(parameters.scheme.details.hash_alg)).block_size
+            require(len(sensitive.sensitive) <= block, TPM_RC.KEY_SIZE, field)
         if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
             require(len(sensitive.sensitive) == (parameters.sym.key_bits or 0) // 8, TPM_RC.KEY_SIZE, field)
         if public.name_alg != TPM_ALG.NULL:
