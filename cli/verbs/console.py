@@ -16,7 +16,7 @@ import argparse
 import shutil
 import sys
 
-from sigv4.errors import StsError
+from sigv4.errors import ResponseError, StsError
 from sigv4.http import HttpClient
 from sigv4.request import Request, split_url
 from sigv4.tokens import check_signin, console_page, console_url, signin_token, signin_token_request
@@ -68,8 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Opens the AWS console in the browser, or prints the URL that signs a browser in.
 
-    Raises UsageError or RequestError before the TPM is opened, StsError if AWS refuses, and the errors of
-    `obtain`.
+    Raises UsageError or RequestError before the TPM is opened, StsError if AWS refuses, ResponseError
+    for any other response, and the errors of `obtain`.
     """
     caller = caller_of(args)
     region = region_of(caller, args.region)
@@ -114,6 +114,11 @@ def _session_seconds(run: RunSettings, duration: str | None) -> int | None:
 
 def _answer(http: "HttpClient", request: "Request") -> bytes:
     response = http.send(request)
+    if response.status not in (200, 400, 401, 403):
+        raise ResponseError(
+            f"unexpected HTTP {response.status} from the console's sign-in page; check any proxy in between, or "
+            "try again"
+        )
     if response.status != 200:
         # The message omits the response's text, which may quote the request.
         hint = "check that they have not expired, and that --session-duration is not above the role's maximum"

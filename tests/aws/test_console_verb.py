@@ -77,6 +77,23 @@ def test_a_refusal_shows_no_credentials(box: Machine, sts: VerifyingSts) -> None
     assert not any(word in done.stderr for word in session.split('"') if len(word) > 12)
 
 
+@pytest.mark.parametrize("status", [404, 502])
+def test_a_page_that_is_not_the_sign_in_page(
+    box: Machine, sts: VerifyingSts, page: SigninPage, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(page, "answer", lambda _path: (status, "<html>", ""))
+    done = subprocess.run(
+        [*_words(box, sts), "--region=eu-west-1"],
+        check=False,
+        env=_environ(box, sts, page),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (7, "", 1)
+    assert f"unexpected HTTP {status} from the console's sign-in page" in done.stderr
+
+
 OPENER = """#!/bin/sh
 ps -o args= -p $$ > "$OPENED.args"
 stat -c %a "$1" > "$OPENED.mode"
