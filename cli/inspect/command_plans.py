@@ -8,7 +8,7 @@ from tpmwire.policy import strict_json
 from ..terminal.messages import UsageError
 from .shell.lines import command_kind
 from .shell.numbers import plain
-from .shell.positions import OPTIONS, Plan
+from .shell.positions import OPTIONS, Plan, check_result_name
 from .shell.reader import BASE
 from .shell.sources import Files
 
@@ -46,8 +46,8 @@ def _plan(path: str, item: Any) -> Plan:
         raise UsageError(f"{path}: expected passwords as a list, one for each handle that needs a password")
     if not isinstance(policy, list) or not all(isinstance(step, str) for step in policy):
         raise UsageError(f'{path}: expected policy as a list of steps, such as ["pcr:sha256:7"]')
-    if save and (not isinstance(save, str) or not save.isidentifier()):
-        raise UsageError(f"{path}: expected save as a name of letters, digits and _")
+    if save:
+        check_result_name(save)
     loose: dict[str, list[Any]] = {"auth": passwords, "policy": policy}
     if not any(plain(name) == "session" for name, _ in kind.fields()) and "session" in values:
         loose["session"] = _as_list(values.pop("session"))

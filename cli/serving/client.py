@@ -167,7 +167,8 @@ def _refusal(path: str, status: bytes, body: bytes, profile: str | None) -> _Fet
         found = None
     if status == b"404" and profile is not None and b"profile" in body:
         return _FetchError(
-            _NO_ANSWER, f"{path}: the server has no profile {profile}; add --profile to its options"
+            _NO_ANSWER,
+            f"{path}: the server has no profile {profile!r}; start tpmwire serve with this --profile, too",
         )
     if status == b"404" or not isinstance(found, dict) or not isinstance(found.get("Message"), str):
         said = status.decode("ascii", "replace")

@@ -22,9 +22,9 @@ ek-rsa, ek-h1 to ek-h7, srk-ecc, srk-rsa; a structure can also be JSON or bytes.
 
 Results: $N is the result of the Nth command, $NAME that of the command with --save NAME (or NAME=COMMAND):
 $1.outPrivate, $key.handle, $key.outPublic.unique.x. Without a field, it stands for the handle, or for the value
-with the field's type. Results of --save can be used in later runs, too: their objects and sessions are saved in
-$XDG_STATE_HOME/tpmwire/results, encrypted by the TPM, until its next reset. Secret values are not saved.
-`--forget NAME` removes a result:
+with the field's type. Later runs can also use results of --save on the command line. Their objects and sessions
+are saved in $XDG_STATE_HOME/tpmwire/results (default: ~/.local/state/tpmwire/results), encrypted by the TPM, and
+can be loaded until its next reset. Secret values are not saved. `--forget NAME` removes a result:
 
   tpmwire send --save key CreatePrimary ecc:ecdsa
   tpmwire send Sign '$key' text:hello
@@ -63,7 +63,7 @@ from ..inspect.script import Script
 from ..inspect.send_output import SendListener, SendWriter, WaitingTransport, send_writer
 from ..inspect.shell.authorize import SESSIONS
 from ..inspect.shell.lines import parse_plan, split_commands
-from ..inspect.shell.positions import Plan
+from ..inspect.shell.positions import Plan, check_result_name
 from ..inspect.shell.rehearsal import NoResults, rehearse
 from ..inspect.shell.saved import SavedResults
 from ..inspect.shell.sources import DiskFiles, parse_password
@@ -252,13 +252,16 @@ def _plans_from_words(args: Settings) -> list[Plan]:
 
 
 def _with_options(plan: Plan, args: Settings) -> Plan:
-    """Returns the plan of the only command with the options of the command line."""
+    """Returns the plan of the only command with the options of the command line. Raises UsageError."""
     handles = {name: dict(options) for name, options in plan.handles.items()}
     auths = [f"@{path}" for path in args.auth_file] + [f"env:{name}" for name in args.auth_env]
     for name, given in (("auth", auths), ("policy", args.policy)):
         if given:
             handles.setdefault("", {})[name] = [*given]
-    return plan._replace(handles=handles, save=args.save or plan.save, lasting=plan.lasting or bool(args.save))
+    if args.save is None:
+        return plan._replace(handles=handles)
+    check_result_name(args.save)
+    return plan._replace(handles=handles, save=args.save, lasting=True)
 
 
 def _send_all(plans: Sequence[Plan], args: Settings, writer: SendWriter) -> None:
@@ -267,7 +270,7 @@ def _send_all(plans: Sequence[Plan], args: Settings, writer: SendWriter) -> None
         for plan in plans:
             outcome = script.send(plan)
             writer.add_outcome(outcome, len(script.values.outcomes), plan.save)
-            if plan.lasting and not args.json and (words := script.save_result(plan.save, outcome)):
+            if plan.lasting and (words := script.save_result(plan.save, outcome)):
                 note(f"tpmwire: note: {words}")
 
 

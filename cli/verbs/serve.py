@@ -210,12 +210,18 @@ def _runs(args: Settings) -> dict[str, Settings]:
 def _tokens(args: Settings, names: list[str]) -> dict[str, TokenFile | None]:
     """Returns each profile's token: None without --token-file, one for all, or one of its own in the directory.
 
-    Raises UsageError for an invalid token file, or a profile whose name cannot be the name of a file.
+    Raises UsageError for an invalid token file, and with a directory also if there is no --profile, or if the name
+    of a profile cannot be the name of a file.
     """
     if args.token_file is None:
         return dict.fromkeys(names)
-    if not (names[0] and os.path.isdir(args.token_file)):
+    if not os.path.isdir(args.token_file):
         return dict.fromkeys(names, TokenFile(args.token_file))
+    if "" in names:
+        raise UsageError(
+            f"--token-file {args.token_file} is a directory, in which each profile has a token file; add "
+            "--profile, or give the path of a file"
+        )
     if bad := next((name for name in names if "/" in name or name in (".", "..")), None):
         raise UsageError(
             f"profile {bad!r}: --token-file {args.token_file} cannot have a file of this name; use one token file "

@@ -144,7 +144,7 @@ def test_tokens_of_their_own(at: Machine, tmp_path: Path) -> None:
             assert json.loads(done.stdout)["Version"] == 1
         done = at.run("fetch", "--profile=none", str(path), program=at.bin / "tpmwire")
         assert done.returncode == 7
-        assert "has no profile none" in done.stderr
+        assert "has no profile 'none'" in done.stderr
     finally:
         process.terminate()
         process.wait(30)
@@ -195,6 +195,7 @@ def test_no_profile_has_credentials(at: Machine, tmp_path: Path) -> None:
         (["--profile=one", "--profile="], "--profile is empty"),
         (["--profile=one", "--profile=none"], "profile 'none' not found"),
         (["--profile=team a/b", "--token-file=."], "cannot have a file of this name"),
+        (["--token-file=."], "is a directory, in which each profile has a token file; add --profile"),
         (["--profile=one", "--imds", "--address=169.254.170.2"], "--imds needs no token"),
         (["--profile=one", "--allow-host=http://x"], "is not a host name"),
         (["--profile=one", "--address=169.254.170.22"], "reachable from other machines"),

@@ -10,7 +10,7 @@ from tpmwire.spec.constants import TPM_CC
 from ...terminal.messages import UsageError
 from ...terminal.options import suggestion
 from .numbers import find_command, plain
-from .positions import Plan, split_words
+from .positions import Plan, check_result_name, split_words
 
 __all__ = ["command_kind", "parse_plan", "split_commands", "split_line"]
 
@@ -51,10 +51,9 @@ def parse_plan(words: Sequence[str]) -> Plan:
     elif "=" in rest[0] and find_command(rest[0].partition("=")[2]) is not None:
         save, _, rest[0] = rest[0].partition("=")
     kind = command_kind(rest[0])
-    plan = split_words(kind, list(_join_options(rest[1:])), save)
-    if plan.save and (not plan.save.isidentifier() or plan.save.isdecimal()):
-        raise UsageError(f"{plan.save!r} is not a valid name for a result; use letters, digits and _")
-    return plan
+    if save:
+        check_result_name(save)
+    return split_words(kind, list(_join_options(rest[1:])), save)
 
 
 def command_kind(name: str) -> Any:

@@ -18,7 +18,17 @@ from .numbers import is_handle, plain
 from .reader import BASE, Reader
 from .scope import ScriptScope
 
-__all__ = ["OPTIONS", "PSEUDO", "Plan", "field_paths", "loose_order", "place_loose", "python_name", "split_words"]
+__all__ = [
+    "OPTIONS",
+    "PSEUDO",
+    "Plan",
+    "check_result_name",
+    "field_paths",
+    "loose_order",
+    "place_loose",
+    "python_name",
+    "split_words",
+]
 
 _ORDER = {
     "Create": "parentHandle inPublic inSensitive.data",
@@ -69,6 +79,17 @@ OPTIONS = ("auth", "policy", "session")
 
 _NAME = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)=(.*)", re.ASCII | re.DOTALL)
 
+_RESULT_NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+
+
+def check_result_name(name: object) -> None:
+    """Raises UsageError unless `name` can be the name of a result."""
+    if not (isinstance(name, str) and _RESULT_NAME.fullmatch(name)):
+        raise UsageError(
+            f"{name!r} is not a valid name for a result; use a letter (A-Z, a-z) or _, and up to 63 more of them "
+            "or digits"
+        )
+
 
 class Plan(NamedTuple):
     """A command to send, as typed.
@@ -109,6 +130,7 @@ def split_words(kind: Any, words: Sequence[str], save: str = "") -> Plan:
         name, value = match.groups()
         parts, role = _resolve(kind, name)
         if role == "save":
+            check_result_name(value)
             save, lasting = value, True
         elif role == "output":
             if not value.startswith("@") or len(value) == 1:

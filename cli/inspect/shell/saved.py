@@ -7,7 +7,6 @@ object or session, and the nonce of a session. A session with a key is not saved
 import contextlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from tpmwire.sessions import Session
 from tpmwire.spec.structures import TPMS_CONTEXT
 from tpmwire.wire import CommandMessage, ResponseMessage, parse_command, parse_response
 
-from ...terminal.files import write_whole
+from ...terminal.files import read_small, write_whole
 from ...terminal.messages import UsageError
 from .values import Outcome
 
@@ -28,7 +27,6 @@ __all__ = ["SavedResult", "SavedResults", "state_folder"]
 
 _VERSION = 1
 _DUPLICATES = ("duplicate", "in_duplicate", "out_duplicate", "encryption_key", "encryption_key_out")
-_NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 
 
 def state_folder() -> Path:
@@ -88,27 +86,27 @@ class SavedResults:
         return []
 
     def read(self, name: str) -> SavedResult | None:
-        """Returns the result with this name; None if it does not exist. Raises UsageError for a damaged file."""
-        if not _NAME.fullmatch(name):
+        """Returns the result with this name; None if it does not exist.
+
+        Raises UsageError if the file is damaged or cannot be read.
+        """
+        path = self._find(name)
+        if path is None:
             return None
-        path = self._folder / f"{name}.json"
+        data = read_small(str(path))
         try:
-            found = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise UsageError(f"cannot read the saved result ${name}: {path}: {error}") from error
-        try:
+            found = json.loads(data)
             if found["version"] != _VERSION:
-                raise ValueError("it was written by another version of tpmwire")
+                raise ValueError("another version of the format")
             sent = parse_command(bytes.fromhex(found["command"])).command
             response: Any = parse_response(bytes.fromhex(found["response"]), sent).response
             context = TPMS_CONTEXT.parse(bytes.fromhex(found["context"])) if found["context"] else None
             outcome = _PublicOutcome(sent, response, [str(each) for each in found["secret"]])
             return SavedResult(outcome, context, bytes.fromhex(found["nonceTPM"]), str(found["waitsFor"]))
-        except (ValueError, KeyError, TypeError, AttributeError, TpmwireError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, TpmwireError) as error:
             raise UsageError(
-                f"the saved result ${name} is not valid: {path}: {error}; remove it with --forget {name}"
+                f"{path}: the saved result ${name} is damaged, or from another version of tpmwire; remove it with "
+                f"`tpmwire send --forget {name}`"
             ) from error
 
     def write(
@@ -116,8 +114,6 @@ class SavedResults:
     ) -> list[str]:
         """Saves a result, without its secret values, whose names are returned. Raises OSError."""
         assert outcome.response is not None
-        if not _NAME.fullmatch(name):
-            raise OSError(f"{name}: use letters of ASCII, digits and _")
         command, response = _without_secrets(outcome.command), _without_secrets(outcome.response)
         secret = [
             field_name(name)
@@ -143,13 +139,15 @@ class SavedResults:
 
     def forget(self, name: str) -> bool:
         """Removes the result with this name; returns whether it existed. Raises OSError."""
-        if not _NAME.fullmatch(name):
-            return False
-        try:
-            (self._folder / f"{name}.json").unlink()
-        except FileNotFoundError:
-            return False
-        return True
+        path = self._find(name)
+        if path is not None:
+            path.unlink(missing_ok=True)
+        return path is not None
+
+    def _find(self, name: str) -> Path | None:
+        """Returns the path of the result with this name; None if there is no such regular file."""
+        path = self._folder / f"{name}.json"
+        return path if path.parent == self._folder and os.path.isfile(path) else None
 
 
 def _is_secret(name: str, annotation: Any) -> bool:
