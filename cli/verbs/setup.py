@@ -181,7 +181,8 @@ def _guide_certificate(args: Settings, tpm: TpmFacts, started: list[str]) -> boo
 
     Returns whether the profile was written. Raises UsageError for a reply that is not valid.
     """
-    profile = ask_line("\nProfile to write (empty: default)") or "default"
+    print(flush=True)
+    profile = ask_line("Profile to write (empty: default)") or "default"
     if read_setting(config_path(), section_of(profile), "credential_process") is not None:
         raise UsageError(f"the profile {profile} has a credential_process; remove it, or choose another profile")
     if kind := kind_of(existing_profile(profile)):

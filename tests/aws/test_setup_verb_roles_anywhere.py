@@ -54,6 +54,8 @@ def test_from_a_key_to_a_profile(
     words, where = ["setup", "--roles-anywhere", "--tpm-path", swtpm.path], f"--tpm-path={swtpm.path}"
     code, shown = at_a_terminal(words, [b"work", b"CN=host-1,O=Example", b"y", b"y"], *PROMPTS)
     assert code == 0, shown
+    assert "\r\n\r\nProfile to write (empty: default): work" in shown
+    assert "\\n" not in shown
     assert f"$ tpmwire roles-anywhere create-key --persistent-handle=0x81010020 {where}\r\n" in shown
     assert shown.rstrip().endswith(f"$ tpmwire setup --roles-anywhere {where}")
     # Without the certificate, another run creates neither a key nor a request.
