@@ -37,6 +37,7 @@ from ..keys.activation import EK_NAMES
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError, note
 from ..tpm.key_argument import NamedKey
+from ..tpm.pins import hex_name
 
 if TYPE_CHECKING:
     from tpmwire.keys.certificates import Trust
@@ -214,20 +215,15 @@ def read_allowed(path: str) -> Allowed:
     """
     allowed: dict[bytes, set[str] | None] = {}
     for number, line in enumerate(read_small(path).decode(errors="replace").splitlines(), 1):
-        text, _, subject = line.strip().partition(" ")
-        if not text or text.startswith("#"):
+        words = line.split(maxsplit=1)
+        if not words or words[0].startswith("#"):
             continue
-        try:
-            name = bytes.fromhex(text)
-        except ValueError:
-            raise UsageError(
-                f"{path}, line {number}: {text!r} is not a Name in hex; `tpmwire ek` prints it"
-            ) from None
+        name = hex_name(f"{path}, line {number}:", words[0])
         subjects = allowed.setdefault(name, set())
-        if not subject.strip():
+        if len(words) == 1:
             allowed[name] = None
         elif subjects is not None:
-            subjects.add(subject.strip())
+            subjects.add(words[1].strip())
     return {name: frozenset(subjects or ()) for name, subjects in allowed.items()}
 
 
@@ -320,7 +316,7 @@ def issue_certificate(line: bytes, directory: str, issuer: Issuer | None) -> dic
 
 def _take_state(path: str) -> PendingEnrolment:
     """Reads and removes the CA's state. Of two runs at the same time, only one gets it."""
-    unknown = AttestationError("replay", "no pending challenge with this id; each challenge has one response")
+    unknown = AttestationError("replay", "no pending challenge with this id: it expired, or had its one response")
     if not os.path.exists(path):
         raise unknown
     data = read_small(path)

@@ -291,9 +291,12 @@ def test_only_listed_endorsement_keys_may_enrol(make_host: MakeHost, ca: Ca, tmp
     assert len(list(ca.state.iterdir())) == 1
     allow.write_text(f"{names[1]} CN=other\n{names[1]}\n")
     assert ca.challenge(second, "--allow", allow).code == 0
-    allow.write_text("one\n")
-    ran = ca.challenge(first, "--allow", allow)
-    assert (ran.code, "line 1: 'one' is not a Name in hex" in ran.err) == (2, True)
+    allow.write_text(f"{names[1]}\tCN=two  \n")
+    assert ca.challenge(second, "--allow", allow).code == 0
+    for text in ("one", names[0][:-2], "0" + names[0], "000b"):
+        allow.write_text(f"{text} CN=one\n")
+        ran = ca.challenge(first, "--allow", allow)
+        assert (ran.code, f"line 1: {text!r} is not a valid Name" in ran.err) == (2, True)
 
 
 def test_expired_challenges_are_removed(make_host: MakeHost, ca: Ca) -> None:
