@@ -149,14 +149,29 @@ def test_a_file_is_explained(page: Page, tmp_path: Path) -> None:
 
 def test_captures_and_certificates_are_explained(page: Page, tmp_path: Path) -> None:
     capture, certificate = tmp_path / "talk.pcap", Authority(tmp_path, "An EK").bundle
-    capture.write_bytes(recorded([frame(TO, 1, data=COMMAND), frame(FROM, 1, data=RESPONSE, ack=13)]))
+    sent = [
+        frame(way, 1 + n * len(data), data=data) for n in (0, 1) for way, data in ((TO, COMMAND), (FROM, RESPONSE))
+    ]
+    capture.write_bytes(recorded(sent))
     page.open("explain")
     for path, words in ((capture, ["TPM2_GetRandom", "bytesRequested"]), (certificate, ["X.509", "An EK"])):
         page.driver.execute_script("document.getElementById('result').replaceChildren()")
         page.driver.find_element(By.ID, "file").send_keys(str(path))
         page.wait("document.querySelector('#result .card') && !document.querySelector('#result.waiting')")
         assert [word for word in words if word not in page.text("#result")] == []
-    page.check()
+        page.check()
+        if path == capture:
+            page.driver.execute_cdp_cmd(
+                "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+            )
+            page.driver.find_element(By.ID, "save-page").click()
+            page.wait("document.getElementById('note').textContent.startsWith('Saved')")
+    saved = tmp_path / "talk.pcap.html"
+    for _ in range(600):
+        if saved.exists():
+            break
+        time.sleep(0.1)
+    assert "Step through" in saved.read_text()
 
 
 def test_commands_run_in_the_page(page: Page) -> None:

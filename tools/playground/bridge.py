@@ -21,7 +21,10 @@ from cli.lessons import LessonRun, find_lesson, load_lessons
 from cli.lessons.lesson_run import SEED, WORDS
 from cli.terminal.messages import UsageError, explain_error
 from tpmwire.errors import TpmwireError
-from tpmwire.explain import Node, as_json, explain_command, explain_response
+from tpmwire.explain import Node, as_json, explain_command, explain_response, explain_stream
+from tpmwire.explain.html import as_html
+from tpmwire.explain.readers.recordings import detect_recording
+from tpmwire.explain.session_history import SessionHistory
 from tpmwire.explain.table import kinds
 from tpmwire.soft import SoftTransport
 from tpmwire.spec.response_codes import TPM_RC
@@ -35,6 +38,7 @@ __all__ = [
     "lessons",
     "new_tpm",
     "open_lesson",
+    "page_of_file",
     "run",
     "run_lesson",
     "start",
@@ -86,6 +90,22 @@ def explain_file(name: str, data: Any) -> str:
     for each in found:
         each["name"] = name
     return json.dumps({"things": found, "notes": [note.replace(f"{place}/", "") for note in notes]})
+
+
+def page_of_file(name: str, data: Any) -> str:
+    """Returns {"html": the page of `tpmwire decode --html`} for a recording with the bytes `data`.
+
+    The page has the first messages, with what each side of a session knows after them.
+    """
+    try:
+        exchanges = detect_recording(io.BytesIO(bytes(data)), name)
+        if isinstance(exchanges, bytes):
+            raise UsageError(f"{name} is not a recording of TPM commands")
+        histories: list[SessionHistory] = []
+        trees = [*islice(explain_stream(exchanges, histories=histories, knowledge=True), _MOST)]
+    except (UsageError, TpmwireError) as error:
+        return json.dumps({"error": str(error)})
+    return json.dumps({"html": as_html(trees, name, histories)})
 
 
 @contextlib.contextmanager

@@ -60,8 +60,14 @@ export function setUpExplain(call) {
     const mine = ++latest;
     if (file.size > 20e6) return show({ error: `${file.name} has more than 20 MB; choose a smaller file` });
     find("result").classList.add("waiting");
-    const answer = await call("explain_file", file.name, new Uint8Array(await file.arrayBuffer()));
-    if (mine === latest) show(answer.result, answer.milliseconds);
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const answer = await call("explain_file", file.name, bytes);
+    if (mine !== latest) return;
+    show(answer.result, answer.milliseconds);
+    const things = answer.result.things || [];
+    if (things.some((thing) => thing.kind === "a recording of TPM commands")) {
+      find("result").prepend(savePage(call, file.name, bytes));
+    }
   };
   find("file").addEventListener("change", (event) => {
     if (event.target.files[0]) openFile(event.target.files[0]);
@@ -93,6 +99,20 @@ export function setUpExplain(call) {
     input.value = text;
     go();
   };
+}
+
+// Returns a button that saves the page of `tpmwire decode --html`. The policy of this page forbids its scripts here.
+function savePage(call, name, bytes) {
+  const save = async () => {
+    const { result } = await call("page_of_file", name, bytes);
+    if (result.error) return (find("note").textContent = result.error);
+    const address = URL.createObjectURL(new Blob([result.html], { type: "text/html" }));
+    element("a", { href: address, download: `${name}.html` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+    find("note").textContent = `Saved as ${name}.html`;
+  };
+  return element("p", {}, element("button", { type: "button", id: "save-page", class: "quiet", onclick: save },
+    "Save as a page with sequence diagram and step debugger"));
 }
 
 function show(answer, milliseconds) {
