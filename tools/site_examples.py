@@ -171,6 +171,9 @@ key = CreatePrimary ecc:ecdsa-sha256 + sequence = SignSequenceStart $key
 key = CreatePrimary ecc:ecdsa-sha256 + VerifySequenceStart $key
 key = CreatePrimary ecc:ecdsa-sha256 + signature = Sign $key text:hello + sequence = VerifySequenceStart $key
   + SequenceUpdate $sequence text:hello + VerifySequenceComplete $sequence $key $signature
+key = CreatePrimary decryption:ecc + ECC_Encrypt $key text:hello
+key = CreatePrimary decryption:ecc + sealed = ECC_Encrypt $key text:hello
+  + ECC_Decrypt $key $sealed.c1 $sealed.c2 $sealed.c3
 key = CreatePrimary mlkem768 + Encapsulate $key
 key = CreatePrimary decryption:mlkem768 + box = Encapsulate $key + Decapsulate $key $box.ciphertext
 """

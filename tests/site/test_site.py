@@ -18,8 +18,6 @@ WITHOUT_RESPONSE = {
     "AC_Send",
     "Policy_AC_SendSelect",
     "ACT_SetTimeout",
-    "ECC_Encrypt",
-    "ECC_Decrypt",
     "PolicyCapability",
     "PolicyParameters",
     "NV_DefineSpace2",

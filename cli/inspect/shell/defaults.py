@@ -13,6 +13,7 @@ from tpmwire.spec.properties import TPM_CAP, TPM_NT
 from tpmwire.spec.structures import (
     TPMS_RSA_PARMS,
     TPMS_SCHEME_HASH,
+    TPMT_KDF_SCHEME,
     TPMT_PUBLIC,
     TPMT_RSA_DECRYPT,
     TPMT_SIG_SCHEME,
@@ -221,6 +222,9 @@ class CommandDefaults:
         public = self._scope.public_of(_key_of(values))
         if type_name(kind) == "TPMI_ECC_KEY_EXCHANGE":
             return "ECDH"
+        if kind is TPMT_KDF_SCHEME:
+            own = getattr(getattr(public, "parameters", None), "kdf", None)
+            return "null" if getattr(own, "scheme", TPM_ALG.NULL) != TPM_ALG.NULL else "kdf2"
         if kind is TPMT_RSA_DECRYPT:
             own = getattr(getattr(public, "parameters", None), "scheme", None)
             return "null" if getattr(own, "scheme", TPM_ALG.NULL) != TPM_ALG.NULL else "oaep"
