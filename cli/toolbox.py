@@ -164,7 +164,9 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if words[0] in _FAMILIES and words[1:2] == ["help"]:
         words = [words[0], *words[2:], "--help"]
-    if words[0][:1].isupper():  # a command of the standard, such as GetRandom
+    if words[0][:1].isupper() and not _is_capitalized_verb(
+        words[0]
+    ):  # a command of the standard, such as GetRandom
         words = ["send", *words]
     verb = " ".join(words[:2]) if words[0] in _FAMILIES else words[0]
     if words[0] in _FAMILIES and (verb in _FAMILIES or words[1].startswith("-")):
@@ -233,6 +235,14 @@ def _shown_name(verb: str) -> str:
     """Returns the name under which the overview lists a verb: its own, or that of its family."""
     family = verb.split(maxsplit=1)[0]
     return family if family in FAMILY_TEXTS else verb
+
+
+def _is_capitalized_verb(word: str) -> bool:
+    if word.lower() not in VERBS:
+        return False
+    from tpmwire.spec.constants import TPM_CC  # noqa: PLC0415 - for a misspelled verb only
+
+    return word not in TPM_CC.__members__
 
 
 def _family(family: str, option: str = "") -> int:
