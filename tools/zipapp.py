@@ -170,6 +170,12 @@ def strip_docstrings(name: str, source: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+def list_used(sources: dict[str, bytes]) -> list[str]:
+    """Returns the names of construct that modules of the project use, each written there as `construct.NAME`."""
+    texts = [text for name, text in sources.items() if not name.startswith(LIBRARY)]
+    return sorted({name.decode() for text in texts for name in re.findall(rb"\bconstruct\.([A-Za-z_]\w*)", text)})
+
+
 def bytecode(python: str, sources: dict[str, bytes]) -> bytes:
     """Returns the bytecode that the interpreter `python` compiles: magic number, table of modules, groups."""
     files = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in sources}
@@ -177,7 +183,9 @@ def bytecode(python: str, sources: dict[str, bytes]) -> bytes:
     groups = [[(name, files[name], sources[files[name]]) for name in group] for group in group_modules(modules)]
     # Line numbers stay in tracebacks, columns do not.
     command = [python, "-E", "-S", "-X", "no_debug_ranges", str(TOOLS / "zipapp_bytecode.py")]
-    done = subprocess.run(command, input=marshal.dumps(groups, 2), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        command, input=marshal.dumps((groups, list_used(sources)), 2), stdout=subprocess.PIPE, check=True
+    )
     magic, (first, *others) = marshal.loads(done.stdout)
     table = {
         module: (number, file.endswith("/__init__.py"))

@@ -1,35 +1,21 @@
 """Compiles modules for the Python that runs this file. tools/zipapp.py runs it with each Python version.
 
-Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
-Input and output use marshal. The bytecode omits annotations of functions, imports for type checkers, `__all__`,
-and docstrings, except docstrings of modules and classes in PRINTED. Qualified names of functions are short. In
-modules of WITHOUT_LINES, a function has one line number. construct.core has only what the project uses.
+Reads from stdin groups of (module, file, source), and the names that the project uses of construct. Writes the
+magic number and each group's bytecode to stdout. Input and output use marshal. The bytecode omits annotations of
+functions, imports for type checkers, `__all__`, and docstrings, except docstrings of modules and classes in
+PRINTED. Qualified names of functions are short. In modules of WITHOUT_LINES, a function has one line number.
 """
 
 import ast
 import marshal
 import sys
+from collections.abc import Iterable
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
 WITHOUT_LINES = ("construct.", "tpmwire.spec.")
 EXPORTING = ("tpmwire.spec.properties",)
 """Modules whose `__all__` another module reads."""
-
-USED = (
-    "Bytes",
-    "Const",
-    "Construct",
-    "ConstructError",
-    "GreedyBytes",
-    "GreedyRange",
-    "Int16ub",
-    "Int32ub",
-    "Int64ub",
-    "PascalString",
-    "Struct",
-)
-"""What the project uses of construct. The bytecode of construct.core has this, and what it needs."""
 
 PRINTED = ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
 
@@ -81,22 +67,25 @@ class Trimmer(ast.NodeTransformer):
         return node
 
 
-def compiled(module: str, file: str, source: bytes) -> CodeType:
-    """Returns the code of a module as Python compiles it from the single file, but without unneeded docstrings."""
+def compiled(module: str, file: str, source: bytes, used: Iterable[str] = ()) -> CodeType:
+    """Returns the code of a module as Python compiles it from the single file, but without unneeded docstrings.
+
+    `used` has the names that the project uses of construct. construct.core has only these, and what they need.
+    """
     tree = ast.parse(source, file)
     if source.count(b"__all__") == 1 and module not in EXPORTING:
         tree.body = [one for one in tree.body if not ast.unparse(one).startswith("__all__ = [")]
     if module == "construct.core":
-        tree.body = _select_used(tree.body)
+        tree.body = _select_used(tree.body, used)
     Trimmer(printed=f"{module}.".startswith(PRINTED)).visit(tree)
     code = compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
     return _shrink(code, merge_lines=f"{module}.".startswith(WITHOUT_LINES))
 
 
-def _select_used(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Returns the statements of a module without definitions that USED does not need, directly or indirectly."""
+def _select_used(body: list[ast.stmt], used: Iterable[str]) -> list[ast.stmt]:
+    """Returns the statements of a module without definitions that `used` does not need, directly or indirectly."""
     names = [_list_defined(statement) for statement in body]
-    needed = {*USED}
+    needed = {*used}
     count = 0
     while count < len(needed):
         count = len(needed)
@@ -133,9 +122,9 @@ def _shrink(code: CodeType, *, merge_lines: bool) -> CodeType:
 
 
 def main() -> None:
-    groups = marshal.loads(sys.stdin.buffer.read())
+    groups, used = marshal.loads(sys.stdin.buffer.read())
     bytecode = [
-        marshal.dumps({name: compiled(name, file, source) for name, file, source in one}) for one in groups
+        marshal.dumps({name: compiled(name, file, source, used) for name, file, source in one}) for one in groups
     ]
     # Version 2 of the format can be read by each Python 3.
     sys.stdout.buffer.write(marshal.dumps((MAGIC_NUMBER, bytecode), 2))

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import dis
 import io
 import json
 import marshal
@@ -19,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from tools.zipapp import PACKAGES, members, pythons
-from tools.zipapp_bytecode import PRINTED, USED, compiled
+from tools.zipapp import PACKAGES, list_used, members, pythons
+from tools.zipapp_bytecode import PRINTED, compiled
 from tools.zipapp_modules import FIRST, OMITTED, ROOTS, group_modules
 from tpmwire import __version__
 
@@ -249,6 +250,7 @@ def test_bytecode_is_that_of_the_sources(pyz: Path) -> None:
     """Each group's modules, and each module's code."""
     _, table, groups = bytecode_of(pyz)[TAG]
     sources = members()
+    used = list_used(sources)
     codes = {}
     for number, data in enumerate(groups):
         group = marshal.loads(zlib.decompress(data) if number else data)
@@ -258,9 +260,10 @@ def test_bytecode_is_that_of_the_sources(pyz: Path) -> None:
     for name, code in codes.items():
         file = name.replace(".", "/") + ("/__init__.py" if table[name][1] else ".py")
         # Without debug ranges in the file, and with them here: the code is the same, its table of lines is not.
-        assert code.co_code == compiled(name, file, sources[file]).co_code
+        again = compiled(name, file, sources[file], used)
+        assert code.co_code == again.co_code
         assert code.co_filename == f"tpmwire.pyz/{file}"
-        assert code.co_names == compiled(name, file, sources[file]).co_names
+        assert code.co_names == again.co_names
 
 
 def test_docstrings_that_programs_print_stay() -> None:
@@ -291,17 +294,28 @@ def test_docstrings_are_printed_of_these_packages_only() -> None:
     assert not [name for group in group_modules(modules_of(members())) for name in group if "doctor" in name]
 
 
-def test_bytecode_has_what_is_used_of_construct() -> None:
-    sources = {name: text for name, text in modules_of(members()).items() if name.split(".")[0] != "construct"}
-    nodes = [node for text in sources.values() for node in ast.walk(ast.parse(text))]
-    of_construct = {
+def test_bytecode_has_what_is_used_of_construct(pyz: Path) -> None:
+    """Each name of construct in the sources, also in another module than those that have bytecode."""
+    sources = members()
+    nodes = [
+        node
+        for name, text in sources.items()
+        if name.endswith(".py") and not name.startswith("construct/")
+        for node in ast.walk(ast.parse(text))
+    ]
+    used = {
         node.attr
         for node in nodes
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "construct"
     }
-    assert of_construct == {*USED}
+    assert "Struct" in used <= {*list_used(sources)}
     imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     assert not [module for module in imported if module and module.split(".")[0] == "construct"]
+    _, table, groups = bytecode_of(pyz)[TAG]
+    code = marshal.loads(zlib.decompress(groups[table["construct.core"][0]]))["construct.core"]
+    stored = {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_NAME"}
+    assert used <= stored
+    assert "Lazy" not in stored
 
 
 def modules_of(files: dict[str, bytes]) -> dict[str, str]:
