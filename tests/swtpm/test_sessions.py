@@ -140,6 +140,17 @@ def test_audit_sessions(tpm: Tpm) -> None:
     tpm.execute(GetRandom(4), audit.use(audit_reset=True))
 
 
+def test_an_audit_session_is_not_bound(tpm: Tpm) -> None:
+    """The TPM ends the binding when it first audits with the session; the HMACs then need the authValue."""
+    key = loaded(tpm)
+    session = tpm.start_session(
+        SessionStart(TPM_SE.HMAC, bind=key.handle, bind_name=key.name, bind_auth=Secret(AUTH))
+    )
+    for audit in (False, True, True, False):
+        used = tpm.execute(HMAC(key.handle, MESSAGE, TPM_ALG.NULL), session.use(AUTH, audit=audit))
+        assert used.out_hmac == EXPECTED
+
+
 @pytest.mark.parametrize("step", [PolicyAuthValue, PolicyPassword])
 def test_policy_sessions(tpm: Tpm, step: type[PolicyAuthValue | PolicyPassword]) -> None:
     import hashlib
