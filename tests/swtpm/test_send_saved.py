@@ -97,6 +97,18 @@ def test_no_file_has_a_secret(values: Tool) -> None:
         assert not [name for name, text in files.items() if secret.hex() in text or secret.decode() in text]
 
 
+def test_points_of_ecdh_are_not_saved(values: Tool) -> None:
+    assert values("--save", "k", "CreatePrimary", "ecc;decrypt|userwithauth|sensitivedataorigin").code == 0
+    made = values("ECDH_KeyGen", "$k", "--save", "e")
+    opened = values("ECDH_ZGen", "$k", "$e.pubPoint", "--save", "z")
+    for ran, name, field in ((made, "e", "zPoint"), (opened, "z", "outPoint")):
+        assert f"note: ${name} is saved without {field}, which is secret" in ran.err
+        points = [line.partition(": ")[2] for line in ran.out.partition(field)[2].split("\n")[1:3]]
+        assert [len(point) for point in points] == [64, 64], ran.out
+        text = (results() / f"{name}.json").read_text()
+        assert not [point for point in points if point in text]
+
+
 def test_forgotten_foreign_and_damaged_results(values: Tool, tool: Tool, tmp_path: Path) -> None:
     assert values("--save", "p", "CreatePrimary").code == 0
     assert values("--save", "q", "GetRandom", "8").code == 0

@@ -136,6 +136,8 @@ def test_auth_file(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:
         ("PCR_Extend digests=sha256:00", "TPM2_PCR_Extend.pcrHandle is missing"),
         ("PolicyOR policySession=0x03000000 pHashList=5", "pHashList[0] is not hex"),
         ("NV_DefineSpace authHandle=owner auth=6869", "auth is a secret"),
+        ("MakeCredential text:hi", "credential is a secret"),
+        ("RSA_Encrypt text:hi", "message is a secret"),
         ("--auth-file x GetRandom bytesRequested=1 + GetTestResult", "x: No such file or directory"),
         ("--json /nowhere", "/nowhere: No such file"),
     ],

@@ -246,6 +246,8 @@ def place_loose(plan: Plan, scope: ScriptScope) -> tuple[dict[str, Any], Any]:
             try:
                 found = _try(reader, kind, path, text, f"{plan.label}.{path}", taken)
             except UsageError as error:
+                if text.startswith("text:") and "is a secret" in str(error):
+                    raise  # the next field with bytes would accept it
                 usual = any(words in str(error) for words in _USUAL_REFUSALS)
                 numbers += [error] * ("is out of range" in str(error))
                 bytes_expected = bytes_expected or "is not hex" in str(error)

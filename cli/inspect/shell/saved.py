@@ -27,6 +27,7 @@ __all__ = ["SavedResult", "SavedResults", "state_folder"]
 
 _VERSION = 1
 _DUPLICATES = ("duplicate", "in_duplicate", "out_duplicate", "encryption_key", "encryption_key_out")
+_SHARED_POINTS = ("z_point", "out_point", "out_z1", "out_z2")
 
 
 def state_folder() -> Path:
@@ -151,8 +152,11 @@ class SavedResults:
 
 
 def _is_secret(name: str, annotation: Any) -> bool:
-    """Returns whether a field is a secret; also that of a duplicate, which can be a private key in plaintext."""
-    return is_secret(annotation) or name in _DUPLICATES
+    """Returns whether a field is a secret, a duplicate or a shared point of ECDH.
+
+    A duplicate can be a private key in plaintext.
+    """
+    return is_secret(annotation) or name in (*_DUPLICATES, *_SHARED_POINTS)
 
 
 def _without_secrets(record: Any) -> Any:
@@ -160,7 +164,9 @@ def _without_secrets(record: Any) -> Any:
     changed: dict[str, Any] = {}
     for name, annotation in record.fields():
         value = getattr(record, name)
-        if isinstance(value, Record):
+        if name in _SHARED_POINTS:
+            changed[name] = value.replace(x=b"", y=b"")
+        elif isinstance(value, Record):
             inner = _without_secrets(value)
             changed |= {} if inner is value else {name: inner}
         elif _is_secret(name, annotation) and value:
