@@ -265,7 +265,8 @@ class Script(ScriptEntities):
         try:
             secret = self.saved.write(name, outcome, context, session)
         except (OSError, EncodeError) as error:
-            return f"${name} is not saved for later runs: {error}"
+            why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+            return f"${name} is not saved for later runs: {why}"
         return f"${name} is saved without {', '.join(secret)}, which is secret" if secret else ""
 
     def _save_sessions(self) -> None:

@@ -148,7 +148,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="remove a result that --save saved; repeatable",
+        help="remove a result that --save saved; repeatable; its session stays in the TPM until `tpmwire flush`",
     )
     parser.add_argument(
         "--auth-file",

@@ -156,7 +156,9 @@ def test_a_folder_that_cannot_be_written_is_a_note(values: Tool, tmp_path: Path)
     (tmp_path / "state").write_text("not a folder")
     ran = values("--save", "p", "GetRandom", "8", "+", "Hash", "$p")
     assert ran.code == 0
-    assert "note: $p is not saved for later runs" in ran.err
+    assert (
+        f"note: $p is not saved for later runs: {tmp_path / 'state'}/tpmwire/results: Not a directory\n" in ran.err
+    )
 
 
 def test_send_can_be_omitted(swtpm: Swtpm, tool: Tool) -> None:
