@@ -32,7 +32,7 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 
 
 class ProfileSource(NamedTuple):
-    """The store of a profile's credentials, and the token for its /credentials/NAME; without one, it has none."""
+    """The store of a profile's credentials, and the token for /credentials/NAME; None if it is not served."""
 
     store: Store
     token: "TokenFile | RandomToken | None"
@@ -157,8 +157,8 @@ def _split_path(path: str) -> tuple[str, str | None]:
 def _container(service: Service, name: str | None, token: str) -> _Response:
     """Returns the credentials of the profile `name`, or of the first one if `name` is None.
 
-    Raises RefusedError unless `token` is the profile's token, and if there is no such profile. The latter is said
-    only to clients that have the token of a profile.
+    Raises RefusedError unless `token` is the profile's token, and if there is no such profile. A client without
+    any profile's token gets the same response in both cases.
     """
     found = ProfileSource(service.store, service.token) if name is None else service.profiles.get(name)
     tokens = [found.token] if found else [service.token, *(each.token for each in service.profiles.values())]

@@ -102,6 +102,7 @@ def log_failures(program: str, consequence: Callable[[], str]) -> Iterator[None]
 
 
 def outlook(store: Store) -> str:
+    """Returns the end of a log line: the time to the next fetch, and the expiration of the credentials."""
     now = time.time()
     held = (
         f"the old credentials are valid until {_time(store.end)}"

@@ -22,8 +22,8 @@ names a directory, each profile has its own token there, in a file of its name:
   tpmwire serve --profile work --profile backup \\
       --token-file /run/user/1000/tokens --address 169.254.170.23
 
-169.254.170.2, 169.254.170.23 and fd00:ec2::23 are the addresses of ECS and EKS Pod Identity: SDKs in containers
-accept them, and no other addresses but loopback, without TLS. Add them to the machine first.
+169.254.170.2, 169.254.170.23 and fd00:ec2::23 are the addresses of ECS and EKS Pod Identity. Without TLS, SDKs
+accept these and loopback addresses only. Add them to the machine first, so that containers can reach the server.
 
 With --process, unix sockets also serve the output of a credential_process, to programs of the same user without a
 token. `tpmwire fetch` prints it in a fraction of the time of a run that uses the TPM:

@@ -1,7 +1,7 @@
 """The policies of endorsement keys in the TCG EK Credential Profile (version 2.5, Annex B.6).
 
-PolicyA is the endorsement hierarchy's authValue. PolicyC is the policy in an NV index that the profile reserves.
-PolicyB is one of these two. Keys of the low range have PolicyA, all others PolicyB.
+PolicyA requires the authValue of the endorsement hierarchy. PolicyC requires the policy in an NV index that the
+profile reserves. PolicyB requires one of the two. Keys of the low range have PolicyA, all others PolicyB.
 
 >>> from tpmwire.keys.ek_policies import ek_policies
 >>> from tpmwire.spec.constants import TPM_ALG

@@ -75,8 +75,8 @@ Policies: one step after the other, of the handle that needs them, or of keyHand
   p = StartAuthSession POLICY + PolicyPCR 7 + Unseal $key session=$p
 
 PolicyA, PolicyB and PolicyC are steps, too: the policies of endorsement keys (TCG EK Credential Profile). Without
-policy=, PolicyA or PolicyB is satisfied with the endorsement hierarchy's password. An approved policy in the NV
-index of PolicyC needs policy=STEP policy=PolicyC policy=PolicyB."""
+policy=, PolicyA or PolicyB is satisfied with the endorsement hierarchy's password. To use a policy that the NV
+index of PolicyC approves, give its steps first: policy=STEP policy=PolicyC policy=PolicyB."""
 
 TOPICS = {"values": _VALUES, "auth": _AUTH, "policy": _AUTH, "sessions": _AUTH}
 
