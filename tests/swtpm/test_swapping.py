@@ -148,6 +148,19 @@ def test_an_interrupted_swap_leaves_nothing(code: TPM_CC) -> None:
     assert left(Tpm(inner)) == []
 
 
+@pytest.mark.parametrize(
+    "whole", ["80020000001b0000015e8000000000000009400000090000000000", "80010000000e0000016580000000"]
+)
+def test_a_damaged_command_is_refused_as_without_swapping(whole: str) -> None:
+    command = bytes.fromhex(whole)
+    damaged = [command[:end] for end in range(len(command))]
+    damaged += [command[:at] + b"\xff" + command[at + 1 :] for at in range(len(command))]
+    damaged.append(command[:14] + bytes(4 * [0xFF]) + command[18:])  # the size of the authorizations
+    for each in damaged:
+        swapping = SwappingTransport(SoftTransport(b"swaps"))
+        assert swapping.transceive(each) == SoftTransport(b"swaps").transceive(each), each.hex()
+
+
 def test_what_the_tpm_has_flushed_is_no_candidate() -> None:
     swaps: list[Swap] = []
     tpm = Tpm(SwappingTransport(SoftTransport(b"gone"), report=swaps.append))

@@ -237,10 +237,11 @@ def _handles(kind: Any, command: bytes) -> tuple[list[int], list[int]]:
     """Returns (handles, sessions) of a command. The parameter of TPM2_FlushContext counts as a handle."""
     count = 1 if kind.code == TPM_CC.FlushContext else len(kind.handle_fields())
     end = 10 + 4 * count
-    handles = [int.from_bytes(command[at : at + 4], "big") for at in range(10, end, 4)]
+    handles = [int.from_bytes(command[at : at + 4], "big") for at in range(10, min(end, len(command) - 3), 4)]
     sessions = []
     if command[:2] == TPM_ST.SESSIONS.to_bytes(2, "big"):
-        at, last = end + 4, end + 4 + int.from_bytes(command[end : end + 4], "big")
+        at, size = end + 4, int.from_bytes(command[end : end + 4], "big")
+        last = min(at + size, len(command))  # the size may be wrong
         while at < last:  # handle, nonce, attributes, HMAC (Part 2, §10.13.2)
             sessions.append(int.from_bytes(command[at : at + 4], "big"))
             at += 6 + int.from_bytes(command[at + 4 : at + 6], "big") + 1
