@@ -386,7 +386,7 @@ def _check_fit(settings: RunSettings, operation: str) -> None:
         if getattr(settings, option) and not settings.mfa_serial:
             raise UsageError(f"--{option.replace('_', '-')} needs --mfa-serial, the device that shows the code")
     if settings.mfa_code and not re.fullmatch("[0-9]{6}", settings.mfa_code):
-        raise UsageError("--mfa-code is not six digits; type the code that the device shows now")
+        raise UsageError("--mfa-code is not six digits; give the code that the device shows now")
     if settings.mfa_process and settings.mfa_totp:
         raise UsageError("--mfa-process and --mfa-totp are both given; give one")
 

@@ -151,7 +151,8 @@ def _ask(args: Settings, started: list[str]) -> int:
             print_result(result)
             failed |= result.status == "error" and result.check in TPM_CHECKS
         if failed:
-            note("correct the errors of the TPM, then run `tpmwire setup` again; nothing was changed")
+            again = "tpmwire setup --roles-anywhere" if args.roles_anywhere else "tpmwire setup"
+            note(f"correct the errors of the TPM, then run `{again}` again; nothing was changed")
             return 1
         tpm = _read_tpm(args, machine)
     if args.roles_anywhere:
@@ -264,6 +265,8 @@ def _write_certificate_profile(args: Settings, tpm: TpmFacts, profile: str, star
     handle = find_certified_key(certificate, tpm.signing_keys)
     print(f"\nThe certificate {certificate} belongs to the key at 0x{handle:08x}.", flush=True)
     arns = {option: ask_line(f"ARN of the {text}") for option, text in _ARNS.items()}
+    if missing := [text for option, text in _ARNS.items() if not arns[option]]:
+        raise UsageError(f"no ARN of the {missing[0]}; create it in AWS, then run the command again")
     line = certificate_line(certificate, handle, arns, args.tpm_path)
     print(f"\n{profile_lines(line, profile)}", flush=True)
     if not ask_yes(f"Write this profile to {config_path()}?"):

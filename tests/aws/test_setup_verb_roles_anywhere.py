@@ -65,6 +65,8 @@ def test_from_a_key_to_a_profile(
     assert f"-out {home}/tpmwire-work.pem" in shown
     issue(authority, home, "work")
     arns = [each.encode() for each in (ANCHOR, PROFILE, ROLE)]
+    code, shown = at_a_terminal(words, [b"work", b"", *arns[1:]], *PROMPTS)
+    assert (code, "no ARN of the trust anchor of Roles Anywhere; create it" in shown) == (2, True), shown
     code, shown = at_a_terminal(words, [b"work", *arns, b"n"], *PROMPTS)
     assert (code, (home / "config").exists()) == (0, False), shown
     code, shown = at_a_terminal(words, [b"work", *arns, b"y"], *PROMPTS)
@@ -150,3 +152,9 @@ def test_the_commands_alone_change_nothing(home: Path, tool: Tool) -> None:
     assert f"--certificate={home}/tpmwire-default.pem --private-key=handle:0x81010020" in line
     assert use == "aws sts get-caller-identity --profile default"
     assert list(home.iterdir()) == []
+
+
+def test_a_tpm_that_does_not_respond_ends_it() -> None:
+    words = ["setup", "--roles-anywhere", "--tpm-path", "soft:?silent-after=3", "--timeout=1s"]
+    code, shown = at_a_terminal(words, [], *PROMPTS)
+    assert (code, "then run `tpmwire setup --roles-anywhere` again" in shown) == (1, True), shown
