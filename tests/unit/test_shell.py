@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.inspect.shell.completion import complete
+from cli.inspect.shell.help import help_text
 from cli.inspect.shell.numbers import names_of, parse_number
 from cli.inspect.shell.secrecy import has_secret
 from cli.inspect.shell.values import Values
@@ -48,6 +49,11 @@ def test_completion(text: str, some: str) -> None:
     last, found = complete(text, Values())
     assert some in found
     assert text.endswith(last)
+
+
+@pytest.mark.parametrize("word", ["explain", "python", "quit", "save", "secrets", "session", "show", "swap"])
+def test_each_directive_has_help(word: str) -> None:
+    assert help_text([word]).startswith(f"{word} ")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ of a name is enough:
   swap off        do not swap: more keys than the TPM has slots for are refused
   quit            or Ctrl-D: flush what was created, and leave"""
 
+_DIRECTIVES = [line.strip() for line in _OVERVIEW.rpartition("\n\n")[2].splitlines()]
+
 _VALUES = """\
 Numbers   8, 0x10, the name of a constant (SHA256, TPM_ALG_SHA256), attributes joined by | (sign|fixedtpm)
 Handles   owner o, endorsement e, platform p, lockout l, null n; $key; 0x81000001; a Name in hex; @key.ctx;
@@ -88,6 +90,9 @@ def help_text(words: Sequence[str]) -> str:
     word = words[0]
     if word.lower() in TOPICS:
         return TOPICS[word.lower()]
+    directive = [line for line in _DIRECTIVES if line.split()[0] == word.lower()]
+    if directive:
+        return "\n".join(directive)
     kind = find_command(word)
     if kind is not None and len(words) == 1:
         return "\n".join(_command_help(kind))
