@@ -274,7 +274,7 @@ def _write_certificate_profile(args: Settings, tpm: TpmFacts, profile: str, star
     started.append(profile)
     write_profile(profile, line)
     if not tpm.signing_keys[handle].object_attributes & TPMA_OBJECT.USER_WITH_AUTH:
-        note("the key requires its policy; add --pcrs to the profile's credential_process if it is bound to PCRs")
+        note("the key requires its policy; if that names PCRs, add them to the profile's credential_process")
     return True
 
 

@@ -133,7 +133,10 @@ def test_by_a_unix_socket_with_curl(tmp_path: Path) -> None:
         (["--port=70000"], "--port 70000 is not valid"),
         (["--socket-mode=0600"], "--socket-mode needs --socket"),
         (["--socket=s", "--socket-mode=rw"], "invalid mode; use e.g. 0600 or 0660"),
-        (["--token-file=/"], "is not a regular file"),
+        (
+            ["--token-file=/"],
+            "--token-file / is a directory, in which each profile has a token file; add --profile",
+        ),
         (["--profile=none"], "profile 'none' not found"),
         (["--keyPass-file=/dev/null"], "--keyPass-file /dev/null is read again for each refresh"),
         (["--credential-file=/dev/null"], "--credential-file /dev/null is read again for each refresh"),

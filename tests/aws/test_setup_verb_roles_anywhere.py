@@ -110,7 +110,7 @@ def test_the_policy_of_a_key_is_noted(home: Path, swtpm: Swtpm, tool: Tool, auth
     issue(authority, home, "default")
     replies = [b"", *(each.encode() for each in (ANCHOR, PROFILE, ROLE)), b"y"]
     code, shown = at_a_terminal(["setup", "--roles-anywhere", "--tpm-path", swtpm.path], replies, *PROMPTS)
-    assert (code, "add --pcrs to the profile's credential_process" in shown) == (0, True), shown
+    assert (code, "if that names PCRs, add them to the profile's credential_process" in shown) == (0, True), shown
 
 
 def test_a_certificate_of_another_key_is_refused(home: Path, swtpm: Swtpm, authority: Authority) -> None:

@@ -70,7 +70,7 @@ CAUSES = """
 15 0x2c4
   CreatePrimary primaryHandle=owner inPublic=template:srk-rsa
   StartAuthSession HMAC tpmKey=$1 nonceCaller={zeros:16} encryptedSalt={ones:256}
-15 0x2e7
+15 0x2c4
   PARENT
   StartAuthSession HMAC tpmKey=$1 nonceCaller={zeros:16} encryptedSalt=0020{ones:32}0020{ones:32}
 17 0x4d6
