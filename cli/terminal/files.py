@@ -137,11 +137,8 @@ def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = 
     check_regular(path)
     temporary = temporary_beside(path)
     try:
+        # In the block that removes it: Ctrl-C can end the run as soon as the file exists.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        error.filename = path  # errors name the file that the user knows
-        raise
-    try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -154,8 +151,8 @@ def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = 
     except FileExistsError as error:
         raise UsageError(f"{path} exists; --force replaces it") from error
     except OSError as error:
-        error.filename = path
+        error.filename = path  # the file that the user knows
         raise
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)

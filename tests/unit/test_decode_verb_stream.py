@@ -14,6 +14,7 @@ from cli.inspect import writers
 from cli.toolbox import main
 from tests.support.captures import COMMAND, ERROR, RESPONSE, Capture, recorded
 from tests.support.programs import ROOT
+from tests.support.verbs import started
 from tests.unit.test_recordings import Page
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.context import ContextSave
@@ -82,7 +83,7 @@ def test_a_pipe_shows_each_message_when_it_arrives() -> None:
     frames = Capture().to(COMMAND).back(RESPONSE).to(COMMAND).back(ERROR).frames
     whole = recorded(frames)
     first = len(recorded(frames[:4]))
-    with subprocess.Popen([*DECODE, "--format=jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+    with started([*DECODE, "--format=jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
         assert run.stdin is not None
         assert run.stdout is not None
         run.stdin.write(whole[:first])
@@ -190,7 +191,7 @@ def test_500_messages_are_one_page_of_less_than_3_mb(tmp_path: Path) -> None:
 def test_a_log_is_explained_line_by_line(tmp_path: Path) -> None:
     log = f"starting\n SWTPM_IO_Read: length 12\n {COMMAND.hex(' ')}\n".encode()
     log += f" SWTPM_IO_Write: length 10\n {ERROR.hex(' ')}\n".encode()
-    with subprocess.Popen([*DECODE, "--format=jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+    with started([*DECODE, "--format=jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
         assert run.stdin is not None
         assert run.stdout is not None
         run.stdin.write(log)

@@ -10,6 +10,7 @@ import pytest
 
 from cli.toolbox import main
 from tests.support.captures import COMMAND, ERROR, RESPONSE
+from tests.support.verbs import started
 from tests.unit.test_decode_verb_stream import DECODE, peak
 from tpmwire.explain.readers.forms import FORMS
 from tpmwire.explain.readers.logs import LOGS
@@ -55,7 +56,7 @@ def test_json_lines_can_be_read_again(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("name", [name for name in PLAIN if name != "hex without line ends"])
 def test_a_pipe_shows_each_message_when_it_arrives(name: str) -> None:
-    with subprocess.Popen([*DECODE, "--format=jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+    with started([*DECODE, "--format=jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
         assert run.stdin is not None
         assert run.stdout is not None
         for _ in range(2):

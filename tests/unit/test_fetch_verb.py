@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.credential_server import Running
 from tests.support.programs import TOOLBOX, write_program
+from tests.support.verbs import started
 
 DOCUMENT = (
     b'{"Version": 1, "AccessKeyId": "ASIAMADEUP", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": "e"}'
@@ -199,10 +200,10 @@ def test_a_killed_server(program: Path, tmp_path: Path) -> None:
     path = tmp_path / "s"
     code = LISTENS + "s.accept()[0].recv(9); input()"
     command = [sys.executable, "-c", code, path]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         server.stdout.readline()
-        with subprocess.Popen([program, "fetch", path], stderr=subprocess.PIPE, text=True) as client:
+        with started([program, "fetch", path], stderr=subprocess.PIPE, text=True) as client:
             time.sleep(0.5)
             server.kill()
             _, err = client.communicate(timeout=60)
@@ -221,7 +222,7 @@ def test_a_socket_of_another_user_is_not_used(program: Path, link: bool) -> None
         path = directory / "s"
         other = ["setpriv", "--reuid=61001", "--clear-groups", "/usr/bin/python3", "-c"]
         command = [*other, LISTENS + "print(s.accept()[0].recv(9))", path]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        with started(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             server.stdout.readline()
             if link:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.certificates import Authority
 from tests.support.targets import SECRET, host
-from tests.support.verbs import PROGRAM, Tool, shell
+from tests.support.verbs import PROGRAM, Tool, shell, started
 from tpmwire.keys.keyfile import parse
 from tpmwire.keys.templates import h2_primary
 
@@ -90,7 +90,7 @@ def write_fleet(tmp_path: Path) -> list[str]:
 @contextlib.contextmanager
 def begin(words: list[str], manifest: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own that has wrapped keys for some hosts."""
-    with subprocess.Popen([*PROGRAM, *words], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with started([*PROGRAM, *words], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
         process.stdin.write(SECRET)
         process.stdin.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.swtpm import Kind, Swtpm, SwtpmError, tpm2
+from tests.support.verbs import started
 
 GET_RANDOM_4 = bytes.fromhex("8001 0000000c 0000017b 0004")
 
@@ -89,7 +90,7 @@ def test_it_ends_with_its_parent_killed() -> None:
         "import sys, time; from tests.support.swtpm import Swtpm\n"
         "with Swtpm() as tpm: print(tpm.pid, tpm.path, flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+    with started([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid, path = parent.stdout.readline().split()
         os.kill(int(pid), 0)

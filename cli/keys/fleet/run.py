@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import get_context, parent_process
 from threading import Thread, main_thread
-from typing import IO, Any, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple
 
 from ...terminal.messages import UsageError, note, warn
 from ...terminal.progress import activity
@@ -226,9 +226,11 @@ def _set_up_worker() -> None:
     Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_worker(_number: int, _frame: object) -> NoReturn:
-    # An exception, so that no temporary file is left.
-    sys.exit(1)
+def _end_worker(_number: int, _frame: object) -> None:
+    # Not in the middle of a file, which would leave a temporary one.
+    _worker.ends = True
+    if not _worker.works:
+        sys.exit(1)
 
 
 def _end_with_parent() -> None:
@@ -240,14 +242,25 @@ def _end_with_parent() -> None:
         time.sleep(0.2)
 
 
+class _Worker:
+    """Whether a worker wraps keys, and whether it was told to end."""
+
+    works = ends = False
+
+
+_worker = _Worker()
 _plans: list[FleetPlan] = []
 
 
 def _wrap_batch(hosts: list[Host]) -> list[dict[str, Any]]:
-    try:
-        return [_wrap_one(host) for host in hosts]
-    except SystemExit:
-        os._exit(1)  # the executor would pass the exception on to the parent process
+    _worker.works = True
+    results = []
+    for host in hosts:
+        results.append(_wrap_one(host))
+        if _worker.ends:
+            os._exit(1)  # the executor would pass an exception on to the parent process
+    _worker.works = False
+    return results
 
 
 def _wrap_one(host: Host) -> dict[str, Any]:
