@@ -253,6 +253,17 @@ def opens_sockets(path: Path) -> bool:
     return bool(client or imported(path) & {"socket", "asyncio", "socketserver"})
 
 
+def test_named_tuples_without_typing_have_annotations_as_strings() -> None:
+    """From Python 3.14 on, the body of a class has its annotations only then."""
+    using = [
+        path
+        for path in modules("tpmwire", "sigv4", "cli")
+        if re.search(r"typed import .*\bNamedTuple\b", path.read_text())
+    ]
+    assert using
+    assert [path for path in using if "from __future__ import annotations" not in path.read_text()] == []
+
+
 def test_sockets_are_in_few_places() -> None:
     users = {str(path.relative_to(ROOT)) for path in modules("tpmwire", "sigv4", "cli") if opens_sockets(path)}
     assert "sigv4/http.py" in users

@@ -1,5 +1,7 @@
 """The settings of a Roles Anywhere session."""
 
+from __future__ import annotations
+
 from tpmwire.typed import NamedTuple
 
 __all__ = ["RolesAnywhere"]
