@@ -147,9 +147,10 @@ def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = 
         if force:
             os.replace(temporary, path)
         else:
-            os.link(temporary, path)  # fails if the path exists, unlike a rename
-    except FileExistsError as error:
-        raise UsageError(f"{path} exists; --force replaces it") from error
+            try:
+                os.link(temporary, path)  # fails if the path exists, unlike a rename
+            except FileExistsError as error:
+                raise UsageError(f"{path} exists; --force replaces it") from error
     except OSError as error:
         error.filename = path  # the file that the user knows
         raise
