@@ -227,19 +227,17 @@ def _set_up_worker() -> None:
 
 
 def _end_worker(_number: int, _frame: object) -> None:
-    # Not in the middle of a file, which would leave a temporary one.
+    # Not in the middle of a file, which would leave a temporary one. Elsewhere at once: an exception would be lost
+    # in the executor, where the worker may wait for a lock of one that was killed.
     _worker.ends = True
     if not _worker.works:
-        sys.exit(1)
+        os._exit(1)
 
 
 def _end_with_parent() -> None:
     if (parent := parent_process()) is not None:
         parent.join()
-    while True:
-        # Only a signal to the main thread interrupts its read; while it sends a result, the executor catches all.
-        signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)
-        time.sleep(0.2)
+    signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)  # only a signal to this thread ends its read
 
 
 class _Worker:
@@ -258,8 +256,10 @@ def _wrap_batch(hosts: list[Host]) -> list[dict[str, Any]]:
     for host in hosts:
         results.append(_wrap_one(host))
         if _worker.ends:
-            os._exit(1)  # the executor would pass an exception on to the parent process
+            break
     _worker.works = False
+    if _worker.ends:
+        os._exit(1)
     return results
 
 
