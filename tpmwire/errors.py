@@ -17,6 +17,7 @@ __all__ = [
     "DeviceBusyError",
     "EncodeError",
     "InputError",
+    "InvalidAddressError",
     "KeyFileError",
     "NoCertificateError",
     "NvError",
@@ -107,6 +108,12 @@ class TransportError(TpmwireError):
 
 class WrongPathError(TransportError):
     """The path of the TPM is not the path of a TPM device or socket."""
+
+    setting = "path"
+
+
+class InvalidAddressError(InputError, TransportError):
+    """The TPM's address is not a path, HOST:PORT, or another of the formats that `Tpm.open` accepts."""
 
     setting = "path"
 

@@ -98,6 +98,7 @@ ERRORS = [
     errors.TransportError("x"),
     errors.TransportTimeoutError("x"),
     errors.WrongPathError("x"),
+    errors.InvalidAddressError("x"),
     errors.DecodeError("x"),
 ]
 

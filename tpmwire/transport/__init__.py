@@ -14,7 +14,7 @@ A subclass of `Transport` can connect to any other TPM. A program loads only the
 import os
 import stat
 
-from ..errors import TransportError
+from ..errors import InvalidAddressError, TransportError
 from .base import DescriptorTransport, Transport
 
 __all__ = ["DEFAULT_PATHS", "DescriptorTransport", "Transport", "default_path", "open_transport"]
@@ -73,7 +73,7 @@ def _file(path: str, timeout: float) -> DescriptorTransport:
 
         return SwtpmTransport(path, path, timeout)
     if "/" not in path and not os.path.exists(path):
-        raise TransportError(f"{path!r} is not a valid TPM address; use one of {FORMS}")
+        raise InvalidAddressError(f"{path!r} is not a valid TPM address; use one of {FORMS}")
     return _device(path, timeout)
 
 
@@ -88,7 +88,7 @@ def _options(path: str, rest: str) -> dict[str, str]:
     for part in rest.split(","):
         name, equals, value = part.partition("=")
         if not equals or name not in ("host", "port", "path") or not value or name in options:
-            raise TransportError(
+            raise InvalidAddressError(
                 f"{path!r} is not a valid TPM address: {part!r} is not host=, port= or path=; use one of {FORMS}"
             )
         options[name] = value
@@ -98,7 +98,7 @@ def _options(path: str, rest: str) -> dict[str, str]:
 def _simulator(scheme: str, options: dict[str, str], path: str, timeout: float) -> DescriptorTransport:
     if "path" in options:
         if scheme == "mssim" or len(options) > 1:
-            raise TransportError(
+            raise InvalidAddressError(
                 f"{path!r} is not a valid TPM address: path= requires swtpm: and "
                 "cannot be combined with host= or port="
             )
@@ -110,7 +110,9 @@ def _simulator(scheme: str, options: dict[str, str], path: str, timeout: float) 
 
 def _tcp(scheme: str, host: str, port: str, path: str, timeout: float) -> DescriptorTransport:
     if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise TransportError(f"{path!r} is not a valid TPM address: {port!r} is not a valid port; use 1 to 65535")
+        raise InvalidAddressError(
+            f"{path!r} is not a valid TPM address: {port!r} is not a valid port; use 1 to 65535"
+        )
     from .sockets import MssimTransport, SwtpmTransport
 
     address = (host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
