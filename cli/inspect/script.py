@@ -310,7 +310,7 @@ class Script(ScriptEntities):
         return parse_password(self.files, word, public=self.public)
 
     def policy_digest(self, given: str, where: str) -> Any:
-        """Returns the policy digest of policy steps such as `pcr:sha256:7`; None if the text is no step.
+        """Returns the policy digest of policy steps such as `pcr:sha256:7`; None if the text is not one.
 
         Several steps are separated by semicolons. The digest is computed in a trial session.
         """

@@ -146,7 +146,7 @@ def _replace_object(key: Placement, beside: int, handle: int) -> None:
         raise
     try:
         key.persist(handle)
-    except Exception:
+    except BaseException:  # also Ctrl-C
         warn(f"the old key at 0x{handle:08x} is gone; the new key is at 0x{beside:08x}")
         raise
     key.evict(beside)

@@ -50,8 +50,8 @@ def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
             if not isinstance(statement, PolicyPCR):
                 continue
             values = {}
-            for octet in (b"\x00", b"\xff"):
-                same = {place: octet * digest_size(place[0]) for place in pcrs_in(statement.pcrs)}
+            for byte in (b"\x00", b"\xff"):
+                same = {place: byte * digest_size(place[0]) for place in pcrs_in(statement.pcrs)}
                 if PolicyPCR.of_values(alg, statement.pcrs, same).pcr_digest == statement.pcr_digest:
                     values = same
             warn_of_pcrs(statement.pcrs, values)

@@ -115,8 +115,8 @@ def _state(pt: dict[int, int]) -> dict[str, Any]:
 
 def _text(pt: dict[int, int], which: int) -> str:
     """Returns the printable characters of the 32-bit value of property `which`, without surrounding blanks."""
-    octets = pt.get(which, 0).to_bytes(4, "big")
-    return "".join(chr(octet) for octet in octets if 0x20 <= octet < 0x7F).strip()
+    data = pt.get(which, 0).to_bytes(4, "big")
+    return "".join(chr(byte) for byte in data if 0x20 <= byte < 0x7F).strip()
 
 
 def _date(year: int, day: int) -> str | None:

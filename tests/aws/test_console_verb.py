@@ -82,14 +82,7 @@ def test_a_page_that_is_not_the_sign_in_page(
     box: Machine, sts: VerifyingSts, page: SigninPage, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     monkeypatch.setattr(page, "answer", lambda _path: (status, "<html>", ""))
-    done = subprocess.run(
-        [*_words(box, sts), "--region=eu-west-1"],
-        check=False,
-        env=_environ(box, sts, page),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = _run(box, sts, page, "--region=eu-west-1")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (7, "", 1)
     assert f"unexpected HTTP {status} from the console's sign-in page" in done.stderr
 

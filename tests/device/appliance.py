@@ -4,6 +4,7 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import boto3
 from cryptography import x509
 
 from tests.device.valve import Valve
@@ -73,6 +74,18 @@ class Appliance:
         wanted = {"report": step, **fields}.items()
         (found,) = [report for report in self.reports if wanted <= report.items()]
         return found
+
+    def caller(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Whom the STS knows by the credentials of a document."""
+        client = boto3.client(
+            "sts",
+            region_name="eu-central-1",
+            endpoint_url=self.sts.endpoint,
+            aws_access_key_id=document["AccessKeyId"],
+            aws_secret_access_key=document["SecretAccessKey"],
+            aws_session_token=document["SessionToken"],
+        )
+        return dict(client.get_caller_identity())
 
 
 def credentials(report: Report) -> dict[str, Any]:

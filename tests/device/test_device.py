@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 
-import boto3
 import pytest
 
 from tests.device.appliance import KEYS, PATHS, Appliance, Report, credentials
@@ -18,14 +17,7 @@ def test_sts_knows_the_credentials_as_the_role(appliance: Appliance, path: str, 
     document = credentials(report)
     print(f"\n{path}, key in its {key}: {report['seconds']} s from start to JSON", end="")
     print(f", {report['since_boot']} s after the kernel's start")
-    caller = boto3.client(
-        "sts",
-        region_name="eu-central-1",
-        endpoint_url=appliance.sts.endpoint,
-        aws_access_key_id=document["AccessKeyId"],
-        aws_secret_access_key=document["SecretAccessKey"],
-        aws_session_token=document["SessionToken"],
-    ).get_caller_identity()
+    caller = appliance.caller(document)
     assert ":assumed-role/demo/" in caller["Arn"]
     assert datetime.fromisoformat(document["Expiration"]) > datetime.now(UTC)
 

@@ -1,6 +1,5 @@
 """A certificate's key that was made through the kernel's /dev/tpmrm0 signs for IAM Roles Anywhere."""
 
-import boto3
 import pytest
 
 from tests.device.appliance import KEYS, Appliance, credentials
@@ -17,14 +16,7 @@ def test_the_key_is_made_in_the_tpm(appliance: Appliance) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_sts_knows_the_credentials_for_the_certificate(appliance: Appliance, key: str) -> None:
     document = credentials(appliance.the("roles anywhere", key=key))
-    caller = boto3.client(
-        "sts",
-        region_name="eu-central-1",
-        endpoint_url=appliance.sts.endpoint,
-        aws_access_key_id=document["AccessKeyId"],
-        aws_secret_access_key=document["SecretAccessKey"],
-        aws_session_token=document["SessionToken"],
-    ).get_caller_identity()
+    caller = appliance.caller(document)
     assert caller["Arn"].endswith(":assumed-role/demo/7b07")
     assert appliance.roles_anywhere.refusals == []
 

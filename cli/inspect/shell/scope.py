@@ -41,4 +41,4 @@ class ScriptScope(Protocol):
         """Returns whether the TPM still has this transient object or session."""
 
     def policy_digest(self, text: str, where: str) -> Any:
-        """Returns the policy digest of policy steps such as `pcr:sha256:7`; None if the text is no step."""
+        """Returns the policy digest of policy steps such as `pcr:sha256:7`; None if the text is not one."""

@@ -95,7 +95,7 @@ def _entries(path: str) -> Iterator[dict[str, Any]]:
 def append_to(path: str) -> IO[bytes]:
     """Opens the manifest for appending, for one run at a time; completes a truncated last line first.
 
-    Workers inherit the manifest's lock. After a run is killed, its workers still finish their hosts, so a new run
+    Workers inherit the manifest's lock. After a run is killed, each worker still finishes one host, so a new run
     waits for the lock. Otherwise the old workers would replace files that the new run lists.
     """
     file = open(path, "a+b", opener=_open_private)  # noqa: SIM115
