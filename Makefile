@@ -24,6 +24,7 @@ TEST_PACKAGES += 'key files of another project, used by openssl:' /usr/lib/*/oss
 # The clocks are years wrong for OpenSSL too (tests/aws/test_faults_*.py).
 TEST_PACKAGES += 'faults of proxies and clocks:' tinyproxy:tinyproxy-bin faketime:faketime
 TEST_PACKAGES += 'completion in a third shell:' zsh:zsh
+TEST_PACKAGES += 'addresses of containers:' ip:iproute2
 TEST_PACKAGES += 'the AWS SDK for JavaScript:' node:nodejs npm:npm
 # No service has to run.
 TEST_PACKAGES += 'checks and starts of units:' systemd-analyze:systemd curl:curl

@@ -281,7 +281,7 @@ def _cannot_unshare() -> bool:
     )
 
 
-@pytest.mark.skipif(_cannot_unshare(), reason="a network namespace needs root")
+@pytest.mark.skipif(_cannot_unshare(), reason="needs root, unshare and ip (iproute2)")
 def test_the_addresses_of_containers(tmp_path: Path) -> None:
     script = "ip link set lo up && ip addr add 169.254.170.2/32 dev lo && ip addr add 169.254.170.23/32 dev lo"
     script += ' && ip addr add fd00:ec2::23/128 dev lo && exec "$@"'
