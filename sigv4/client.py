@@ -68,7 +68,7 @@ class AwsClient:
         that; the local clock does if the response has no Date. Raises the errors of `send`.
         """
         operation.check()
-        response = self.send(operation.request(self._endpoint.url))
+        response = self.send(operation.request(self._endpoint.url), single_use=operation.single_use)
         offset = self._server_offset(response)
         value = operation.read(response.body)
         if isinstance(value, Credentials):
@@ -77,8 +77,11 @@ class AwsClient:
                 value.clock_offset = round(offset)
         return value
 
-    def send(self, request: Request) -> Response:
+    def send(self, request: Request, *, single_use: bool = False) -> Response:
         """Signs and sends `request`, and returns a response with an HTTP status in `success`.
+
+        A `single_use` request has a value that AWS accepts once, such as an MFA code. It is not sent again if AWS
+        may have processed it.
 
         Raises NetworkError if there is no valid response, and StsError if AWS responds with an error. Raises
         ResponseError for a redirect, any other status below 400, or a compressed body. Errors of the signer's HMAC
@@ -99,7 +102,15 @@ class AwsClient:
                 if not corrected and self._correct_clock(failure, offset):
                     corrected = True
                     continue
-            if not self._policy.retries(failure) or attempt >= self._policy.max_attempts:
+            if not self._policy.retries(failure):
+                raise failure
+            if single_use and retry.may_be_processed(failure):
+                failure.add_note(
+                    "AWS may have used up the MFA code, so the request was not sent again; wait for the next "
+                    "code, then try again"
+                )
+                raise failure
+            if attempt >= self._policy.max_attempts:
                 raise failure
             self._sleep(self._policy.delay(failure, attempt, self._random_number()))
             attempt += 1

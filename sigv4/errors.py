@@ -32,14 +32,15 @@ class NetworkError(SigV4Error):
     """The request got no valid response, for example after a DNS, connection, TLS, proxy or HTTP error.
 
     `host` and `port` identify the peer. `retryable` is False if a retry cannot help, as for an invalid
-    certificate.
+    certificate. `sent` is True if the peer may have received the request.
     """
 
-    def __init__(self, message: str, host: str, port: int, *, retryable: bool = True) -> None:
+    def __init__(self, message: str, host: str, port: int, *, retryable: bool = True, sent: bool = False) -> None:
         super().__init__(one_line(message), host, port)
         self.host = host
         self.port = port
         self.retryable = retryable
+        self.sent = sent
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -179,7 +179,7 @@ class HttpClient:
                 f"{host}:{port} sent more than {MAX_BODY} bytes; check the endpoint and any proxy in between"
             ) from error
         except (OSError, HttpMessageError) as error:
-            raise self._convert(error, "get a response from ", host, port) from error
+            raise self._convert(error, "get a response from ", host, port, sent=True) from error
 
     def _headers(self, request: Request, proxy_authorization: str | None) -> list[tuple[str, str]]:
         headers = list(request.headers)
@@ -206,10 +206,12 @@ class HttpClient:
             self._tls = context
         return self._tls
 
-    def _convert(self, error: Exception, action: str, host: str, port: int) -> NetworkError | ResponseError:
+    def _convert(
+        self, error: Exception, action: str, host: str, port: int, *, sent: bool = False
+    ) -> NetworkError | ResponseError:
         """Returns the error of sigv4 for an exception of sockets, TLS or HTTP parsing.
 
-        `action` is the text after "cannot" in the message.
+        `action` is the text after "cannot" in the message. `sent` is whether the peer may have the request.
         """
         peer = f"{host}:{port}"
         retryable = True
@@ -228,7 +230,7 @@ class HttpClient:
         else:
             reason, advice, retryable = _reason(error, self._authorities)
             text = f"cannot {action}{peer}: {reason}; {advice}"
-        return NetworkError(text, host, port, retryable=retryable)
+        return NetworkError(text, host, port, retryable=retryable, sent=sent)
 
 
 def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]:

@@ -154,12 +154,13 @@ class Operation(Generic[Result]):
 
     The name of a subclass is the Action parameter. A subclass sets `version` (of the API) and `parameters`, and
     defines `result`, which reads the response. `regional` is True if STS's global endpoint does not support the
-    operation.
+    operation. `single_use` is True if a parameter is a code that AWS accepts once.
     """
 
     version = ""
     parameters: tuple[Parameter, ...] = ()
     regional = False
+    single_use = False
 
     @property
     def action(self) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "hint",
     "is_about_time",
     "may_be_about_time",
+    "may_be_processed",
     "read_retry_policy",
     "retry_after",
 ]
@@ -167,6 +168,13 @@ def _is_throttled(failure: NetworkError | StsError) -> bool:
     if isinstance(failure, NetworkError):
         return False
     return failure.code in _THROTTLED or failure.http_status == _THROTTLED_STATUS
+
+
+def may_be_processed(failure: NetworkError | StsError) -> bool:
+    """Returns whether AWS may have processed the request before `failure`, although it returned no result."""
+    if isinstance(failure, NetworkError):
+        return failure.sent
+    return failure.http_status >= 500 and not _is_throttled(failure)
 
 
 def is_about_time(error: StsError) -> bool:

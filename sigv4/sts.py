@@ -178,6 +178,7 @@ class GetSessionToken(_CredentialsOperation):
             _token_size(minimum_session_token_size),
             *_mfa(serial_number, token_code),
         )
+        self.single_use = token_code is not None
 
 
 class AssumeRole(_CredentialsOperation):
@@ -234,6 +235,7 @@ class AssumeRole(_CredentialsOperation):
             _token_size(minimum_session_token_size),
             *_mfa(serial_number, token_code),
         )
+        self.single_use = token_code is not None
 
     def check(self) -> None:
         super().check()

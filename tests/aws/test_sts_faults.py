@@ -14,7 +14,7 @@ from sigv4.errors import NetworkError, NoErrorDocumentError, ResponseError, SigV
 from sigv4.http import MAX_BODY, HttpClient
 from sigv4.retry import RetryPolicy
 from sigv4.signer import Signer, hmac_from_secret
-from sigv4.sts import GetSessionToken
+from sigv4.sts import AssumeRole, GetSessionToken
 from tests.support.scripted import STS_ANSWER, ScriptedServer, Step, error, http, say
 
 OK = say(http("200 OK", STS_ANSWER))
@@ -390,3 +390,36 @@ def test_without_the_servers_time_a_clock_error_stays_one(date: str) -> None:
     with ScriptedServer(say(http("403 Forbidden", EXPIRED, *([date] if date else [])))) as server:
         Caller(server).fails(StsError, "check the clock")
         assert len(server.requests) == 1
+
+
+SERIAL = "arn:aws:iam::123456789012:mfa/me"
+WITH_CODE = (
+    GetSessionToken(serial_number=SERIAL, token_code="123456"),
+    AssumeRole("arn:aws:iam::123456789012:role/r", "name", serial_number=SERIAL, token_code="123456"),
+)
+
+
+@pytest.mark.parametrize("operation", WITH_CODE, ids=lambda each: each.action)
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", http("500 E", error("InternalFailure"))]
+)
+def test_an_mfa_code_that_aws_may_have_used_is_sent_once(operation: GetSessionToken, answer: bytes) -> None:
+    with ScriptedServer(say(answer), OK) as server:
+        with pytest.raises((NetworkError, StsError)) as caught:
+            Caller(server).client.call(operation)
+        assert len(server.requests) == 1
+    assert "wait for the next code" in " ".join(caught.value.__notes__)
+
+
+def test_an_mfa_code_that_aws_has_not_used_is_sent_again() -> None:
+    with ScriptedServer(say(http("400 E", error("Throttling"))), OK) as server:
+        with pytest.raises(ResponseError):  # OK is a response of GetSessionToken
+            Caller(server).client.call(WITH_CODE[1])
+        assert len(server.requests) == 2
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    caller = Caller(server, url=endpoint)
+    with pytest.raises(NetworkError) as refused:
+        caller.client.call(WITH_CODE[0])
+    assert len(caller.slept) == 2
+    assert not hasattr(refused.value, "__notes__")
