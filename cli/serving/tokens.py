@@ -1,5 +1,7 @@
 """The authorization tokens of clients: the token in the token file, and tokens of the metadata service."""
 
+import contextlib
+import fcntl
 import hmac
 import os
 import re
@@ -34,8 +36,9 @@ class TokenFile:
     """The authorization token in the file at `path`. The repr hides the token.
 
     `write` creates a missing file. If this process created the file, `renew` replaces it and `close` removes it. A
-    file that existed before is not changed. Raises UsageError for a file that others can read or write, that has
-    no valid token, or that cannot be created.
+    file that existed before is not changed. A created file is locked, because no other server may depend on it.
+    Raises UsageError for a file that others can read or write, that another running server created, that has no
+    valid token, or that cannot be created.
     """
 
     def __init__(self, path: str) -> None:
@@ -43,6 +46,7 @@ class TokenFile:
         self._token = b""
         self._before = b""
         self._before_until = 0.0
+        self._lock = -1
         self.made = _must_create(path)
         if not self.made:
             self._token = _read(path)
@@ -60,6 +64,7 @@ class TokenFile:
             # Fails if another program has created the file in the meantime.
             write_whole(self._path, token)
             self._token = token
+            self._lock_file()
 
     def renew(self) -> None:
         """Replaces the token if this process created the file, or else reads the user's file again.
@@ -80,16 +85,32 @@ class TokenFile:
                 # The file still contains the old token, which must stay valid.
                 self._before, self._before_until, self._token = was
                 raise
+            self._lock_file()
 
     def close(self) -> None:
         """Removes the token file, if this process created it and no other file has replaced it."""
         if not (self.made and self._token):
             return
+        self._unlock_file()
         try:
             if _read(self._path) == self._token:
                 os.unlink(self._path)
         except (OSError, UsageError):
             return
+
+    def _lock_file(self) -> None:
+        """Locks the created file until `close`, or until the process ends."""
+        self._unlock_file()
+        with contextlib.suppress(OSError):
+            self._lock = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock_file(self) -> None:
+        if self._lock >= 0:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_UN)  # a forked process may have the descriptor, too
+            os.close(self._lock)
+            self._lock = -1
 
     def opens(self, given: str) -> bool:
         """Returns whether `given` is the current token, or the previous one within a minute of its replacement.
@@ -140,6 +161,7 @@ def _read(path: str) -> bytes:
                 f"--token-file {path} can be read or changed by others (mode {found.st_mode & 0o777:04o}); "
                 "run chmod 600 on it, or delete the file to create a new token"
             )
+        _check_lock(descriptor, path)
         token = os.read(descriptor, 2048)
     finally:
         os.close(descriptor)
@@ -153,6 +175,19 @@ def _read(path: str) -> bytes:
             "to create a new token"
         )
     return token
+
+
+def _check_lock(descriptor: int, path: str) -> None:
+    """Raises UsageError if a running server created the file, since it replaces and removes the file."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"--token-file {path} belongs to another running `tpmwire serve`, which removes it at its end; choose "
+            "another path, or create a file with a token that both use, before you start them"
+        ) from None
+    except OSError:  # a file system without locks
+        return
 
 
 class Sessions:

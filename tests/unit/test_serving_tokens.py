@@ -1,6 +1,7 @@
 """The token file: made, taken, refused, renewed, removed; the tokens of the metadata service."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -173,3 +174,29 @@ def test_a_session_is_of_this_process_and_as_it_was_given() -> None:
         f"{nonce}.{mac}",
     ):
         assert not sessions.has(other), other
+
+
+def test_the_file_of_a_running_server_is_refused(path: Path) -> None:
+    first = TokenFile(str(path))
+    first.write()
+    for _ in range(2):
+        with pytest.raises(UsageError, match="belongs to another running `tpmwire serve`, which removes it"):
+            TokenFile(str(path))
+        first.renew()
+    token = path.read_text()
+    if (pid := os.fork()) == 0:  # as the process after a timeout, which may end later
+        time.sleep(60)
+        os._exit(0)
+    first.close()
+    theirs(path, token)
+    assert TokenFile(str(path)).opens(token)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_two_servers_can_share_a_file_of_the_user(path: Path) -> None:
+    theirs(path)
+    first, second = TokenFile(str(path)), TokenFile(str(path))
+    first.close()
+    second.renew()
+    assert path.read_text() == TOKEN
