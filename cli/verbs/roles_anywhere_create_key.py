@@ -84,8 +84,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s {--persistent-handle HANDLE | --out FILE} [options]"
 
 
-def run(args: Settings) -> int:
-    """Creates the key, tests it, stores it, and prints its Name."""
+def run(args: Settings, *, next_steps: bool = True) -> int:
+    """Creates the key, tests it, stores it, and prints its Name; with `next_steps`, also the next command."""
     place = Place(args.persistent_handle, args.out)
     if not place:
         raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
@@ -112,7 +112,11 @@ def run(args: Settings) -> int:
         parent.prepare(tpm)
         key = make_signing_key(tpm, order, template)
         put_in_place(tpm, [Placement.of(tpm, key, place, parent.owner)], force=args.force)
-    _report(args, place, tested=not described)
+    if described:
+        note("the key was not tested, because its policy need not be satisfied now")
+    note(f"the new key is at {place}")
+    if next_steps:
+        _note_next_steps(args, place)
     name = key.loaded.name.hex()
     handle = None if place.handle is None else f"0x{place.handle:08x}"
     made = {"file": place.file, "handle": handle, "name": name, "public_key": to_pem(key.file.public)}
@@ -120,10 +124,7 @@ def run(args: Settings) -> int:
     return 0
 
 
-def _report(args: Settings, place: Place, *, tested: bool) -> None:
-    if not tested:
-        note("the key was not tested, because its policy need not be satisfied now")
-    note(f"the new key is at {place}")
+def _note_next_steps(args: Settings, place: Place) -> None:
     key = f"handle:{place.texts[-1]}" if place.handle is not None else place.texts[0]
     pcrs = args.pcrs if args.pcrs and "=" not in args.pcrs and place.handle is not None else None
     note(f"next: tpmwire roles-anywhere csr --private-key {key} --subject CN=NAME --out host.csr")

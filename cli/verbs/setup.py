@@ -37,7 +37,7 @@ from ..awsconfig.plaintext import Plaintext, find_plaintext
 from ..awsconfig.profiles import existing_profile, profile_lines, write_profile
 from ..credentials.roles_anywhere.request import issue_text
 from ..doctor.machine import Machine
-from ..doctor.run import TPM_CHECKS, run_checks
+from ..doctor.run import TPM_CHECKS, Result, run_checks
 from ..keys.place import Place
 from ..lifecycle.certificate_profile import (
     certificate_files,
@@ -148,7 +148,7 @@ def _ask(args: Settings, started: list[str]) -> int:
     with Machine(args.tpm_path, args.timeout) as machine:
         failed = False
         for result in run_checks(machine):
-            print_result(result)
+            print_result(_offer_instead(result, args))
             failed |= result.status == "error" and result.check in TPM_CHECKS
         if failed:
             again = "tpmwire setup --roles-anywhere" if args.roles_anywhere else "tpmwire setup"
@@ -165,6 +165,15 @@ def _ask(args: Settings, started: list[str]) -> int:
     for profile in dict.fromkeys(started):
         print(f"\nTo use the key:\n$ aws sts get-caller-identity --profile {shlex.quote(profile)}")
     return 0
+
+
+def _offer_instead(result: Result, args: Settings) -> Result:
+    """Returns the result of a check. If setup itself takes the next step, the text says so."""
+    if result.status == "warning" and result.check == "profiles":
+        return result._replace(step="setup offers to write one")
+    if result.status == "warning" and result.check == "plaintext-keys" and not args.roles_anywhere:
+        return result._replace(step="setup offers to move it into the TPM")
+    return result
 
 
 def _offer_step(step: VerbCommand, args: Settings, started: list[str]) -> bool:
@@ -412,7 +421,11 @@ def _run_step(step: VerbCommand, args: Settings) -> None:
     parser = Parser(prog=f"tpmwire {step.verb}")
     step.module.configure(parser)
     try:
-        step.module.run(parser.parse_args(step.words, step.module.Settings()))
+        settings = parser.parse_args(step.words, step.module.Settings())
+        if step.module is roles_anywhere_create_key:
+            roles_anywhere_create_key.run(settings, next_steps=False)
+        else:
+            step.module.run(settings)
     except Interrupted:
         note(f"{_state_of(step, args)}; to continue, run `{step}`")
         raise

@@ -41,6 +41,8 @@ def test_a_plaintext_key_moves_into_the_tpm(
     code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], answers, YES_OR_NO)
     assert code == 0, shown
     assert f"$ tpmwire doctor --tpm-path={swtpm.path}\r\nok       device: " in shown
+    assert "warning  profiles: no profile runs aws-tpm-process-credential; setup offers to write one\r\n" in shown
+    assert "; setup offers to move it into the TPM\r\n" in shown
     place = " --persistent-handle=0x81010020" if persistent == b"y" else ""
     command = f"tpmwire enroll --profile=work --tpm-path={swtpm.path}{place}"
     assert f"$ {command}\r\nRun this command? [y/N] " in shown

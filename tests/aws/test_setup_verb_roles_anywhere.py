@@ -58,6 +58,7 @@ def test_from_a_key_to_a_profile(
     assert "\\n" not in shown
     assert f"$ tpmwire roles-anywhere create-key --persistent-handle=0x81010020 {where}\r\n" in shown
     assert shown.rstrip().endswith(f"$ tpmwire setup --roles-anywhere {where}")
+    assert "next: tpmwire" not in shown
     # Without the certificate, another run creates neither a key nor a request.
     code, shown = at_a_terminal(words, [b"work"], *PROMPTS)
     assert (code, "create-key" in shown) == (0, False), shown
