@@ -88,7 +88,9 @@ class Modules:
         if name not in self.modules:
             origin = str(module.__file__)
             start, end = self.files[origin[len(self.folder) + 1 :]]
-            exec(compile(self.sources[start:end], origin, "exec", dont_inherit=True), module.__dict__)
+            # Help texts are docstrings, which -OO would remove.
+            code = compile(self.sources[start:end], origin, "exec", dont_inherit=True, optimize=0)
+            exec(code, module.__dict__)
             return
         if name not in self.codes:
             # The first group is not compressed: it sorts sys.path, and until then zlib may be the caller's.
