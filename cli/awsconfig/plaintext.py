@@ -5,11 +5,20 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from sigv4.config import load_config
+
 from ..terminal.messages import UsageError, note, warn
 from .edit import config_path, credentials_path, get_setting, profile_of, remove_settings, section_of, sections
 from .files import edit_file, read_setting, read_text
 
-__all__ = ["Plaintext", "check_removable", "find_plaintext", "remove_plaintext", "sections_with"]
+__all__ = [
+    "Plaintext",
+    "check_removable",
+    "find_plaintext",
+    "find_plaintext_keys",
+    "remove_plaintext",
+    "sections_with",
+]
 
 _SETTINGS = ("aws_access_key_id", "aws_secret_access_key")
 
@@ -44,6 +53,20 @@ def find_plaintext(profile: str) -> Plaintext | None:
                 f"[{section}] in {path} has {present} but not {missing}; add {missing}, or remove {present}"
             )
     return None
+
+
+def find_plaintext_keys() -> dict[str, Plaintext]:
+    """Returns a mapping from profile to long-term plaintext key; prints a note about each unusable key."""
+    found = {}
+    for name in load_config(os.environ):
+        try:
+            key = find_plaintext(name)
+        except UsageError as error:
+            note(f"profile {name}: {error}")
+            continue
+        if key is not None and key.token is None:
+            found[name] = key
+    return found
 
 
 def check_removable(profile: str) -> None:

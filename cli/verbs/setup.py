@@ -24,7 +24,6 @@ from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import NamedTuple
 
-from sigv4.config import load_config
 from tpmwire.errors import EncodeError, TpmwireError
 from tpmwire.keys.csr import parse_subject
 from tpmwire.spec.constants import TPMA_OBJECT
@@ -33,11 +32,11 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 from ..awsconfig.edit import config_path, section_of
 from ..awsconfig.files import read_setting
 from ..awsconfig.overrides import kind_of
-from ..awsconfig.plaintext import Plaintext, find_plaintext
+from ..awsconfig.plaintext import Plaintext, find_plaintext, find_plaintext_keys
 from ..awsconfig.profiles import existing_profile, profile_lines, write_profile
 from ..credentials.roles_anywhere.request import issue_text
 from ..doctor.machine import Machine
-from ..doctor.run import TPM_CHECKS, Result, run_checks
+from ..doctor.run import TPM_CHECKS, run_checks
 from ..keys.place import Place
 from ..lifecycle.certificate_profile import (
     certificate_files,
@@ -145,10 +144,14 @@ def _ask(args: Settings, started: list[str]) -> int:
     Before a command runs, its profile is added to `started`.
     """
     print(f"$ {shlex.join(['tpmwire', 'doctor', *_options(args)])}", flush=True)
+    offers = {"profiles": "setup offers to write one"}
+    if not args.roles_anywhere:
+        offers["plaintext-keys"] = "setup offers to move it into the TPM"
     with Machine(args.tpm_path, args.timeout) as machine:
         failed = False
         for result in run_checks(machine):
-            print_result(_offer_instead(result, args))
+            offer = offers.get(result.check) if result.status == "warning" else None
+            print_result(result._replace(step=offer) if offer else result)
             failed |= result.status == "error" and result.check in TPM_CHECKS
         if failed:
             again = "tpmwire setup --roles-anywhere" if args.roles_anywhere else "tpmwire setup"
@@ -159,21 +162,12 @@ def _ask(args: Settings, started: list[str]) -> int:
         if not _guide_certificate(args, tpm, started):
             return 0
     else:
-        keys = _find_keys()
+        keys = find_plaintext_keys()
         for step in _enrolments(keys, tpm) if keys else _imports(tpm):
             _offer_step(step, args, started)
     for profile in dict.fromkeys(started):
         print(f"\nTo use the key:\n$ aws sts get-caller-identity --profile {shlex.quote(profile)}")
     return 0
-
-
-def _offer_instead(result: Result, args: Settings) -> Result:
-    """Returns the result of a check. If setup itself takes the next step, the text says so."""
-    if result.status == "warning" and result.check == "profiles":
-        return result._replace(step="setup offers to write one")
-    if result.status == "warning" and result.check == "plaintext-keys" and not args.roles_anywhere:
-        return result._replace(step="setup offers to move it into the TPM")
-    return result
 
 
 def _offer_step(step: VerbCommand, args: Settings, started: list[str]) -> bool:
@@ -297,7 +291,7 @@ def _show(args: Settings) -> int:
     options = _options(args)
     if args.roles_anywhere:
         return _show_certificate(args, TpmFacts(options, [_FIRST_HANDLE]))
-    keys = _find_keys()
+    keys = find_plaintext_keys()
     steps = [VerbCommand(enroll, "enroll", [f"--profile={name}", *options], name) for name in keys]
     print(shlex.join(["tpmwire", "doctor", *options]))
     for step in steps or [_import_step("AKIA...", "default", TpmFacts(options, [_FIRST_HANDLE]))]:
@@ -319,20 +313,6 @@ def _show_certificate(args: Settings, tpm: TpmFacts) -> int:
     print(f"# Issue the certificate. Then, in {config_path()}:\n{profile_lines(line, profile)}")
     print(shlex.join(["aws", "sts", "get-caller-identity", "--profile", profile]))
     return 0
-
-
-def _find_keys() -> dict[str, Plaintext]:
-    """Returns a mapping from profile to long-term plaintext key; prints a note about each unusable key."""
-    found = {}
-    for name in load_config(os.environ):
-        try:
-            key = find_plaintext(name)
-        except UsageError as error:
-            note(f"profile {name}: {error}")
-            continue
-        if key is not None and key.token is None:
-            found[name] = key
-    return found
 
 
 def _read_tpm(args: Settings, machine: Machine) -> TpmFacts:
