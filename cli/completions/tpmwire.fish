@@ -1781,6 +1781,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using decode; and test $_shtab_tpmwire_np
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a debug -d 'step through a recorded session, and see what each side knows'
 complete -c tpmwire -n '_shtab_tpmwire_using debug' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using debug' -l text -d 'print each step instead of opening a screen'
+complete -c tpmwire -n '_shtab_tpmwire_using debug' -l json -d 'print a JSON list of steps'
 complete -c tpmwire -n '_shtab_tpmwire_using debug' -l session -x -d 'show only messages that use this session, e.g. 0x02000000'
 complete -c tpmwire -n '_shtab_tpmwire_using debug' -l change -x -d 'report whether the TPM or the program detects a change of this bit'
 complete -c tpmwire -n '_shtab_tpmwire_using debug' -l salt -x -d 'plaintext salt of a recorded session'

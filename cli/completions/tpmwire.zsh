@@ -687,6 +687,7 @@ _shtab_tpmwire_curl_defaults_added=0
 _shtab_tpmwire_debug_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--text[print each step instead of opening a screen]"
+  "--json[print a JSON list of steps]"
   "--session=[show only messages that use this session, e.g. 0x02000000]:HANDLE:"
   "--change=[report whether the TPM or the program detects a change of this bit]:MESSAGE:OFFSET[:BIT]:"
   "*--salt=[plaintext salt of a recorded session]:HEX:"

@@ -7,7 +7,7 @@ import os
 import textwrap
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 from urllib.parse import quote
 
 from tpmwire.explain import Node, as_json
@@ -93,7 +93,11 @@ class JsonWriter(Writer):
     def write(self, tree: Node) -> None:
         """Prints the tree of a message as an element of the list."""
         print("," if self.count else "[")
-        print(textwrap.indent(json.dumps(as_json(tree, secrets=self._secrets), indent=2), "  "), end="")
+        print(textwrap.indent(json.dumps(self.element(tree), indent=2), "  "), end="")
+
+    def element(self, tree: Node) -> dict[str, Any]:
+        """Returns the element of the list for a message."""
+        return as_json(tree, secrets=self._secrets)
 
     def finish(self) -> None:
         """Closes the list."""

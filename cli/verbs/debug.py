@@ -14,7 +14,8 @@ with their fields, and decrypted parameters in lines that begin with =.
 Keys: left and right arrows step back and on, s goes to the next message with a session, r to the next refused
 command, c shows whether the TPM or the program detects a change of the selected field's lowest bit, q quits.
 
-The screen needs the extra tpmwire[debug]. --text prints each step instead, as does output that is not a terminal.
+The screen needs the extra tpmwire[debug]. --text prints each step instead, as does output that is not a terminal;
+--json prints the steps for programs.
 
 --change MESSAGE:OFFSET[:BIT] reports whether the TPM or the program detects a change of that bit on the bus.
 Messages count from 1, offsets from 0 (decimal, or hex with 0x), bits from 0, the lowest.
@@ -24,6 +25,7 @@ Use test keys only, because other users can read a command line. `tpmwire decode
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -49,6 +51,7 @@ class Settings(SessionKeySettings):
 
     input: list[str]
     text: bool
+    json: bool
     session: str | None
     change: str | None
 
@@ -61,7 +64,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="HEX|FILE",
         help="recording: hex or base64, a file, or - for standard input (default: -)",
     )
-    parser.add_argument("--text", action="store_true", help="print each step instead of opening a screen")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--text", action="store_true", help="print each step instead of opening a screen")
+    output.add_argument("--json", action="store_true", help="print a JSON list of steps")
     parser.add_argument(
         "--session", metavar="HANDLE", help="show only messages that use this session, e.g. 0x02000000"
     )
@@ -76,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Shows the steps of the recording; returns the exit code."""
     try:
-        from ..inspect.debugger.steps import step_text  # noqa: PLC0415 - the single file does not have it
+        from ..inspect.debugger.steps import StepWriter, step_text  # noqa: PLC0415 - the single file does not have it
     except ModuleNotFoundError:
         raise UsageError(
             "the single file does not include the debugger; install tpmwire with pip or pipx, or run "
@@ -86,6 +91,12 @@ def run(args: Settings) -> int:
     session = _handle(args.session)
     if args.change is not None:
         return _judge(args, keys)
+    if args.json:
+        with StepWriter() as writer:
+            for number, tree in _steps(_exchanges(args.input), keys, session):
+                writer.place = number
+                writer.add(tree)
+        return 0
     if args.text or not sys.stdout.isatty():
         for number, (place, tree) in enumerate(_steps(_exchanges(args.input), keys, session)):
             print("\n" * bool(number) + step_text(place, tree))
@@ -147,7 +158,11 @@ def _judge(args: Settings, keys: SessionKeys) -> int:
         said = who_notices(list(_exchanges(args.input)), change, keys.salts, keys.auths)
     except IndexError:
         raise UsageError(f"--change: the recording has no byte {match[2]} in message {match[1]}") from None
-    print("\n".join(said))
+    if args.json:
+        place = {"message": change.place + 1, "offset": change.offset, "bit": change.bit}
+        print(json.dumps([place | {"findings": said}], indent=2))
+    else:
+        print("\n".join(said))
     return 0
 
 

@@ -1,6 +1,7 @@
 """`tpmwire debug`: steps of a real recording as text and on the screen, and who notices a changed bit."""
 
 import asyncio
+import json
 import os
 import pty
 import subprocess
@@ -72,6 +73,22 @@ def test_the_steps_as_text(talk: Talk, tool: Tool) -> None:
     # Output that is not a terminal is text.
     assert tool("debug", *talk.words).out == ran.out
     assert tool("debug", "--text", "-", stdin=talk.path.read_bytes()).out.count("== message") == len(steps)
+
+
+def test_the_steps_as_json(talk: Talk, tool: Tool) -> None:
+    ran = tool("debug", "--json", *talk.words)
+    steps = json.loads(ran.out)
+    assert [step["message"] for step in steps] == list(range(1, len(talk.trees) + 1))
+    assert [step["tree"]["name"] for step in steps] == [tree.name for tree in talk.trees]
+    (session,) = steps[talk.last("TPM2_Create")]["sessions"]
+    facts = {fact["name"]: fact for fact in session["facts"]}
+    assert facts["sessionKey"]["sides"] == ["program", "TPM"]
+    assert len(facts["nonceTPM"]["value"]) == 64
+    part = json.loads(tool("debug", "--json", "--session", "0x02000000", *talk.words).out)
+    assert part == [step for step in steps if step["sessions"]]
+    ran = tool("debug", "--json", "--change", "1:0", *talk.words)
+    (found,) = json.loads(ran.out)
+    assert (found["message"], found["offset"], found["bit"], len(found["findings"])) == (1, 0, 0, 2)
 
 
 def test_the_steps_of_one_session(talk: Talk, tool: Tool) -> None:

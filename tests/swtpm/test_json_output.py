@@ -25,7 +25,6 @@ WITHOUT = {
     "completion": "prints a script",
     "console": "prints a URL",
     "curl": "prints the server's response",
-    "debug": "shows a screen; `decode` prints JSON",
     "demo": "prints the output of shell commands",
     "duplicate": "writes files",
     "enroll": "writes a profile",

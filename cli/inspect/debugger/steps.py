@@ -1,12 +1,15 @@
-"""A message of a recording as a step of the debugger, in plain text."""
+"""A message of a recording as a step of the debugger, in plain text and in JSON."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tpmwire.explain import Node, as_text
 from tpmwire.explain.facts import GROUPS, Fact, Knowledge
 
-__all__ = ["explain_knowledge", "step_text", "step_title"]
+from ..writers import JsonWriter
+
+__all__ = ["StepWriter", "explain_knowledge", "step_text", "step_title"]
 
 WITHOUT = "No session protects this message: anyone on the bus can read and change it."
 
@@ -21,6 +24,27 @@ def step_text(place: int, tree: Node) -> str:
     """Returns a step as text: what each side knows, and the bytes of the message."""
     known = explain_knowledge(tree.knowledge)
     return "\n".join([f"== {step_title(place, tree)}", *(text for text, _ in known), "", as_text(tree)])
+
+
+class StepWriter(JsonWriter):
+    """Prints steps as a JSON list. `place` is the index of the next message in the recording."""
+
+    place = 0
+
+    def element(self, tree: Node) -> dict[str, Any]:
+        """Returns the number of the message, the facts of each session, and the tree of the message."""
+        sessions = [
+            {
+                "session": known.title,
+                "facts": [
+                    fact._asdict()
+                    | {"value": None if fact.value is None else fact.value.hex(), "sides": fact.sides.split()}
+                    for fact in known.facts
+                ],
+            }
+            for known in tree.knowledge
+        ]
+        return {"message": self.place + 1, "sessions": sessions, "tree": super().element(tree)}
 
 
 def explain_knowledge(known: Sequence[Knowledge], width: int = 112) -> list[tuple[str, str]]:
