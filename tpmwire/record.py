@@ -92,6 +92,26 @@ class _Secret:
 SECRET = _Secret()
 
 
+def _parse_nested(wire: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+    """Parses a value inside a construct. Errors then begin with the names in `path`: "(parsing) -> a -> b"."""
+    try:
+        return wire._parse(stream, context, path)
+    except DecodeError as error:
+        for name in reversed(path.split(" -> ")[1:]):
+            error = error.within(name)
+        raise error from None
+
+
+def _build_nested(wire: Any, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+    """Builds a value inside a construct. Errors then begin with the names in `path`: "(building) -> a -> b"."""
+    try:
+        return wire._build(obj, stream, context, path)
+    except EncodeError as error:
+        for name in reversed(path.split(" -> ")[1:]):
+            error = error.within(name)
+        raise error from None
+
+
 class Struct(Wire):
     """The construct that parses and builds records of one class, field by field.
 
@@ -169,10 +189,10 @@ class RecordType(type, _Construct, Declaration):
         )
 
     def _parse(cls, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        return cls.wire()._parse(stream, {}, path)
+        return _parse_nested(cls.wire(), stream, {}, path)
 
     def _build(cls, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        return cls.wire()._build(obj, stream, {}, path)
+        return _build_nested(cls.wire(), obj, stream, {}, path)
 
     def _sizeof(cls, context: dict[str, Any], path: str) -> Any:
         return cls.wire()._sizeof(context, path)
@@ -256,6 +276,12 @@ class Record(metaclass=RecordType):
         """Returns a copy with new values of the fields in `changes`. Raises TypeError for an unknown field."""
         return type(self)(**{**vars(self), **changes})
 
+    def __getitem__(self, name: str) -> Any:
+        """Returns the value of a field, for construct's expressions: `this.hash.hash_alg`. Raises KeyError."""
+        return vars(self)[name]
+
+    __iter__ = None
+
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable; use replace()")
 
@@ -305,10 +331,10 @@ class Declared(Wire, Declaration):
         return value
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        return self._wire._parse(stream, context, path)
+        return _parse_nested(self._wire, stream, context, path)
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        return self._wire._build(obj, stream, context, path)
+        return _build_nested(self._wire, obj, stream, context, path)
 
     def _sizeof(self, context: dict[str, Any], path: str) -> Any:
         return self._wire._sizeof(context, path)

@@ -42,8 +42,6 @@ __all__ = [
     "wire_of",
 ]
 
-type_ = type
-
 
 class Encrypted(bytes):
     """The bytes of a TPM2B that a session has encrypted. The bytes cannot be parsed."""
@@ -52,20 +50,19 @@ class Encrypted(bytes):
 
 
 def bytes_left(stream: IO[bytes]) -> int:
-    """Returns the number of bytes that remain in a stream.
-
-    Returns `sys.maxsize` if the number is unknown, as for a socket's stream.
-    """
+    """Returns the number of bytes that remain in a stream; `sys.maxsize` if unknown, as for a socket's stream."""
     try:
-        return stream.getbuffer().nbytes - stream.tell()  # type: ignore[attr-defined, no-any-return]
-    except AttributeError:
+        # construct's streams inside another stream tell a position in the outer one.
+        return stream.getbuffer().nbytes - io.BytesIO.tell(stream)  # type: ignore[attr-defined, arg-type, no-any-return]
+    except (AttributeError, TypeError):
         return _count_bytes_left(stream)
 
 
 def _count_bytes_left(stream: IO[bytes]) -> int:
     try:
         here = stream.tell()
-        end = stream.seek(0, io.SEEK_END)
+        stream.seek(0, io.SEEK_END)  # an mmap returns None
+        end = stream.tell()
         stream.seek(here)
     except (OSError, AttributeError, ValueError):  # construct's streams raise the last two errors
         return sys.maxsize
@@ -161,6 +158,9 @@ class Number(Wire):
 
     def _sizeof(self, context: dict[str, Any], path: str) -> int:
         return self.size
+
+    def __reduce__(self) -> tuple[type[Number], tuple[int, type[int]]]:
+        return Number, (self.size, self.kind)
 
     @property
     def label(self) -> str:
@@ -420,7 +420,7 @@ def _describe(obj: Any) -> str:
     """
     if isinstance(obj, bytes):
         return byte_count(len(obj))
-    return f"{len(obj)}" if isinstance(obj, (list, tuple)) else type_(obj).__name__
+    return f"{len(obj)}" if isinstance(obj, (list, tuple)) else type(obj).__name__
 
 
 class Declaration:

@@ -1,6 +1,8 @@
 """Wires, records and named types nest in construct's own classes, and read from and write to any stream."""
 
+import copy
 import io
+import mmap
 import os
 import pickle
 import socket
@@ -25,6 +27,7 @@ from tpmwire.spec.structures import (
     TPML_DIGEST,
     TPMT_HA,
     TPMT_PUBLIC,
+    TPMT_SIG_SCHEME,
     TPMU_HA,
     UINT16,
     UINT32,
@@ -93,6 +96,38 @@ def test_nested(name: str, form: str) -> None:
     assert _same(outer.parse(built), value)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", sorted(NESTED.keys() - {"Pointer"}))
+def test_nested_behind_other_fields(name: str, form: str) -> None:
+    """Some of construct's classes parse a stream of their own, whose positions are those of the outer stream."""
+    inner, value, _ = NESTED[name](FORMS[form])
+    outer = construct.Struct("before" / construct.Bytes(5), "v" / inner)
+    data = outer.build({"before": b"12345", "v": value})
+    assert _same(outer.parse(data).v, value)
+
+
+LIST: tuple[bytes, ...] = (b"one", b"")
+OUTER: dict[str, Callable[[Any], Any]] = {
+    "Prefixed": lambda w: construct.Prefixed(Byte, w),
+    "FixedSized": lambda w: construct.FixedSized(100, w),
+    "NullTerminated": lambda w: construct.NullTerminated(w, term=b"\xff"),
+    "ProcessXor": lambda w: construct.ProcessXor(this.before[0], w),
+    "LazyBound": lambda w: construct.LazyBound(lambda: w),
+}
+
+
+@pytest.mark.parametrize("name", OUTER)
+@pytest.mark.parametrize(
+    ("wire", "value"), [(TPM2B_PUBLIC, templates.srk_ecc()), (TPML_DIGEST, LIST), (TPM2B_DIGEST, b"digest")]
+)
+def test_sizes_are_checked_behind_other_fields(name: str, wire: Any, value: object) -> None:
+    outer = construct.Struct("before" / construct.Bytes(5), "v" / OUTER[name](wire))
+    data = outer.build({"before": b"12345", "v": value})
+    assert outer.parse(data).v == value
+    with pytest.raises(construct.ConstructError):
+        outer.parse(data[: 5 + (len(data) - 5) // 2])
+
+
 def _same(found: Any, value: Any) -> bool:
     if isinstance(value, dict):
         return {key: found[key] for key in value} == value
@@ -124,6 +159,29 @@ def test_compiled(form: str) -> None:
     assert construct.Struct(N, "v" / FORMS[form]).compile().parse(b"\0\1" + RAW).v == VALUE
 
 
+def test_fields_in_constructs_expressions() -> None:
+    header = construct.Struct("ha" / TPMT_HA, "public" / TPM2B_PUBLIC)
+    outer = construct.Struct(
+        "header" / header,
+        "sha" / construct.If(this.header.ha.hash_alg == TPM_ALG.SHA256, construct.Bytes(2)),
+        "x" / construct.Computed(this.header.public.unique.x),
+    )
+    found = outer.parse(RAW + TPM2B_PUBLIC.build(templates.srk_ecc()) + b"ab")
+    assert (found.sha, found.x) == (b"ab", templates.srk_ecc().unique.x)
+    assert VALUE["digest"] == VALUE.digest
+    with pytest.raises(KeyError):
+        VALUE["digset"]
+    with pytest.raises(TypeError, match="not iterable"):
+        list(VALUE)  # type: ignore[call-overload]
+
+
+def test_copies() -> None:
+    outer = construct.Struct("v" / TPMT_HA.wire(), "p" / TPM2B_PUBLIC, "n" / UINT32)
+    data = RAW + TPM2B_PUBLIC.build(templates.srk_ecc()) + bytes(4)
+    for again in (copy.copy(outer), copy.deepcopy(outer), pickle.loads(pickle.dumps(outer))):
+        assert again.parse(data) == outer.parse(data)
+
+
 def test_a_selector_that_is_a_neighbour_in_constructs_struct() -> None:
     ha = construct.Struct("hash_alg" / TPMI_ALG_HASH, "digest" / Select("hash_alg", TPMU_HA))
     assert ha.parse(RAW).digest == VALUE.digest
@@ -151,6 +209,24 @@ def test_a_file(tmp_path: Path, buffering: int) -> None:
         pytest.raises(DecodeError, match="a size of 4 exceeds the remaining bytes"),
     ):
         TPM2B_DIGEST.parse_stream(file)
+
+
+def test_a_memory_map(tmp_path: Path) -> None:
+    """Before Python 3.13, its method `seek` returns None."""
+    (tmp_path / "file").write_bytes(TPM2B_PUBLIC.build(templates.srk_ecc()) + RAW)
+    with open(tmp_path / "file", "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as stream:
+        assert TPM2B_PUBLIC.parse_stream(stream) == templates.srk_ecc()  # type: ignore[arg-type]
+        assert TPMT_HA.parse_stream(stream) == VALUE  # type: ignore[arg-type]
+
+
+def test_two_layouts_need_a_position() -> None:
+    scheme = b"\0\x60\0\0"  # EDDSA, with a hash before version 1.85
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as stream, open(writing, "wb") as file:
+        file.write(scheme)
+        file.flush()
+        with pytest.raises(DecodeError, match="the next 2 bytes decide on the layout; use a stream that can seek"):
+            TPMT_SIG_SCHEME.parse_stream(stream)
 
 
 def test_a_socket() -> None:
@@ -196,10 +272,14 @@ def test_errors_are_constructs_too() -> None:
     with pytest.raises(construct.ConstructError) as caught:
         construct.Struct("v" / TPMT_HA).parse(RAW[:5])
     assert isinstance(caught.value, DecodeError)
-    assert (caught.value.path, caught.value.offset) == (("digest",), 2)
+    assert (caught.value.path, caught.value.offset) == (("v", "digest"), 2)
+    nested = construct.Struct("list" / construct.Array(1, construct.Struct("size" / TPM2B_DIGEST)))
+    with pytest.raises(DecodeError, match=r"^list.size: a size of 5 exceeds the remaining bytes \(at byte 0"):
+        nested.parse(b"\0\5ab")
     with pytest.raises(construct.ConstructError, match="expected TPMT_HA, got dict") as refused:
         construct.Struct("v" / TPMT_HA).build({"v": {"hash_alg": 11, "digest": bytes(32)}})
     assert isinstance(refused.value, EncodeError)
+    assert (refused.value.path, str(refused.value)) == (("v",), "v: expected TPMT_HA, got dict")
     for error in (caught.value, refused.value):
         assert str(pickle.loads(pickle.dumps(error))) == str(error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from functools import cached_property
 
+from ..errors import DecodeError
 from ..wires import Empty, Wire, wire_of
 
 TYPE_CHECKING = False
@@ -40,7 +41,10 @@ class Versioned(Wire):
     def member(self, stream: IO[bytes]) -> Any:
         """Returns the construct for the next value in the stream. The position of the stream does not change."""
         head = stream.read(2)
-        stream.seek(-len(head), io.SEEK_CUR)
+        try:
+            stream.seek(-len(head), io.SEEK_CUR)
+        except (OSError, ValueError):  # construct's streams raise the last error
+            raise DecodeError("the next 2 bytes decide on the layout; use a stream that can seek") from None
         return self.older if int.from_bytes(head, "big") in self.marks and len(head) == 2 else self.newer
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
