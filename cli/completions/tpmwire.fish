@@ -371,7 +371,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l ca -xka "(_tpmwire_f
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l name -x -d 'expected Name of the attestation key in hex, to verify its public area'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l nonce -x -d 'expected nonce'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l accept-sha1 -d 'accept SHA-1 signatures, which keys created by Windows produce'
-complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l pcrs -x -d 'expected PCRs, such as sha256:0,7, or with expected values, such as sha256:0=HEX,7'
+complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l pcrs -x -d 'expected PCRs, such as sha256:0-7,14 or sha1:all+sha256:all, or with expected values, such as sha256:0=HEX,7'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l message -xka "(_tpmwire_files '')" -d 'file with the quote'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l signature -xka "(_tpmwire_files '')" -d 'file with the signature'
 complete -c tpmwire -n '_shtab_tpmwire_using checkquote' -l values -xka "(_tpmwire_files '')" -d 'PCR values to compare with the quote'
@@ -384,6 +384,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using certify' -l nonce -x -d 'the verifi
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l item-auth-file -xka "(_tpmwire_files '')" -d 'file with the password of ITEM'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l message -xka "(_tpmwire_files '')" -d 'write the signed TPMS_ATTEST to FILE'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l signature -xka "(_tpmwire_files '')" -d 'write the TPMT_SIGNATURE to FILE'
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l format -xka "json go" -d output
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l force -d 'replace existing files'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l key-auth-file -xka "(_tpmwire_files '')" -d 'file with the attestation key'"'"'s password'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l key-auth-prompt -d 'ask on the terminal for the attestation key'"'"'s password'

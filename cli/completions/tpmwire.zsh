@@ -483,6 +483,7 @@ _shtab_tpmwire_certify_options=(
   "--item-auth-file=[file with the password of ITEM]:FILE:_files"
   "--message=[write the signed TPMS_ATTEST to FILE]:FILE:_files"
   "--signature=[write the TPMT_SIGNATURE to FILE]:FILE:_files"
+  "--format=[output]:format:(json go)"
   "--force[replace existing files]"
   "--key-auth-file=[file with the attestation key\'s password]:FILE:_files"
   "--key-auth-prompt[ask on the terminal for the attestation key\'s password]"
@@ -513,7 +514,7 @@ _shtab_tpmwire_checkcertify_options=(
   "--message=[file with the statement]:FILE:_files"
   "--signature=[file with the signature]:FILE:_files"
   "--json[print one JSON object with what the statement proves]"
-  ":JSON of \`tpmwire certify\`, or - for standard input:"
+  ":JSON of \`tpmwire certify\` or CertificationParameters of go-attestation, or - for standard input:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -527,7 +528,7 @@ _shtab_tpmwire_checkquote_options=(
   "--name=[expected Name of the attestation key in hex, to verify its public area]:NAME:"
   "--nonce=[expected nonce]:BYTES:"
   "--accept-sha1[accept SHA-1 signatures, which keys created by Windows produce]"
-  "--pcrs=[expected PCRs, such as sha256\:0,7, or with expected values, such as sha256\:0\=HEX,7]:PCRS:"
+  "--pcrs=[expected PCRs, such as sha256\:0-7,14 or sha1\:all\+sha256\:all, or with expected values, such as sha256\:0\=HEX,7]:PCRS:"
   "--message=[file with the quote]:FILE:_files"
   "--signature=[file with the signature]:FILE:_files"
   "--values=[PCR values to compare with the quote]:FILE:_files"

@@ -3,6 +3,7 @@
 import argparse
 
 from tpmwire.attest.attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
+from tpmwire.attest.go_attestation import AttestationParameters
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import AttestationError, CertificateError, KeyFileError, UnusableCertificateError
 from tpmwire.keys.spki import public_key_of
@@ -36,7 +37,8 @@ def add_verifier_options(parser: argparse.ArgumentParser, *, nonce_required: boo
     parser.add_argument(
         "--public",
         metavar="FILE",
-        help="public key of the attestation key: a public area as tpm2_createak -u writes it, PEM, DER or JWK",
+        help="public key of the attestation key: a public area as tpm2_createak -u writes it, go-attestation's "
+        "AttestationParameters, PEM, DER or JWK",
     )
     parser.add_argument("--certificate", metavar="FILE", help="certificate of the attestation key; needs --ca")
     parser.add_argument(
@@ -53,7 +55,7 @@ def add_verifier_options(parser: argparse.ArgumentParser, *, nonce_required: boo
         type=filled,
         metavar="BYTES",
         required=nonce_required,
-        help="expected nonce: hex, text:WORDS or @FILE",
+        help="expected nonce: hex, text:WORDS or @FILE; text: is an empty nonce",
     )
     parser.add_argument(
         "--accept-sha1",
@@ -71,7 +73,7 @@ def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> 
     """
     if bool(args.certificate) != bool(args.ca):
         raise UsageError("--certificate and --ca require each other; give both")
-    key = _read_public(args.public) if args.public else None
+    key = _read_public(args.public, args.accept_sha1) if args.public else None
     if args.certificate:
         authorities = b"\n".join(read_small(path, LARGEST_BUNDLE) for path in args.ca)
         try:
@@ -95,9 +97,14 @@ def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> 
     return key._replace(accept_sha1=args.accept_sha1)
 
 
-def _read_public(path: str) -> AttestationKey:
+def _read_public(path: str, accept_sha1: bool) -> AttestationKey:
+    data = read_small(path)
+    if data.lstrip().startswith(b"{") and b"CreateAttestation" in data:
+        parameters = AttestationParameters.from_json(data)
+        parameters.verify(accept_sha1=accept_sha1)
+        return AttestationKey(parameters.public, True)
     try:
-        return read_attestation_key(read_small(path))
+        return read_attestation_key(data)
     except KeyFileError as error:
         raise UsageError(f"{path}: {error}") from error
 

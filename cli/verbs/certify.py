@@ -7,7 +7,8 @@ ITEM is a persistent handle, a key file, a context file of tpm2-tools, or the ha
 the statement has its Name, which is the hash of its public area, and its Qualified Name, which shows its parents.
 For an NV index, it has the Name and the contents. `tpmwire checkcertify` verifies the statement without a TPM.
 
-The output is one JSON object. --message and --signature write the files of `tpm2_certify -o -s`.
+The output is one JSON object. --message and --signature write the files of `tpm2_certify -o -s`. --format go
+prints go-attestation's CertificationParameters.
 """
 
 import argparse
@@ -16,11 +17,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tpmwire.attest.go_attestation import CertificationParameters
 from tpmwire.calls import Attested
 from tpmwire.crypto.formulas import name_of
 from tpmwire.primary import read_loaded
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password
+from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 from tpmwire.use.attesting import AttestingKey
 
@@ -46,6 +49,7 @@ class Settings(KeySettings, ParentSettings, TpmSettings):
     item_auth_file: str | None
     message: str | None
     signature: str | None
+    format: str
     force: bool
 
 
@@ -63,6 +67,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--item-auth-file", metavar="FILE", help="file with the password of ITEM (default: none)")
     parser.add_argument("--message", metavar="FILE", help="write the signed TPMS_ATTEST to FILE")
     parser.add_argument("--signature", metavar="FILE", help="write the TPMT_SIGNATURE to FILE")
+    parser.add_argument(
+        "--format", choices=("json", "go"), default="json", help="output: tpmwire's JSON, or go-attestation's"
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     add_auth_options(parser, "key", "the attestation key's password")
     add_auth_options(parser, "parent", "the password of the parent of the key files, or of its hierarchy")
@@ -74,6 +81,8 @@ def run(args: Settings) -> int:
     item, key, nonce = NamedKey(args.item), NamedKey(args.by), nonce_from(args.nonce)
     if bool(args.message) != bool(args.signature) or (args.message and args.message == args.signature):
         raise UsageError("--message and --signature require each other, with different files; give both")
+    if args.format == "go" and item.handle is not None and item.handle >> 24 == 0x01:
+        raise UsageError("go-attestation has no format for statements about NV indices; remove --format go")
     check_outputs((args.message, args.signature), force=args.force)
     item_auth = auth_from(None, args.item_auth_file)
     passwords = key_auth(args), parent_auth(args)
@@ -82,6 +91,9 @@ def run(args: Settings) -> int:
     if args.message and args.signature:
         write_whole(args.message, made.message, force=args.force)
         write_whole(args.signature, made.signature.build(), force=args.force)
+    elif args.format == "go":
+        about = TPMT_PUBLIC.parse(bytes.fromhex(document["item"]))
+        print(CertificationParameters(about, made.message, made.signature).to_json())
     else:
         print(json.dumps(document, indent=2))
     return 0

@@ -1,4 +1,4 @@
-"""Verifies a statement of `tpmwire certify` or tpm2_certify. No TPM is needed.
+"""Verifies a statement of `tpmwire certify`, tpm2_certify or go-attestation. No TPM is needed.
 
   tpmwire checkcertify certified.json --public ak.pub --item key.pub \\
       --nonce 6ccd...
@@ -9,7 +9,8 @@
   tpmwire checkcertify certified.json --public ak.pub --csr host.csr
 
 The verifier must know the attestation key, the nonce, and the object: by its public area or by its Name in hex. An
-NV index is given by its handle or by its Name, with the expected contents.
+NV index is given by its handle or by its Name, with the expected contents. Without --item, the object is the one
+whose public area is in the statement; check its printed attributes.
 
 For a statement of `tpmwire roles-anywhere csr --certify-by`, --csr replaces the nonce and the object. The
 statement must be about this certificate request and its key, which the TPM must have created and never releases.
@@ -26,6 +27,7 @@ from typing import NamedTuple
 from tpmwire.attest.attestation_key import AttestationKey
 from tpmwire.attest.certifications import verify_certified, verify_nv
 from tpmwire.attest.enrolment import check_requested_key
+from tpmwire.attest.go_attestation import CertificationParameters
 from tpmwire.crypto.formulas import name_of, nv_name_of
 from tpmwire.errors import AttestationError, DecodeError, KeyFileError
 from tpmwire.keys.public_keys import read_public_key
@@ -60,14 +62,18 @@ class Settings(VerifierSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "statement", nargs="?", metavar="STATEMENT", help="JSON of `tpmwire certify`, or - for standard input"
+        "statement",
+        nargs="?",
+        metavar="STATEMENT",
+        help="JSON of `tpmwire certify` or CertificationParameters of go-attestation, or - for standard input",
     )
     add_verifier_options(parser, nonce_required=False)
     parser.add_argument(
         "--item",
         type=filled,
         metavar="WHAT",
-        help="object: file with its public area, its Name in hex, or the handle of an NV index",
+        help="object: file with its public area, its Name in hex, or the handle of an NV index (default: the "
+        "object whose public area is in STATEMENT)",
     )
     parser.add_argument(
         "--csr",
@@ -93,16 +99,22 @@ def run(args: Settings) -> int:
     if args.csr:
         return _check_request(args, args.csr)
     nonce = nonce_from(args.nonce)
-    if args.item is None:
-        raise UsageError("--item: required option is missing")
     statement = _read(args)
+    if args.item is None and (args.contents is not None or statement.item is None):
+        raise UsageError("--item: required option is missing")
     key = trusted_key(args)
-    if args.contents is None:
-        found = verify_certified(*statement.signed, key, nonce=nonce, item=_name(args.item))
+    more: dict[str, str] = {}
+    if args.item is None and statement.item is not None:
+        found = verify_certified(*statement.signed, key, nonce=nonce, item=statement.item)
+        attributes = repr(statement.item.object_attributes).removeprefix("TPMA_OBJECT(").rstrip(")")
+        more = {"algorithm": statement.item.type.name, "attributes": attributes}
+    elif args.contents is None:
+        found = verify_certified(*statement.signed, key, nonce=nonce, item=_name(args.item or ""))
     else:
-        contents, about = bytes_from(args.contents, "--contents"), _index_name(args.item, statement.nv_index)
+        contents = bytes_from(args.contents, "--contents")
+        about = _index_name(args.item or "", statement.nv_index)
         found = verify_nv(*statement.signed, key, nonce=nonce, index=about, contents=contents, offset=args.offset)
-    _print(found, args.json)
+    _print(found, args.json, more)
     _warn_of(key)
     return 0
 
@@ -150,14 +162,18 @@ def _read(args: Settings) -> _Statement:
     if args.message and args.signature:
         return _Statement((read_small(args.message), read_small(args.signature)))
     try:
-        document = strict_json.loads(read_input(args.statement or ""))
+        data = read_input(args.statement or "")
+        document = strict_json.loads(data)
+        if "CreateAttestation" in document:
+            certified = CertificationParameters.from_json(data)
+            return _Statement((certified.message, certified.signature.build()), None, certified.public)
         index, item = document.get("nv_public"), document.get("item")
         return _Statement(
             (bytes.fromhex(document["message"]), bytes.fromhex(document["signature"])),
             TPMS_NV_PUBLIC.parse(bytes.fromhex(index)) if index else None,
             TPMT_PUBLIC.parse(bytes.fromhex(item)) if item else None,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, DecodeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, DecodeError, AttestationError) as error:
         reason = f"missing field {error}" if isinstance(error, KeyError) else str(error)
         raise UsageError(f"{args.statement}: not a JSON statement of tpmwire certify: {reason}") from error
 
@@ -207,4 +223,4 @@ def _print(found: TPMS_ATTEST, as_json: bool, more: Mapping[str, str] = MappingP
         print(json.dumps(facts, indent=2))
     else:
         print("valid statement: " + ("the object is in the TPM" if names else "the NV index has these contents"))
-        print("\n".join(f"{name.replace('_', ' ') + ':':16}{value}" for name, value in facts.items()))
+        print("\n".join(f"{name.replace('_', ' ') + ':':16}{value or '(empty)'}" for name, value in facts.items()))

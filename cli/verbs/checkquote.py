@@ -8,12 +8,21 @@
       --values quote.pcrs --public ak.pub --pcrs sha256:0,7=3d45... \\
       --nonce 6ccd...
 
-The quote is JSON of `tpmwire quote` or of go-attestation, or the files of tpm2_quote. The verifier must know
-the attestation key: by its public area, its certificate, or its Name. Nonce and PCRs must be exactly the expected
-ones. A value after a PCR is compared with the quoted value.
+The quote is JSON of `tpmwire quote` or of go-attestation, or the files of tpm2_quote. The quote is valid only if:
 
-The key must be restricted to attestations of its TPM. A public key in PEM or in a certificate does not prove this
-restriction; checkquote then prints a warning. docs/attestation.md has the list of all checks.
+  - The attestation key (AK) signed it. The verifier must know the AK by its
+    public area (--public), its certificate (--certificate, --ca) or its Name
+    (--name). The AK must be restricted to statements of its TPM.
+  - The TPM created the message, which has no missing or extra byte.
+  - Nonce and PCRs are exactly the expected ones. Choose a new random nonce
+    for each quote.
+  - The PCR values have the quoted digest. Without values, the quote proves
+    only the digest.
+  - Each PCR has the value, if any, that --pcrs expects.
+  - The event logs, if any, result in the PCR values.
+
+Otherwise the message names the failed check, and the exit code is 8. A public key in PEM or in a certificate does
+not prove that the AK is restricted; checkquote then prints a warning. docs/attestation.md explains all checks.
 """
 
 import argparse
@@ -62,7 +71,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--pcrs",
         metavar="PCRS",
         required=True,
-        help="expected PCRs, such as sha256:0,7, or with expected values, such as sha256:0=HEX,7",
+        help="expected PCRs, such as sha256:0-7,14 or sha1:all+sha256:all, or with expected values, such as "
+        "sha256:0=HEX,7",
     )
     parser.add_argument("--message", metavar="FILE", help="file with the quote (TPMS_ATTEST), from tpm2_quote -m")
     parser.add_argument(
@@ -98,7 +108,7 @@ def run(args: Settings) -> int:
     if not logs and bundle.event_log is not None:
         logs = [bundle.event_log]
     given: dict[str, Any] = {"nonce": nonce, "pcrs": pcrs, "expected": expected, "event_logs": logs}
-    if len(bundle.quotes) == 1:
+    if len(bundle.quotes) == 1:  # one quote may have several banks
         found = verify_quote(*bundle.quotes[0], key, values=bundle.values or None, **given)
         _print([found], args.json)
         return 0

@@ -10,19 +10,23 @@ of `tpmwire ak`, or a context file of tpm2-tools. Anyone can check a quote witho
 
 The output is one JSON object with the signed message, the signature, the PCR values and the key's public area.
 --message, --signature and --values write the files of `tpm2_quote -m -s -o`. --format go prints go-attestation's
-PlatformParameters.
+PlatformParameters, with one quote for each bank.
 """
 
 import argparse
 
 from tpmwire.attest.bundle import QuoteBundle
 from tpmwire.attest.pcr_files import build_pcr_file
-from tpmwire.attest.quotes import verify_quote
+from tpmwire.attest.quotes import PcrValues, verify_quote
+from tpmwire.calls import Attested
 from tpmwire.errors import AttestationError
+from tpmwire.spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
 from tpmwire.state.pcrs import read_pcrs
+from tpmwire.tpm import Tpm
 from tpmwire.use.attesting import AttestingKey
 
 from ..terminal.files import check_outputs, read_small, write_whole
+from ..terminal.messages import UsageError
 from ..terminal.options import TpmSettings, add_tpm_options, filled, pcrs_from
 from ..tpm.key_argument import KEY_FORMS, NamedKey, use_key
 from ..tpm.open import open_tpm
@@ -85,15 +89,17 @@ def run(args: Settings) -> int:
     check_outputs(files, force=args.force)
     passwords = key_auth(args), parent_auth(args)
     with open_tpm(args) as tpm, use_key(tpm, named, AttestingKey, *passwords) as key:
-        for attempt in range(ATTEMPTS):
-            quoted, public = key.quote(tpm, pcrs, nonce)
-            values = read_pcrs(tpm, pcrs)
+        if args.format == "go" and not any(files):
+            # go-attestation reads quotes of one bank only.
+            parts = [_quote(tpm, key, (bank,), nonce) for bank in pcrs]
+            signed = tuple((one.message, one.signature.build()) for one, _, _ in parts)
+            merged = {place: value for _, found, _ in parts for place, value in found.items()}
             try:
-                verify_quote(*quoted, public, nonce=nonce, pcrs=pcrs, values=values)
-                break
+                print(QuoteBundle(signed, merged, parts[0][2], log).to_go())
             except AttestationError as error:
-                if error.check != "PCR values" or attempt == ATTEMPTS - 1:
-                    raise
+                raise UsageError(error.reason) from error
+            return 0
+        quoted, values, public = _quote(tpm, key, pcrs, nonce)
     bundle = QuoteBundle.of(quoted.message, quoted.signature, values, public)._replace(event_log=log)
     for path, data in zip(
         files, (quoted.message, quoted.signature.build(), build_pcr_file(pcrs, values)), strict=True
@@ -101,5 +107,21 @@ def run(args: Settings) -> int:
         if path:
             write_whole(path, data, force=args.force)
     if not any(files):
-        print(bundle.to_go() if args.format == "go" else bundle.to_json())
+        print(bundle.to_json())
     return 0
+
+
+def _quote(
+    tpm: Tpm, key: AttestingKey, pcrs: tuple[TPMS_PCR_SELECTION, ...], nonce: bytes
+) -> tuple[Attested, PcrValues, TPMT_PUBLIC]:
+    """Returns (verified quote, quoted PCR values, public area of the key)."""
+    for attempt in range(ATTEMPTS):
+        quoted, public = key.quote(tpm, pcrs, nonce)
+        values = read_pcrs(tpm, pcrs)
+        try:
+            verify_quote(*quoted, public, nonce=nonce, pcrs=pcrs, values=values)
+            return quoted, values, public
+        except AttestationError as error:
+            if error.check != "PCR values" or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")

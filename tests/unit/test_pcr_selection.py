@@ -23,6 +23,8 @@ PCRS = {
     "sha1:0+sha256:1": [(SHA1, "010000"), (SHA256, "020000")],
     "sha3_384:3 + 4": [(TPM_ALG.SHA3_384, "080000"), (SHA256, "100000")],
     "sm3_256:1+sha512:2": [(TPM_ALG.SM3_256, "020000"), (TPM_ALG.SHA512, "040000")],
+    "0-2,7, 22-23": [(SHA256, "8700c0")],
+    "sha1:all+sha256:8-8": [(SHA1, "ffffff"), (SHA256, "000100")],
     ",".join(map(str, range(24))): [(SHA256, "ffffff")],
 }
 
@@ -46,7 +48,10 @@ def test_pcrs(text: str) -> None:
         ("+7", "invalid PCR ''"),
         ("7;23", "invalid PCR '7;23'"),
         ("0x7", "invalid PCR '0x7'"),
-        ("1-3", "invalid PCR '1-3'"),
+        ("3-1", "invalid range of PCRs '3-1'"),
+        ("1-", "invalid PCR '1-'"),
+        ("1-24", "invalid PCR 24"),
+        ("0-3-5", "invalid PCR '3-5'"),
         ("٧", "invalid PCR"),
         ("²", "invalid PCR"),
         ("9" * 5000, "'9999"),

@@ -13,7 +13,7 @@ from ..errors import AttestationError
 from .attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
 from .certifications import verify_certified, verify_creation, verify_nv, verify_time
 from .credentials import Credential, make_credential
-from .go_attestation import AttestationParameters
+from .go_attestation import AttestationParameters, CertificationParameters
 from .quotes import PcrValues, VerifiedQuote
 from .quotes import verify_quote as verify
 from .statement import parse_statement, qualified_name
@@ -22,6 +22,7 @@ __all__ = [
     "AttestationError",
     "AttestationKey",
     "AttestationParameters",
+    "CertificationParameters",
     "Credential",
     "PcrValues",
     "VerifiedQuote",

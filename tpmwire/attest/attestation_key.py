@@ -10,6 +10,7 @@ from ..keys.signatures import verify_signature
 from ..keys.spki import certified_key, public_key_of
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import (
+    TPMS_RSA_PARMS,
     TPMS_SIGNATURE_ECC,
     TPMS_SIGNATURE_HASH_MLDSA,
     TPMS_SIGNATURE_RSA,
@@ -23,7 +24,10 @@ _NEEDED = {
     "restricted": TPMA_OBJECT.RESTRICTED,
     "sign": TPMA_OBJECT.SIGN_ENCRYPT,
     "fixedTPM": TPMA_OBJECT.FIXED_TPM,
+    "fixedParent": TPMA_OBJECT.FIXED_PARENT,
+    "sensitiveDataOrigin": TPMA_OBJECT.SENSITIVE_DATA_ORIGIN,  # a key derived from an external seed lacks it
 }
+_LEAST_RSA_BITS = 2048
 
 _HASHES = (
     TPM_ALG.SHA256,
@@ -54,10 +58,14 @@ class AttestationKey(NamedTuple):
         return name_of(self.area) if self.has_attributes else None
 
     def check_attributes(self) -> None:
-        """Raises AttestationError unless the key is restricted to attestations and cannot leave its TPM.
+        """Raises AttestationError unless the key is restricted to attestations and exists only in its TPM.
 
-        Does nothing if the attributes are unknown. An unrestricted key signs any bytes (Part 1, §25.1.2).
+        If the attributes are unknown, only the size of an RSA key is checked. An unrestricted key signs any bytes
+        (Part 1, §25.1.2).
         """
+        bits = self.area.parameters.key_bits if isinstance(self.area.parameters, TPMS_RSA_PARMS) else None
+        if bits is not None and min(bits, 8 * len(self.area.unique)) < _LEAST_RSA_BITS:
+            raise AttestationError("key", f"RSA with {bits} bits is too weak; use {_LEAST_RSA_BITS} bits or more")
         if not self.has_attributes:
             return
         attributes = self.area.object_attributes
@@ -65,8 +73,8 @@ class AttestationKey(NamedTuple):
         if missing:
             raise AttestationError(
                 "key",
-                f"not an attestation key: without {' and '.join(missing)}, it can sign forged statements; use a "
-                "restricted signing key that cannot be duplicated",
+                f"not an attestation key: without {' and '.join(missing)}, forged statements are possible; use a "
+                "restricted signing key that the TPM created and that cannot be duplicated",
             )
         if attributes & TPMA_OBJECT.DECRYPT:
             raise AttestationError("key", "not an attestation key: decrypt is set; use a key that only signs")

@@ -57,11 +57,15 @@ class QuoteBundle(NamedTuple):
     def to_go(self) -> str:
         """Returns the bundle as JSON of go-attestation's PlatformParameters.
 
-        Raises AttestationError for a PCR bank that go-attestation does not support.
+        Raises AttestationError for a PCR bank or a signature scheme that go-attestation does not support.
         """
         numbers = {alg: number for number, alg in GO_HASHES.items()}
         if unknown := {bank for bank, _ in self.values} - set(numbers):
             raise AttestationError("format", f"go-attestation has no PCR bank {min(unknown).name}")
+        if any(TPMT_SIGNATURE.parse(signed).sig_alg == TPM_ALG.RSAPSS for _, signed in self.quotes):
+            raise AttestationError(
+                "format", "go-attestation does not verify RSAPSS; use a key with RSASSA or ECDSA"
+            )
         document = {
             "Public": None if self.public is None else _base64(self.public.build()),
             "Quotes": [{"Quote": _base64(quote), "Signature": _base64(signed)} for quote, signed in self.quotes],

@@ -1,4 +1,4 @@
-"""AttestationParameters of go-attestation: an attestation key that certifies its own creation."""
+"""JSON of go-attestation: keys, with attestations of their creation or of their place in the TPM."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from ..spec.structures import TPMS_CREATION_DATA, TPMT_PUBLIC, TPMT_SIGNATURE
 from .attestation_key import AttestationKey
 from .certifications import verify_creation
 
-__all__ = ["AttestationParameters"]
+__all__ = ["AttestationParameters", "CertificationParameters"]
 
 _FIELDS = ("Public", "CreateData", "CreateAttestation", "CreateSignature")
 
@@ -42,14 +42,45 @@ class AttestationParameters(NamedTuple):
     @classmethod
     def from_json(cls, data: bytes) -> "AttestationParameters":
         """Parses the JSON of `to_json`. Raises AttestationError if the JSON is not valid."""
+        parts = _parse_fields(data, "AttestationParameters", _FIELDS)
         try:
-            document = strict_json.loads(data)
-            parts = [binascii.a2b_base64(document[name], strict_mode=True) for name in _FIELDS]
             return cls(
                 TPMT_PUBLIC.parse(parts[0]),
                 TPMS_CREATION_DATA.parse(parts[1]),
                 parts[2],
                 TPMT_SIGNATURE.parse(parts[3]),
             )
-        except (ValueError, KeyError, TypeError, DecodeError) as error:
+        except DecodeError as error:
             raise AttestationError("format", f"not AttestationParameters of go-attestation ({error})") from error
+
+
+class CertificationParameters(NamedTuple):
+    """An application key, and an attestation of TPM2_Certify, which `verify_certified` verifies."""
+
+    public: TPMT_PUBLIC
+    message: bytes
+    signature: TPMT_SIGNATURE
+
+    def to_json(self) -> str:
+        """Returns the JSON that go-attestation's attest.CertificationParameters reads."""
+        parts = (self.public.build(), b"", self.message, self.signature.build())
+        encoded = (base64.b64encode(part).decode() or None for part in parts)
+        return json.dumps(dict(zip(_FIELDS, encoded, strict=True)), indent=2)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "CertificationParameters":
+        """Parses the JSON of `to_json`. Raises AttestationError if the JSON is not valid."""
+        public, message, signature = _parse_fields(data, "CertificationParameters", (_FIELDS[0], *_FIELDS[2:]))
+        try:
+            return cls(TPMT_PUBLIC.parse(public), message, TPMT_SIGNATURE.parse(signature))
+        except DecodeError as error:
+            raise AttestationError("format", f"not CertificationParameters of go-attestation ({error})") from error
+
+
+def _parse_fields(data: bytes, kind: str, fields: tuple[str, ...]) -> list[bytes]:
+    """Returns the decoded fields of a JSON object. Raises AttestationError if the JSON is not valid."""
+    try:
+        document = strict_json.loads(data)
+        return [binascii.a2b_base64(document[name], strict_mode=True) for name in fields]
+    except (ValueError, KeyError, TypeError) as error:
+        raise AttestationError("format", f"not {kind} of go-attestation ({error})") from error

@@ -16,6 +16,9 @@ from .statement import verify_statement
 
 __all__ = ["PcrValues", "VerifiedQuote", "verify_quote"]
 
+_LARGEST_SELECT = 4
+"""Maximum sizeofSelect in bytes: TPMs have 24 or 32 PCRs."""
+
 PcrValues = Mapping[tuple[TPM_ALG, int], bytes]
 """PCR values by (bank, PCR number)."""
 
@@ -57,7 +60,8 @@ def verify_quote(
     - `pcrs`: the exact selection, such as `sha256:0,7`.
     - `values`: the PCR values that the quoting machine reports; their digest must be the quoted digest.
     - `expected`: the values that the machine should have, for some or all quoted PCRs.
-    - `event_logs`: logs that must result in the quoted values, such as the firmware's and IMA's, in this order.
+    - `event_logs`: logs that must result in the quoted values, such as the firmware's and IMA's, in this order. A
+      PCR without events must have its initial value or the value in `expected`.
     - `signer`: the key's Qualified Name, if known.
 
     Raises AttestationError with the name of the failed check, KeyFileError if `key` is not readable, PolicyError
@@ -80,8 +84,8 @@ def verify_quote(
     found = {} if values is None else _check_digest(info, values, hash_alg)
     if expected is not None:
         _check_expected(found, expected, selection)
-    if logs and (wrong := differences(logs, found)):
-        raise AttestationError("event log", str(wrong[0]))
+    if logs:
+        _check_logs(logs, found, expected or {})
     return VerifiedQuote(statement, info.pcr_select, info.pcr_digest, found, signing, logs)
 
 
@@ -103,8 +107,33 @@ def _logged_values(
     }
 
 
+def _check_logs(logs: tuple[EventLog, ...], found: PcrValues, expected: PcrValues) -> None:
+    if wrong := differences(logs, found):
+        raise AttestationError("event log", str(wrong[0]))
+    replayed = replay(logs, list(dict.fromkeys(bank for bank, _ in found)))
+    extended = {event.pcr for log in logs for event in log.events if event.extends}
+    for (bank, pcr), value in found.items():
+        if (bank, pcr) in replayed or (bank, pcr) in expected:
+            continue
+        if pcr in extended:
+            raise AttestationError("event log", f"an event of PCR {pcr} has no {bank_name(bank)} digest")
+        # The PCRs of a dynamic launch (DRTM) are ones until it takes place (PC Client TPM Profile, §4.6.2).
+        if value.strip(b"\0") and not (17 <= pcr <= 22 and not value.strip(b"\xff")):
+            raise AttestationError(
+                "event log",
+                f"the log has no event of {bank_name(bank)}:{pcr}, whose value is {value.hex()}; add the log with "
+                f"its events, or the expected value, or do not quote PCR {pcr}",
+            )
+
+
+def _list_banks(selection: tuple[TPMS_PCR_SELECTION, ...]) -> list[tuple[int, int]]:
+    """Returns sorted (bank, PCRs as bits) without empty banks; a bank that is named twice occurs twice."""
+    pairs = ((one.hash, int.from_bytes(one.pcr_select, "little")) for one in selection)
+    return sorted((bank, bits) for bank, bits in pairs if bits)
+
+
 def _check_selection(quoted: tuple[TPMS_PCR_SELECTION, ...], wanted: tuple[TPMS_PCR_SELECTION, ...]) -> None:
-    if sorted(pcrs_in(quoted)) != sorted(pcrs_in(wanted)):
+    if _list_banks(quoted) != _list_banks(wanted) or any(len(one.pcr_select) > _LARGEST_SELECT for one in quoted):
         raise AttestationError(
             "PCR selection",
             f"expected {format_pcrs(wanted)}, got {format_pcrs(quoted) if pcrs_in(quoted) else 'no PCRs'}",
@@ -117,6 +146,11 @@ def _check_digest(info: TPMS_QUOTE_INFO, values: PcrValues, hash_alg: TPM_ALG) -
     for bank, number in places:
         if (bank, number) not in values:
             raise AttestationError("PCR values", f"no value was given for PCR {number} in bank {bank_name(bank)}")
+        if len(values[bank, number]) != digest_size(bank):
+            raise AttestationError(
+                "PCR values",
+                f"{bank_name(bank)}:{number}: expected {digest_size(bank)} bytes, got {len(values[bank, number])}",
+            )
     ours = digest(hash_alg, *(values[place] for place in places))
     if ours != info.pcr_digest:
         raise AttestationError(

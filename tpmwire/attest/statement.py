@@ -36,9 +36,12 @@ def parse_statement(message: bytes) -> TPMS_ATTEST:
             f"got {message[:4].hex() or 'no data'}{hint}",
         )
     try:
-        return TPMS_ATTEST.parse(message)
+        statement = TPMS_ATTEST.parse(message)
     except DecodeError as error:
         raise AttestationError("format", f"not a valid TPMS_ATTEST: {error}") from error
+    if statement.clock_info.safe not in (0, 1):  # TPMI_YES_NO
+        raise AttestationError("format", f"safe of clockInfo: expected 0 or 1, got {statement.clock_info.safe}")
+    return statement
 
 
 def read_signature(signature: TPMT_SIGNATURE | bytes) -> TPMT_SIGNATURE:

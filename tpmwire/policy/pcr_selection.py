@@ -23,7 +23,7 @@ _BANKS = {
 
 
 def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
-    """Parses a selection of PCRs: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`.
+    """Parses a selection of PCRs: `23`, `7,23`, `0-7`, `all`, `sha256:7,23`, `sha1:0+sha256:1`.
 
     Raises PolicyError for any other text.
     """
@@ -36,8 +36,8 @@ def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
         if any(selection.hash == bank for selection in selections):
             raise PolicyError(f"bank {bank_name(bank)} is named twice; list its PCRs together, such as 7,23")
         bits = 0
-        for number in listed.split(","):
-            bits |= 1 << _pcr_number(number.strip())
+        for item in listed.split(","):
+            bits |= _parse_range(item.strip())
         selections.append(TPMS_PCR_SELECTION(bank, bits.to_bytes(PCR_COUNT // 8, "little")))
     return tuple(selections)
 
@@ -72,6 +72,19 @@ def parse_pcr_values(
 def _remove_values(part: str) -> str:
     bank, colon, listed = part.rpartition(":")
     return bank + colon + ",".join(item.partition("=")[0] for item in listed.split(","))
+
+
+def _parse_range(text: str) -> int:
+    """Returns the bits of a PCR number, a range such as `0-7`, or `all`."""
+    if text == "all":
+        return (1 << PCR_COUNT) - 1
+    first, dash, last = text.partition("-")
+    if not (dash and first and last):
+        return 1 << _pcr_number(text)
+    low, high = _pcr_number(first), _pcr_number(last)
+    if low > high:
+        raise PolicyError(f"invalid range of PCRs {_quote(text)}; expected e.g. 0-7")
+    return (2 << high) - (1 << low)
 
 
 def _pcr_number(text: str) -> int:
