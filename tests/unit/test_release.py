@@ -51,6 +51,12 @@ def test_the_signature_is_verified_as_documented(tmp_path: Path) -> None:
     assert subprocess.run(["sh", "-c", verify], cwd=tmp_path, check=False).returncode != 0
 
 
+def test_workflows_name_the_commit_of_each_action() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for action in re.findall(r"uses: (.*)", path.read_text()):
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", action), (path.name, action)
+
+
 def test_the_workflow_releases_the_artefacts_of_this_version() -> None:
     """The workflow compares the tag with the version as release.py reads it."""
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
