@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tpmwire.explain.table import kinds  # noqa: E402
+from tpmwire.explain.texts.other_names import OTHER_NAMES, SAME, UNDECLARED  # noqa: E402
 from tpmwire.spec.command import Command, command_class, role_of  # noqa: E402
 from tpmwire.spec.constants import TPM_CC  # noqa: E402
 from tpmwire.wire import first_parameter  # noqa: E402
@@ -67,7 +68,8 @@ PART_2 = {
     TPMU_SET_CAPABILITIES TPMS_SET_CAPABILITY_DATA TPM2B_SET_CAPABILITY_DATA
     TPMI_RH_BASE_HIERARCHY TPMI_RH_NV_DEFINED_INDEX
     TPMI_RH_NV_LEGACY_INDEX TPMI_RH_NV_EXP_INDEX TPMS_SIG_SCHEME_EDDSA TPMS_SIG_SCHEME_EDDSA_PH
-    TPMS_SIGNATURE_EDDSA TPMS_SIGNATURE_EDDSA_PH TPMS_KEY_SCHEME_SM2 TPMA_NV_EXP""",
+    TPMS_SIGNATURE_EDDSA TPMS_SIGNATURE_EDDSA_PH TPMS_KEY_SCHEME_SM2 TPMS_KDF_SCHEME_MGF1
+    TPMS_KDF_SCHEME_KDF1_SP800_56A TPMS_KDF_SCHEME_KDF2 TPMS_KDF_SCHEME_KDF1_SP800_108 TPMA_NV_EXP""",
     "1.85": """TPMA_ML_PARAMETER_SET TPM2B_SHARED_SECRET TPMU_KEM_CIPHERTEXT TPM2B_KEM_CIPHERTEXT
     TPMU_TK_VERIFIED_META TPMI_MLKEM_PARMS TPM2B_PUBLIC_KEY_MLKEM TPM2B_PRIVATE_KEY_MLKEM TPMI_MLDSA_PARMS
     TPMS_SIGNATURE_HASH_MLDSA TPM2B_PUBLIC_KEY_MLDSA TPM2B_PRIVATE_KEY_MLDSA TPM2B_SIGNATURE_EDDSA
@@ -78,42 +80,6 @@ PART_2 = {
 # Each version of the library with its last command code.
 VERSIONS = {"1.59": 0x198, "1.83 and 1.84": 0x1A1, "1.85": 0x1AA}
 
-PLACED = {
-    "TPMA_X509_KEY_USAGE": "bits inside an X.509 certificate, which TPM2_CertifyX509 passes through",
-    "TPM2B_CONTEXT_SENSITIVE": "the part of a saved context that the TPM encrypts; nobody else can read it",
-    "TPMS_CONTEXT_DATA": "the part of a saved context that the TPM wraps; nobody else can read it",
-    "TPM2B_PRIVATE_VENDOR_SPECIFIC": "a vendor's own form of a private key, inside TPM2B_PRIVATE",
-    "TPMS_EMPTY": "no bytes on the wire",
-    "TPMU_NAME": "a Name's parts; on the wire it is the buffer of TPM2B_NAME",
-    "TPMU_ENCRYPTED_SECRET": "on the wire it is the buffer of TPM2B_ENCRYPTED_SECRET",
-    "TPMU_KEM_CIPHERTEXT": "on the wire it is the buffer of TPM2B_KEM_CIPHERTEXT",
-    "TPMU_SIGNATURE_CTX": "on the wire it is the buffer of TPM2B_SIGNATURE_CTX",
-    "TPMU_SENSITIVE_CREATE": "on the wire it is the buffer of TPM2B_SENSITIVE_DATA",
-    "TPMU_SYM_DETAILS": "empty for every algorithm",
-    "TPMS_ASYM_PARMS": "the common beginning of TPMS_RSA_PARMS and TPMS_ECC_PARMS",
-    "TPM2B_VENDOR_PROPERTY": "responses to TPM_CAP_VENDOR_PROPERTY are kept as bytes, because vendors differ",
-    "TPMU_SET_CAPABILITIES": "no capability can be set yet; TPMS_SET_CAPABILITY_DATA keeps the bytes",
-}
-"""Names that need no declaration, with the reason."""
-
-SAME = {
-    "TPMS_SCHEME_HASH": """TPMS_SCHEME_HMAC TPMS_SIG_SCHEME_RSASSA TPMS_SIG_SCHEME_RSAPSS TPMS_SIG_SCHEME_ECDSA
-    TPMS_SIG_SCHEME_SM2 TPMS_SIG_SCHEME_ECSCHNORR TPMS_SIG_SCHEME_EDDSA TPMS_SIG_SCHEME_EDDSA_PH
-    TPMS_ENC_SCHEME_OAEP TPMS_KEY_SCHEME_ECDH TPMS_KEY_SCHEME_ECMQV TPMS_KEY_SCHEME_SM2 TPMS_SCHEME_MGF1
-    TPMS_SCHEME_KDF1_SP800_56A TPMS_SCHEME_KDF2 TPMS_SCHEME_KDF1_SP800_108""",
-    "TPMS_SCHEME_ECDAA": "TPMS_SIG_SCHEME_ECDAA",
-    "TPMS_EMPTY": "TPMS_ENC_SCHEME_RSAES",
-    "TPMS_SIGNATURE_RSA": "TPMS_SIGNATURE_RSASSA TPMS_SIGNATURE_RSAPSS",
-    "TPMS_SIGNATURE_ECC": """TPMS_SIGNATURE_ECDSA TPMS_SIGNATURE_ECDAA TPMS_SIGNATURE_SM2 TPMS_SIGNATURE_ECSCHNORR
-    TPMS_SIGNATURE_EDDSA TPMS_SIGNATURE_EDDSA_PH""",
-    "UINT16": "TPMI_TDES_KEY_BITS TPMI_SM4_KEY_BITS TPMI_CAMELLIA_KEY_BITS",
-    "TPMI_RH_HIERARCHY": "TPMI_RH_BASE_HIERARCHY",
-    "TPMI_RH_NV_INDEX": "TPMI_RH_NV_DEFINED_INDEX TPMI_RH_NV_LEGACY_INDEX TPMI_RH_NV_EXP_INDEX",
-}
-"""Types, and the other names of the standard for the same bytes."""
-
-ALIASES = {name: real for real, names in SAME.items() for name in names.split()}
-
 
 def page() -> str:
     """Returns the text of docs/coverage.md."""
@@ -123,7 +89,7 @@ def page() -> str:
     wanted = {section: names.split() for section, names in PART_2.items()}
     every = [name for names in wanted.values() for name in names]
     found = [name for name in every if name in have]
-    second = [name for name in every if name in ALIASES]
+    second = [name for name in every if name in OTHER_NAMES]
     lines = [
         "# Coverage of TPM 2.0",
         "",
@@ -152,13 +118,13 @@ def page() -> str:
     lines += ["", f"Not declared: {', '.join(missing) or 'none'}.", "", "## Types of Part 2", ""]
     lines += ["| section | declared | other names of those | no declaration |", "|---|---|---|---|"]
     for section, names in wanted.items():
-        absent = ", ".join(name for name in names if name not in have and name not in ALIASES) or "none"
-        others = sum(name in ALIASES for name in names)
+        absent = ", ".join(name for name in names if name not in have and name not in OTHER_NAMES) or "none"
+        others = sum(name in OTHER_NAMES for name in names)
         lines.append(
             f"| {section} | {sum(name in have for name in names)} of {len(names)} | {others} | {absent} |"
         )
     lines += ["", "Names that need no declaration:", ""]
-    lines += [f"- {name}: {why}." for name, why in PLACED.items() if name not in have]
+    lines += [f"- {name}: {why}." for name, why in UNDECLARED.items() if name not in have]
     lines += ["", "Other names of declared types:", ""]
     lines += [f"- {real}: {', '.join(names.split())}." for real, names in SAME.items()]
     beside = sorted(
@@ -185,7 +151,7 @@ def _version_row(version: str, have: set[str]) -> str:
         for name in names.split()
         if (section if section in VERSIONS else "1.59") == version
     ]
-    declared, others = sum(name in have for name in names), sum(name in ALIASES for name in names)
+    declared, others = sum(name in have for name in names), sum(name in OTHER_NAMES for name in names)
     cells = [len(codes), sum(command_class(code) is not None for code in codes), len(names), declared, others]
     return f"| {version} | {' | '.join(map(str, [*cells, len(names) - declared - others]))} |"
 

@@ -84,6 +84,8 @@ def test_external_mu(tpm: Tpm) -> None:
     signature = calls.sign_digest(tpm, key, mu)
     bridges.verify_signature(key.public, signature, digest=mu)
     assert calls.verify_digest(tpm, key, mu, signature)
+    ticket = tpm.execute(commands.VerifyDigestSignature(key.handle, b"", mu, signature)).validation
+    assert (ticket.hierarchy, ticket.metadata, ticket.hmac) == (TPM_RH.NULL, TPM_ALG.NULL, b"")
     assert not calls.verify_digest(tpm, key, bytes(64), signature)
     for junk in (b"", bytes(3309), b"\xff" * 3309):
         assert not calls.verify_digest(tpm, key, mu, TPMT_SIGNATURE(TPM_ALG.MLDSA, junk))

@@ -2,17 +2,19 @@
 
 import pytest
 
-from tpmwire.errors import DecodeError
+from tpmwire.errors import DecodeError, EncodeError
 from tpmwire.explain import as_text, explain_command, explain_response
 from tpmwire.spec.commands.policies import PolicyAuthorize
 from tpmwire.spec.commands.signing import Sign, VerifySignature
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_RH, TPM_ST
 from tpmwire.spec.structures import (
+    TPML_DIGEST_VALUES,
     TPMS_AUTH_COMMAND,
     TPMS_ECC_PARMS,
     TPMS_SCHEME_HASH,
     TPMS_SIGNATURE_ECC,
     TPMT_ECC_SCHEME,
+    TPMT_HA,
     TPMT_KDF_SCHEME,
     TPMT_SIG_SCHEME,
     TPMT_SIGNATURE,
@@ -101,3 +103,13 @@ def test_explained_metadata() -> None:
     text = as_text(explain_response(response, TPM_CC.VerifyDigestSignature))
     assert "metadata: TPM_ALG_SHA256" in text
     assert "TPM_ST_DIGEST_VERIFIED" in text
+
+
+@pytest.mark.parametrize(
+    ("alg", "size"), [("SHA256_192", 24), ("SHAKE256_192", 24), ("SHAKE256_256", 32), ("SHAKE256_512", 64)]
+)
+def test_digests_of_version_184(alg: str, size: int) -> None:
+    values = (TPMT_HA(TPM_ALG[alg], bytes(size)), TPMT_HA(TPM_ALG.SHA1, bytes(20)))
+    assert TPML_DIGEST_VALUES.parse(TPML_DIGEST_VALUES.build(values)) == values
+    with pytest.raises(EncodeError):
+        TPMT_HA(TPM_ALG[alg], bytes(size + 1)).build()

@@ -10,7 +10,10 @@ from ..record import Record
 from ..spec.command import Command
 from ..spec.constants import TPM_CC
 from ..wires import Number, YesNo, wire_of
+from .names import full_name
 from .table import declarations
+from .texts import plain_name
+from .texts.other_names import OTHER_NAMES, UNDECLARED
 
 __all__ = ["find_name", "has_octets", "parse_constant", "similar_names"]
 
@@ -42,7 +45,8 @@ _PREFIXES = tuple(
 @cache
 def _tables() -> dict[str, str]:
     """Returns the names of tables, keyed by the name in lower case."""
-    tables = {name.lower(): name for name in declarations()}
+    tables = {name.lower(): name for name in [*declarations(), *UNDECLARED]}
+    tables |= {name.lower(): real for name, real in OTHER_NAMES.items() if real.lower() in tables}
     # TPM2_MAC has the same code as TPM2_HMAC, and so the same table.
     return tables | {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}
 
@@ -56,8 +60,7 @@ def _members() -> dict[str, tuple[str, str]]:
         if isinstance(kind, type) and issubclass(kind, IntEnum)
         for member in kind.__members__
     }
-    members["tpm_rs_pw"] = members["tpm_rh_pw"]
-    return members
+    return members | {full_name(*found).lower(): found for found in members.values()}
 
 
 def find_name(word: str) -> tuple[str, str | None] | None:
@@ -78,7 +81,7 @@ def find_name(word: str) -> tuple[str, str | None] | None:
 def similar_names(word: str) -> list[str]:
     """Returns at most three names of tables and constants that resemble `word`, the most similar first."""
     asked = word.strip().lower()
-    spelled = _tables() | {key: f"{name}_{member}" for key, (name, member) in _members().items()}
+    spelled = _tables() | {key: full_name(*found) for key, found in _members().items()}
     written = [asked, f"tpm2_{asked}", f"tpm_{asked}"]
     close = dict.fromkeys(spelled[key] for each in written for key in get_close_matches(each, spelled, 3))
     return list(close)[:3]
@@ -89,9 +92,9 @@ def has_octets(name: str) -> bool:
 
     `name` is a key of `declarations()`.
     """
-    kind: Any = declarations()[name]
-    if isinstance(kind, type):
-        return issubclass(kind, Record) and not issubclass(kind, Command)
+    kind: Any = declarations().get(name)
+    if kind is None or isinstance(kind, type):
+        return kind is not None and issubclass(kind, Record) and not issubclass(kind, Command)
     return not isinstance(kind, dict) and not isinstance(wire_of(kind), (Number, YesNo))
 
 
@@ -100,6 +103,8 @@ def parse_constant(name: str, text: str) -> int:
 
     Raises DecodeError for a negative number, and for a name that is not a constant of the type.
     """
+    if name in UNDECLARED:
+        raise DecodeError(f"{name} has no values: {UNDECLARED[name]}", 0, 0)
     try:
         value = int(text, 0)
     except ValueError:
@@ -111,10 +116,14 @@ def parse_constant(name: str, text: str) -> int:
     kind: Any = declarations()[name]
     if not isinstance(kind, type) or not issubclass(kind, (IntEnum, IntFlag)):
         raise DecodeError(f"{text!r} is not a number such as 0x40472", 0, 0)
-    known = {member.replace("_", "").lower(): int(number) for member, number in kind.__members__.items()}
+    known = {
+        plain_name(text).removeprefix(plain_name(name)): int(number)
+        for member, number in kind.__members__.items()
+        for text in (member, full_name(name, member))
+    }
     value = 0
     for word in text.split("|"):
-        plain = word.strip().lower().removeprefix(f"{name}_".lower()).replace("_", "")
+        plain = plain_name(word.strip()).removeprefix(plain_name(name))
         if plain not in known:
             raise DecodeError(f"{name} has no constant {word.strip()!r}", 0, 0)
         value |= known[plain]

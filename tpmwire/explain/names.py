@@ -10,7 +10,7 @@ from ..record import Declared, Record, Struct
 from ..spec.commands import CHAPTERS
 from ..wires import Fixed, Number, SizedRecord, wire_of
 
-__all__ = ["constant_name", "field_name", "purpose", "section", "type_name"]
+__all__ = ["constant_name", "field_name", "full_name", "purpose", "section", "type_name"]
 
 _SECTIONS = {
     "TPMI_YES_NO": "9.2",
@@ -168,9 +168,14 @@ _CAPITALS = {"tpm", "pcr", "hmac", "id"}
 
 def constant_name(member: IntEnum) -> str:
     """Returns the standard's name of a constant, such as `TPM_ALG_SHA256`."""
-    name = f"{type(member).__name__}_{member.name}"
+    return full_name(type(member).__name__, member.name)
+
+
+def full_name(table: str, constant: str) -> str:
+    """Returns the standard's name of a constant in a table: `TPM_MLKEM_768` for TPM_MLKEM and MLKEM_768."""
+    name = f"{table}_{constant}"
     if name.startswith(("TPM_MLKEM_MLKEM_", "TPM_MLDSA_MLDSA_")):
-        return f"TPM_{member.name}"
+        return f"TPM_{constant}"
     # This name has a different prefix from the others in its table (Part 2, §7.4).
     return "TPM_RS_PW" if name == "TPM_RH_PW" else name
 

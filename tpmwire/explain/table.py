@@ -24,6 +24,7 @@ from ..wire import first_parameter
 from ..wires import Counted, Number, Select, Sized, SizedRecord, wire_of
 from .names import constant_name, field_name, purpose, section, type_name
 from .texts import command_errors, field_meaning, meaning
+from .texts.other_names import UNDECLARED
 
 __all__ = ["Table", "declarations", "kinds", "size_of", "table_of", "wrap_line"]
 
@@ -134,8 +135,10 @@ def _kind(name: str, value: Any) -> str:
 def table_of(name: str) -> Table:
     """Returns the table of a command, structure, union or type. `name` is a key of `declarations()`.
 
-    Raises KeyError for an unknown name.
+    A type without declaration has an empty table with the reason. Raises KeyError for an unknown name.
     """
+    if name in UNDECLARED:
+        return Table(name, f"{UNDECLARED[name]}.", "", [])
     value = declarations()[name]
     if isinstance(value, dict):
         return Table(name, meaning(name), "", [("members, by the selector", _members(value))])
@@ -217,7 +220,7 @@ def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
         if isinstance(wire, Versioned):
             older = type_name(wire.older)
             wire, before = wire.newer, f"{older} in earlier versions" if older else ""
-        name = f"{type(selector).__name__}_{selector.name}" if isinstance(selector, IntEnum) else f"{selector}"
+        name = constant_name(selector) if isinstance(selector, IntEnum) else f"{selector}"
         notes = ", ".join(filter(None, [_shape(wire), before]))
         rows.append((name, type_name(wire) or "nothing", notes))
     return rows

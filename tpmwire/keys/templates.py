@@ -161,7 +161,8 @@ def ek_ecc() -> TPMT_PUBLIC:
 def ek_mlkem(parameter_set: TPM_MLKEM = TPM_MLKEM.MLKEM_768) -> TPMT_PUBLIC:
     """Returns the template of an ML-KEM endorsement key (TCG EK Credential Profile 2.7, H-26 to H-28)."""
     name_alg, policy = EK_POLICIES[parameter_set]
-    parameters = TPMS_MLKEM_PARMS(TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 256, TPM_ALG.CFB), parameter_set)
+    bits = 128 if parameter_set == TPM_MLKEM.MLKEM_512 else 256
+    parameters = TPMS_MLKEM_PARMS(TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, bits, TPM_ALG.CFB), parameter_set)
     return TPMT_PUBLIC(TPM_ALG.MLKEM, name_alg, _ENDORSEMENT, bytes.fromhex(policy), parameters, b"")
 
 

@@ -80,6 +80,7 @@ class TPM_ALG(OpenEnum):
     RSA = 0x0001
     TDES = 0x0003
     SHA1 = 0x0004
+    SHA = 0x0004
     HMAC = 0x0005
     AES = 0x0006
     MGF1 = 0x0007
@@ -130,6 +131,7 @@ class TPM_ALG(OpenEnum):
     EAX = 0x0054
     EDDSA = 0x0060
     HASH_EDDSA = 0x0061
+    EDDSA_PH = 0x0061  # the name before 1.85
     LMS = 0x0070
     XMSS = 0x0071
     KEYEDXOF = 0x0080

@@ -6,7 +6,7 @@ from enum import IntEnum, IntFlag
 from functools import cache
 from typing import Any
 
-from tpmwire.explain.names import type_name
+from tpmwire.explain.names import full_name, type_name
 from tpmwire.spec.command import command_class
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_HT, TPM_RH, TPMA_NV, TPMA_NV_EXP
 from tpmwire.spec.numbers import Attributes
@@ -57,7 +57,7 @@ def _plain_names(kind: Any) -> Mapping[str, int]:
     names = {plain(name): value for name, value in names_of(kind).items()}
     prefix = plain(kind.__name__)
     names |= {prefix + name: value for name, value in names.items() if not name.startswith(prefix)}
-    return names
+    return names | {plain(full_name(kind.__name__, name)): value for name, value in names_of(kind).items()}
 
 
 def parse_number(wire: Any, text: str, where: str, values: Mapping[str, Any]) -> int:

@@ -116,7 +116,7 @@ def _name(word: str) -> Iterator[Interpretation]:
 
 
 def _interpret_name(name: str, member: str | None) -> Interpretation:
-    kind: Any = declarations()[name]
+    kind: Any = declarations().get(name)
     if member is None:
         return Interpretation(_kind_of(name, kind), "name", name, None, table_of(name).as_text().splitlines())
     return as_type(_ASKS.get(name, name), int(kind[member]))

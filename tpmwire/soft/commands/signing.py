@@ -126,6 +126,8 @@ def verify_digest(tpm: TpmState, command: VerifyDigestSignature) -> VerifyDigest
         require(command.signature.sig_alg == scheme, TPM_RC.SCHEME)
         valid = verify_signature(key, command.digest, command.signature, command.context)
         require(valid, TPM_RC.SIGNATURE)
+    if key.public.type == TPM_ALG.MLDSA:  # no hash algorithm describes a Mu (version 1.85, errata §2.5)
+        return VerifyDigestSignature.Response(TPMT_TK_VERIFIED(TPM_ST.DIGEST_VERIFIED, TPM_RH.NULL, TPM_ALG.NULL))
     return VerifyDigestSignature.Response(
         _create_ticket(tpm, key, TPM_ST.DIGEST_VERIFIED, command.digest, TPM_ALG(alg))
     )
