@@ -201,7 +201,7 @@ def verb_module(verb: str) -> ModuleType:
         if error.name != f"{__package__}.verbs.{name}":
             raise
         raise UsageError(
-            f"{verb} is not in the single file, which stays small; install tpmwire with pip or as a package"
+            f"the single-file tpmwire does not include {verb}; install tpmwire with pip or as a package"
         ) from None
 
 

@@ -91,7 +91,7 @@ class Profile:
 
 
 class Config:
-    """The profiles of the config file and the credentials file. `files` has the paths of both."""
+    """The profiles of the config file and the credentials file. `files` contains the paths of both."""
 
     def __init__(
         self, profiles: Mapping[str, Values], services: Mapping[str, Values], *, files: Sequence[str] = ()

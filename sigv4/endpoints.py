@@ -36,6 +36,7 @@ _GLOBAL_NAMES = ("aws-global",)
 _VARIANTS = {(False, False): "-", (True, False): "f", (False, True): "d", (True, True): "b"}
 _DIRECTION = re.compile("-(north|south|east|west|central|(north|south)(east|west))-[0-9]+$")
 _GLOBAL_URL = "https://sts.amazonaws.com/"
+_STS_MODE = "AWS_STS_REGIONAL_ENDPOINTS"
 
 
 class Endpoint:
@@ -87,9 +88,10 @@ def resolve(
     precedence over all three. Raises RequestError for an invalid region name, setting or URL.
     """
     environ = environ or {}
-    mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile)
+    mode = _setting(_STS_MODE, environ, profile)
     if mode and mode not in ("regional", "legacy"):
-        raise RequestError(f"AWS_STS_REGIONAL_ENDPOINTS is {mode!r}; use regional or legacy")
+        source = _STS_MODE if _STS_MODE in environ else f"{_profile_key(_STS_MODE)} of {profile}"
+        raise RequestError(f"{source} is {mode!r}; use regional or legacy")
     fips = is_enabled("AWS_USE_FIPS_ENDPOINT", environ, profile)
     dual_stack = is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     if region is None and (mode or fips or dual_stack):
@@ -195,7 +197,11 @@ def is_enabled(variable: str, environ: Mapping[str, str], profile: Profile | Non
 def _setting(variable: str, environ: Mapping[str, str], profile: Profile | None) -> str | None:
     if variable in environ:
         return environ[variable]
-    return None if profile is None else profile.get(variable.removeprefix("AWS_").lower())
+    return None if profile is None else profile.get(_profile_key(variable))
+
+
+def _profile_key(variable: str) -> str:
+    return variable.removeprefix("AWS_").lower()
 
 
 def _parse_region(region: str | None) -> tuple[str | None, bool]:

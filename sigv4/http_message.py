@@ -167,7 +167,8 @@ class ResponseReader:
             return False, 0
         if codings := self._values("transfer-encoding"):
             if codings != ["chunked"]:
-                raise InvalidMessageError("unsupported Transfer-Encoding")
+                got = ", ".join(codings)
+                raise InvalidMessageError(f"unsupported Transfer-Encoding {got!r}; expected chunked")
             return True, 0
         lengths = set(self._values("content-length"))
         if not lengths:

@@ -48,7 +48,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
             f"the host in {variable} has spaces or non-ASCII characters; use the IDNA form of its name"
         )
     if proxy.scheme != "http" or not host:
-        raise RequestError(f"{variable} is not an HTTP proxy; use http://[USER:PASSWORD@]HOST:PORT")
+        raise RequestError(f"{variable}: unsupported proxy URL; use http://[USER:PASSWORD@]HOST:PORT")
     return Proxy(host, port, _basic_authorization(proxy.username, proxy.password))
 
 

@@ -108,27 +108,29 @@ def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = Non
     """
     section = {} if profile is None else profile.section("s3")
 
-    def text(key: str, variable: str = "", nested: str = "") -> str | None:
-        """Returns a setting from the environment variable, the profile, or the profile's s3 section.
+    def find(key: str, variable: str = "", nested: str = "") -> tuple[str | None, str]:
+        """Returns (setting, its source): from the environment variable, the profile, or the profile's s3 section.
 
         The setting is called `key` in the profile, and `nested` (default: `key`) in the section.
         """
         if variable in environ:
-            return environ[variable]
-        return (profile.get(key) if profile is not None and variable else None) or section.get(nested or key)
+            return environ[variable], variable
+        if variable and profile is not None and (found := profile.get(key)):
+            return found, f"{key} of {profile}"
+        return section.get(nested or key), f"s3.{nested or key} of {profile}"
 
     def is_true(value: str | None) -> bool:
         return (value or "").lower() == "true"
 
     style = section.get("addressing_style") or "auto"
     if style not in ("auto", "path", "virtual"):
-        raise RequestError(f"addressing_style of {profile} is {style!r}; use auto, path or virtual")
-    east = text(
+        raise RequestError(f"s3.addressing_style of {profile} is {style!r}; use auto, path or virtual")
+    east, source = find(
         "s3_us_east_1_regional_endpoint", "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", "us_east_1_regional_endpoint"
     )
     if east not in (None, "legacy", "regional"):
-        raise RequestError(f"AWS_S3_US_EAST_1_REGIONAL_ENDPOINT is {east!r}; use regional or legacy")
-    arn_region = text("s3_use_arn_region", "AWS_S3_USE_ARN_REGION", "use_arn_region")
+        raise RequestError(f"{source} is {east!r}; use regional or legacy")
+    arn_region, _ = find("s3_use_arn_region", "AWS_S3_USE_ARN_REGION", "use_arn_region")
     url = configured_url("s3", None, environ, profile)
     return S3Settings(
         style=style,
@@ -143,7 +145,7 @@ def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = Non
         use_arn_region=arn_region is None or is_true(arn_region),
         legacy=east == "legacy",
         multi_region=not is_true(
-            text("s3_disable_multiregion_access_points", "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS")
+            find("s3_disable_multiregion_access_points", "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS")[0]
         ),
         endpoint_url=url,
     )

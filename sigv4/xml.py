@@ -49,7 +49,7 @@ def parse_xml(data: bytes) -> Document:
     """
     if len(data) > MAX_SIZE:
         raise ResponseError(
-            f"the response has {len(data)} bytes, more than the limit of {MAX_SIZE}; check the endpoint"
+            f"the response is {len(data)} bytes long, more than the limit of {MAX_SIZE}; check the endpoint"
         )
     from xml.parsers import expat  # late: a run that gets no response does not need it
 

@@ -187,10 +187,10 @@ class PolicyError(TpmwireError):
 
 
 LOST = "a clear erases the secret: create a new access key, or a new secret, and import it"
-"""What to do about a key that is no longer in the TPM, or whose parent is not."""
+"""Next step for a key that is no longer in the TPM, or whose parent is not."""
 
 CREATE_ONE = "create a TPM key with `tpmwire import`"
-"""What to do about a file that is not a TPM key."""
+"""Next step for a file that is not a TPM key."""
 
 _WRAPPED_FOR_ANOTHER = (
     "the TPM was cleared since its public key was exported (TPM2_Clear, a firmware reset), or the key was wrapped "

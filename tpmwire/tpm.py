@@ -101,7 +101,7 @@ class Tpm:
     def execute(self, command: Answered[R], *authorizations: Password | Use) -> R:
         """Sends a command and returns its response's values.
 
-        `authorizations` has one authorization for each handle that needs it, in order, followed by companion
+        `authorizations` contains one authorization for each handle that needs it, in order, followed by companion
         sessions (encryption, audit). By default, each authorization is the empty password. Raises TpmError if the
         TPM refuses the command, TransportError if it does not respond, SessionError if the response is not
         authentic.
@@ -145,7 +145,7 @@ class Tpm:
     def _forget_closed(self, command: Command, given: Sequence[Password | Use]) -> None:
         """Forgets the handles that a successful command has flushed, and the Names that it may have changed.
 
-        `given` has the command's authorizations.
+        `given` are the command's authorizations.
         """
         if command.flushes is not None:
             self._forget(getattr(command, command.flushes))

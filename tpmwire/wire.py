@@ -182,8 +182,8 @@ class CommandMessage(Message):
 class ResponseMessage(Message):
     """A response as received from the TPM.
 
-    `rc` is the response code. If it is 0, `response` has the values (the bytes after the header for an undeclared
-    command) and `authorizations` the authorization area. An error has only a header.
+    `rc` is the response code. If it is 0, `response` contains the values (the bytes after the header for an
+    undeclared command) and `authorizations` the authorization area. An error has only a header.
     """
 
     def __init__(

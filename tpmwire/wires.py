@@ -105,7 +105,7 @@ def nothing_left(stream: IO[bytes]) -> None:
 class Wire(construct.Construct):  # type: ignore[misc]
     """A construct that raises tpmwire's errors. `least` is the minimum size of a value in bytes.
 
-    `context` has the preceding fields of the enclosing structure. A `Select` finds its selector there.
+    `context` contains the preceding fields of the enclosing structure. A `Select` finds its selector there.
     """
 
     least = 0
@@ -376,7 +376,7 @@ class Select(Wire):
     def member(self, context: dict[str, Any]) -> Any:
         """Returns the construct of the selected member, or None.
 
-        `context` has the values of the preceding fields.
+        `context` contains the values of the preceding fields.
         """
         key = context.get(self.selector)
         if not isinstance(key, int):

@@ -165,7 +165,7 @@ def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
     """
     for name, value in values.items():
         if "\n" in name + value or "\r" in name + value:
-            raise UsageError(f"{name} contains a line break; remove it")
+            raise UsageError(f"{name} contains a line break; remove the line break")
     lines = _split_lines(text)
     found = _find_section(_find_sections(lines), section)
     if found is None:
@@ -216,7 +216,10 @@ def _indent(line: str) -> str:
 
 
 def _check_edit(before: str, after: str, section: str, values: Mapping[str, str | None]) -> str:
-    """Returns `after`. Raises UsageError if the edit changed anything but the settings `values` of the section."""
+    """Verifies that an edit changed only the settings `values` of the section, and returns the new text `after`.
+
+    Raises UsageError if the edit also changed other settings.
+    """
     wanted, got = _parse_text(before, section), _parse_text(after, section)
     changed = wanted[_canonical(section)]
     for name, value in values.items():

@@ -704,7 +704,7 @@ _shtab_tpmwire_debug_defaults_added=0
 _shtab_tpmwire_decode_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--command=[command that produced the response, if the input contains only the response]:NAME|CODE:"
-  "--json[print a JSON list of trees]"
+  "--json[print a JSON list with one tree of fields per message]"
   "--format=[output]:format:(text json jsonl)"
   "--html=[write an HTML page that highlights each field\'s bytes]:FILE:_files"
   "*--salt=[plaintext salt of a recorded session]:HEX:"
@@ -915,7 +915,7 @@ _shtab_tpmwire_export_public_defaults_added=0
 
 _shtab_tpmwire_fetch_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--profile=[a profile that the server has]:P:_tpmwire_profiles"
+  "--profile=[profile to fetch]:P:_tpmwire_profiles"
   "--timeout=[time limit for the whole request]:DURATION:"
   ":path of the server\'s unix socket:_files"
 )
@@ -1094,7 +1094,7 @@ _shtab_tpmwire_learn_options=(
   {-f+,--file=}"[read the lines from FILE, or from standard input if FILE is -, and check them]:FILE:_files"
   "--tpm-path=[TPM to use instead of a new soft TPM, in any form of \`tpmwire send --tpm-path\`]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM, such as 2s or 1m]:TIME:"
-  ":number of a lesson, or its name in --list:"
+  ":number or title of a lesson in --list:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -2302,7 +2302,7 @@ _shtab_tpmwire_trace_options=(
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
   "--out=[file to write the explanations to]:FILE:_files"
   "--format=[explanations as text, or as JSON Lines with one tree per line]:format:(text jsonl pcap)"
-  "--html=[write an HTML page that highlights each field\'s bytes when the program has ended, instead of text]:FILE:_files"
+  "--html=[instead of text, write an HTML page that highlights each field\'s bytes, after the program ends]:FILE:_files"
   "--secrets[show passwords and other secret fields]"
   "--color=[when to print colors]:color:(auto always never)"
   "(-)*::the program and its arguments, after --:_tpmwire_program"

@@ -1,1 +1,1 @@
-"""Turns the settings of a run into temporary credentials on standard output."""
+"""Obtains temporary credentials as the options request, and prints them."""

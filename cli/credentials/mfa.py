@@ -50,7 +50,7 @@ def _read_from_program(command: str) -> str:
                 program.wait(max(0.0, deadline - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
         raise UsageError(
-            f"--mfa-process printed no code within {_PATIENCE:g} seconds; run it by hand to see why"
+            f"--mfa-process did not finish within {_PATIENCE:g} seconds; run it by hand to see why"
         ) from None
     except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
         raise UsageError(f"cannot run --mfa-process: {getattr(error, 'strerror', None) or error}") from None

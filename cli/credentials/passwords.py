@@ -19,9 +19,9 @@ _REMEMBERED = 12 * 3600.0  # seconds; less than a store waits after a wrong pass
 
 
 class Passwords:
-    """Obtains credentials, but uses a wrong password once only, since the TPM counts failures.
+    """Obtains credentials without retrying a password that the TPM refused, because it counts wrong passwords.
 
-    Profiles often share one key: several roles, for example. The repr hides the passwords.
+    Profiles often share one key, for example to assume different roles. The repr hides the passwords.
     """
 
     def __init__(self) -> None:

@@ -122,10 +122,11 @@ class Aws(NamedTuple):
 
 
 class RunSettings(CredentialSettings, OutputSettings):
-    """All settings of a run: its options, and settings that only a profile of ~/.aws/config has. Immutable.
+    """All settings of a run: its options, and settings that only a profile of ~/.aws/config has.
 
-    `aws_profile` has endpoints, CAs and retries. `profile_region` is the region of the profile named `profile`.
-    `earlier` lists the roles assumed before the options' own. `roles_anywhere` replaces the access key.
+    They are changed only in a copy (see `copy`). `aws_profile` contains the settings for endpoints, CA
+    certificates and retries. `profile_region` is the region of the profile named `profile`. `earlier` lists the
+    roles to assume before the role that the options name. `roles_anywhere` replaces the access key.
     """
 
     version: bool

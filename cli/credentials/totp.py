@@ -134,7 +134,7 @@ def _base32(text: str) -> bytes:
         ) from None
     if len(key) < _SHORTEST:
         raise UsageError(
-            f"the secret has {len(key)} bytes, fewer than {_SHORTEST}: part of it is missing; copy all of it"
+            f"the secret is {len(key)} bytes long, fewer than {_SHORTEST}: part of it is missing; copy all of it"
         )
     if len(key) > 1024:
         raise UsageError(

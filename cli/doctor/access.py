@@ -22,7 +22,7 @@ SYSTEM = "/sys/class/tpm"
 
 @register
 def check_device(machine: Machine) -> Iterator[Finding]:
-    """The TPM of `--tpm-path`, or the default device, exists.
+    """Checks that the TPM of `--tpm-path`, or the default device, exists.
 
     If not, the check reports whether the kernel found a TPM.
     """
@@ -106,7 +106,7 @@ def _first_line(path: str) -> str:
 
 @register
 def check_permission(machine: Machine) -> Iterator[Finding]:
-    """This user has permission to open the device, usually as a member of its group (tss).
+    """Checks that this user may open the device, usually as a member of its group (tss).
 
     A new membership takes effect at the next login.
     """
@@ -172,7 +172,7 @@ def _user_name() -> str:
 
 @register
 def check_response(machine: Machine) -> Iterator[Finding]:
-    """The TPM can be opened and responds within `--timeout`. If it is in use, the check names the process."""
+    """Checks that the TPM can be opened and responds within `--timeout`. If it is in use, names the process."""
     path = _file_of(machine.tpm_path)
     if path is not None and not (_may_be_tpm(path) and os.access(path, os.R_OK | os.W_OK)):
         machine.mark_failed()

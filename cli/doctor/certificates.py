@@ -31,7 +31,7 @@ class CertificateProfile(NamedTuple):
 
 @register
 def check_certificates(machine: Machine) -> Iterator[Finding]:
-    """The certificate of each Roles Anywhere profile is valid and complete, and belongs to the profile's key."""
+    """Checks that each Roles Anywhere profile's certificate is valid and complete, and belongs to its key."""
     for each in certificate_profiles(machine):
         name = str(each.profile)
         if each.settings is None:

@@ -70,7 +70,7 @@ def check_model(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_algorithms(machine: Machine) -> Iterator[Finding]:
-    """The TPM has SHA-256, HMAC, a PCR bank of SHA-256, elliptic curves, and the commands that tpmwire sends."""
+    """Checks that the TPM has SHA-256, its PCR bank, HMAC, elliptic curves, and the commands that tpmwire uses."""
     chip = machine.description
     if missing := [name for name in _NEEDED if name not in chip["algorithms"]]:
         yield Finding.error(f"the TPM lacks {', '.join(missing)}, which AWS keys need", "use another TPM")

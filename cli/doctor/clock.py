@@ -30,7 +30,7 @@ _SET = "set the clock (timedatectl set-ntp true)"
 
 @register
 def check_clock(machine: Machine) -> Iterator[Finding]:
-    """The clock is plausible. With `--network`, it also agrees with the clock of each STS endpoint in use."""
+    """Checks that the clock is plausible, and with `--network`, that it agrees with each STS endpoint in use."""
     now = time.time()
     if now < _RELEASED:
         yield Finding.error(f"the clock shows {time.strftime('%Y-%m-%d', time.gmtime(now))}", _SET)

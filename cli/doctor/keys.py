@@ -44,13 +44,13 @@ _IMPORT_AGAIN = "import the key again, or correct the profile (`tpmwire list` sh
 
 @register
 def check_keys(machine: Machine) -> Iterator[Finding]:
-    """The key of each profile is in the TPM with the Name that the profile states, or its file can be loaded."""
+    """Checks that each profile's key is in the TPM with the expected Name, or that its key file can be loaded."""
     return examine_profiles(machine, _key, _totp_key)
 
 
 @register
 def check_pins(machine: Machine) -> Iterator[Finding]:
-    """The key that each profile pins, to which sessions are salted, is in the TPM with the pinned Name."""
+    """Checks that the key that a profile pins for salted sessions is in the TPM with the pinned Name."""
     return examine_profiles(machine, _pin)
 
 

@@ -47,7 +47,7 @@ _PASSWORDS = ("keyPass_file", "parentPass_file")
 
 @register
 def check_profiles(machine: Machine) -> Iterator[Finding]:
-    """AWS's files can be read, and have profiles that run aws-tpm-process-credential. AWS_PROFILE exists."""
+    """Checks that AWS's files can be read, have profiles that use the TPM, and have the profile AWS_PROFILE."""
     try:
         names = [*machine.config]
     except RequestError as error:
@@ -78,7 +78,7 @@ def check_profiles(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_program(machine: Machine) -> Iterator[Finding]:
-    """The program of each credential_process is found as an SDK would find it, and can be executed."""
+    """Checks that the program of each credential_process is found as an SDK would find it, and can be executed."""
     lines = [(each.profile, each.start) for each in machine.profile_keys if each.start]
     lines += [(each.profile, [each.program]) for each in served_profiles(machine)]
     good: dict[str, list[str]] = {}
@@ -94,7 +94,7 @@ def check_program(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_options(machine: Machine) -> Iterator[Finding]:
-    """The options and region of each credential_process are valid, and its files exist and have absolute paths."""
+    """Checks the options and region of each credential_process. Its files must exist and have absolute paths."""
     valid = []
     for each in machine.profile_keys:
         if each.problem is not None:
@@ -165,7 +165,7 @@ def _options(each: ProfileKey) -> Iterator[Finding]:
 
 @register
 def check_password_files(machine: Machine) -> Iterator[Finding]:
-    """Files with passwords of keys, and AWS's credentials file, can be read by their owner only."""
+    """Checks that only the owner can read files with passwords of keys, and AWS's credentials file."""
     paths = [
         path
         for each in machine.profile_keys
@@ -186,7 +186,7 @@ def check_password_files(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_precedence(machine: Machine) -> Iterator[Finding]:
-    """No static key, SSO or role in the same profile, and no variable, overrides the credential_process."""
+    """Checks that no static key, SSO or role of the profile, and no variable, overrides the credential_process."""
     if names := find_variables():
         yield Finding.warning(
             f"this environment sets {', '.join(names)}, which AWS programs use before any profile",
@@ -213,7 +213,7 @@ def check_precedence(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_plaintext_keys(machine: Machine) -> Iterator[Finding]:
-    """No profile has a plaintext secret key in AWS's files."""
+    """Checks that no profile has a plaintext secret key in AWS's files."""
     try:
         names = [*machine.config]
     except RequestError:
@@ -237,7 +237,7 @@ def check_plaintext_keys(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_roles(machine: Machine) -> Iterator[Finding]:
-    """Profiles of roles whose source_profile leads to a profile that uses the TPM can be used."""
+    """Checks that profiles of roles whose source_profile leads to a profile with a TPM key can be used."""
     keys = {each.profile.name for each in machine.profile_keys if each.problem is None}
     for name in machine.config if keys else ():
         profile = machine.config.profile(name)

@@ -27,7 +27,7 @@ __all__ = ["check_pcrs"]
 
 @register
 def check_pcrs(machine: Machine) -> Iterator[Finding]:
-    """The PCR values of this boot match the policy of each profile's key."""
+    """Checks that the PCR values of this boot match the policy of each profile's key."""
     return examine_profiles(machine, _pcrs)
 
 

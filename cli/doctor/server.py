@@ -35,7 +35,7 @@ class ServedProfile(NamedTuple):
 
 @register
 def check_server(machine: Machine) -> Iterator[Finding]:
-    """The socket of each profile that runs `tpmwire fetch` exists, and belongs to this user or to root."""
+    """Checks that the socket of each profile that runs `tpmwire fetch` exists and is this user's or root's."""
     sockets: dict[str, list[str]] = {}
     for each in served_profiles(machine):
         if each.problem is None:

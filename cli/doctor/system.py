@@ -35,7 +35,7 @@ OPTIONAL = {
 
 @register
 def check_python(_machine: Machine) -> Iterator[Finding]:
-    """Shows the versions of Python and of its OpenSSL, which must be loadable."""
+    """Checks that Python can load OpenSSL, and shows the versions of both."""
     text = f"Python {sys.version.split()[0]} ({sys.executable})"
     try:
         import ssl  # noqa: PLC0415 - a finding, if it cannot be loaded
@@ -47,7 +47,7 @@ def check_python(_machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_packages(_machine: Machine) -> Iterator[Finding]:
-    """The required package construct, and each installed optional package, have a supported version."""
+    """Checks that the required package construct and the installed optional packages have supported versions."""
     missing = [module for module in OPTIONAL if importlib.util.find_spec(module) is None]
     found = [_package(module) for module in ("construct", *OPTIONAL) if module not in missing]
     yield Finding.ok(", ".join(each.text for each in found if each.status == "ok"))
@@ -78,7 +78,7 @@ def _package(module: str) -> Finding:
 
 @register
 def check_ca_store(machine: Machine) -> Iterator[Finding]:
-    """The CA certificates for AWS are readable: AWS_CA_BUNDLE, ca_bundle of each profile, or the system's."""
+    """Checks that the CA certificates for AWS can be read: AWS_CA_BUNDLE, ca_bundle, or the system's."""
     environs = [os.environ, *(aws_of(each.settings).environ for each in machine.profile_keys if each.settings)]
     for authorities in {each.path: each for each in map(Authorities, environs)}.values():
         yield _authorities(authorities)
@@ -101,7 +101,7 @@ def _authorities(authorities: Authorities) -> Finding:
 
 @register
 def check_proxy(_machine: Machine) -> Iterator[Finding]:
-    """The proxy for AWS, by HTTPS_PROXY and NO_PROXY, is usable. Passwords are not shown."""
+    """Checks that the proxy for AWS, from HTTPS_PROXY and NO_PROXY, is usable. Shows no password."""
     try:
         proxy = proxy_for("https://sts.amazonaws.com/", os.environ)
     except RequestError as error:
@@ -116,7 +116,7 @@ def check_proxy(_machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_cache(_machine: Machine) -> Iterator[Finding]:
-    """The directory of cached credentials belongs to this user only, and has no unreadable or old files."""
+    """Checks that the directory of cached credentials is private, and has no unreadable or old files."""
     try:
         path, exists = place(), os.path.lexists(place())
         found = entries()

@@ -43,7 +43,7 @@ __all__ = ["LineResult", "MessagePair", "Script"]
 class LineResult(NamedTuple):
     """The result of a line: text to show, the values of its last command, and the TPM's response code.
 
-    `values` has the fields of the response by the standard's names. `number` is N in `$N`, or 0 if no command
+    `values` contains the fields of the response by the standard's names. `number` is N in `$N`, or 0 if no command
     succeeded. `exchanges` has every command and response that the line caused, including those of sessions.
     """
 

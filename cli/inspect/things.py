@@ -32,8 +32,8 @@ ACCEPTED = (
 class Explained(NamedTuple):
     """An input and its explanation.
 
-    `words` has the interpretations of a word or number. If `words` is empty, the input is bytes: `trees` explains
-    them, `kind` names their type, and `others` has the alternative types.
+    `words` contains the interpretations of a word or number. If `words` is empty, the input is bytes: `trees`
+    explains them, `kind` names their type, and `others` contains the alternative types.
     """
 
     name: str

@@ -150,7 +150,7 @@ def check_free(tpm: Tpm, handle: int, *, force: bool) -> None:
     if is_occupied(tpm, handle) and not force:
         raise UsageError(
             f"0x{handle:08x} is occupied; choose another handle (see `tpmwire list`), "
-            "or give --force to replace it"
+            "or use --force to replace the object"
         )
 
 

@@ -55,7 +55,7 @@ def _normalize_path(path: str) -> str:
 
 
 def check_installed() -> None:
-    """Raises ModuleNotFoundError if `cryptography` is missing, as is possible for the single-file program."""
+    """Raises ModuleNotFoundError if `cryptography` is missing, as is possible for the single-file tpmwire."""
     if find_spec("cryptography") is None:
         raise ModuleNotFoundError("no cryptography", name="cryptography")
 

@@ -1,4 +1,4 @@
-"""What the checks of a lesson see: the learner's commands and answers, and the TPM."""
+"""The input of a lesson's checks: the learner's commands and answers, and the TPM."""
 
 import re
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ __all__ = ["Attempt", "Sent"]
 
 
 class Sent(NamedTuple):
-    """A command of the learner, its response, and the bytes of both.
+    """A command that the learner sent, its response, and the bytes of both.
 
     `command` and `response` have decrypted parameters; `sent` and `received` are the bytes on the bus. `response`
     is None if the TPM refused the command, or if the response was not authentic. `flipped` is "command" or

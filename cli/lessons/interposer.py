@@ -17,7 +17,7 @@ class Flip(NamedTuple):
 
 
 class Interposer(Transport):
-    """Passes commands to another transport. `last` has the bytes of the last command and response, and which
+    """Passes commands to another transport. `last` contains the bytes of the last command and response, and which
     of them was changed: "command", "response" or "".
 
     `open_inner` returns the other transport. With `reopen`, it is opened for each command and closed afterward, so

@@ -45,7 +45,7 @@ def print_list() -> None:
 
 
 def reset(word: str | None) -> None:
-    """Marks the lesson with this number or name as open; without `word`, marks all lessons."""
+    """Marks the lesson with this number or title as open; without `word`, marks all lessons."""
     lesson = None if word is None else find_lesson(word)
     with change_progress() as progress:
         progress.reset(lesson)
@@ -55,7 +55,7 @@ def reset(word: str | None) -> None:
 def check_lines(word: str, lines: Iterable[str], tpm_path: str | None, seconds: float) -> bool:
     """Runs lines in a lesson, and prints the results and the tasks. Returns whether the lesson is solved.
 
-    `word` is the lesson's number or name. The TPM is a new soft TPM, unless `tpm_path` names another one.
+    `word` is the lesson's number or title. The TPM is a new soft TPM, unless `tpm_path` names another one.
     `seconds` is the timeout of its responses.
     """
     lesson = find_lesson(word)

@@ -80,7 +80,7 @@ class Lesson:
 
     @property
     def risk(self) -> str:
-        """What the lesson does to the TPM that only a TPM for experiments may suffer, or ""."""
+        """The reason why the lesson needs a TPM for experiments, such as "locks the TPM out"; "" if none."""
         return str(getattr(self._module, "RISK", ""))
 
     @property
@@ -108,9 +108,10 @@ def load_lessons() -> tuple[Lesson, ...]:
 
 
 def find_lesson(word: str) -> Lesson:
-    """Returns the lesson with this number or folder name. Raises UsageError if there is none."""
+    """Returns the lesson with this number, title or folder name. Raises UsageError if there is none."""
     lessons = load_lessons()
     for lesson in lessons:
-        if word.lstrip("0") == str(lesson.number) or word in (lesson.slug, lesson.slug[3:]):
+        names = (lesson.slug, lesson.slug[3:], lesson.title.casefold())
+        if word.lstrip("0") == str(lesson.number) or word.casefold() in names:
             return lesson
-    raise UsageError(f"no lesson {word!r}; use 1 to {len(lessons)}, or a name from `tpmwire learn --list`")
+    raise UsageError(f"no lesson {word!r}; use 1 to {len(lessons)}, or a title from `tpmwire learn --list`")

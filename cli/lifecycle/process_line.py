@@ -40,8 +40,8 @@ def find_program(program: str = PROGRAM) -> tuple[list[str], str | None]:
     """Returns (command that runs `program` from any directory, problem with the command or None).
 
     `program` is aws-tpm-process-credential or tpmwire. Searches the directory of the running program, the
-    directory of this Python, and PATH. If the single-file program is running and the first directory has no
-    `program`, the command is the single-file program with that name as its first argument.
+    directory of this Python, and PATH. If the single-file tpmwire is running and the first directory has no
+    `program`, the command is the single-file tpmwire with that name as its first argument.
     """
     running = os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])
     beside = [os.path.dirname(running), os.path.dirname(os.path.realpath(running))]

@@ -151,7 +151,7 @@ def begin_rotation(profile: str, place: Place) -> State:
 
 
 def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
-    """Returns the PCRs that the profile's options or else the key file's policy select; None without PCRs."""
+    """Returns the PCRs that the options select, or else the key file's policy; None if neither selects PCRs."""
     key = command.key
     if key.pcrs is not None or key.file is None or key.file.policy is None:
         return key.pcrs

@@ -14,7 +14,7 @@ __all__ = ["print_cache_token"]
 def print_cache_token(
     args: UseSettings, service: str, cache: str, user: str, region: str | None, *, serverless: bool = False
 ) -> None:
-    """Prints the password of `user` for `cache`; `service` is elasticache or memorydb.
+    """Prints a temporary password of `user` for `cache`; `service` is elasticache or memorydb.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
     """

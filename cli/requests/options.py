@@ -259,7 +259,7 @@ def region_set_of(args: Sigv4aUseSettings, scope: "Scope") -> str | None:
 def sigv4a_place(text: str) -> int | str:
     """Returns the location of the --sigv4a key: a persistent handle, or a key file's path.
 
-    Raises UsageError for any other value.
+    Raises UsageError for a number that is not a persistent handle.
     """
     if not re.fullmatch("0[xX][0-9a-fA-F]+|[0-9]+", text):
         return text

@@ -32,7 +32,10 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 
 
 class ProfileSource(NamedTuple):
-    """The store of a profile's credentials, and the token for /credentials/NAME; None if it is not served."""
+    """A profile's credential store, and the token for /credentials/NAME.
+
+    `token` is None if the server does not serve that path.
+    """
 
     store: Store
     token: "TokenFile | RandomToken | None"
@@ -43,11 +46,11 @@ class Service(NamedTuple):
 
     With `imds`, every client can read credentials and region as from EC2's instance metadata service.
 
-    `store` has the credentials of /credentials, /process and the metadata service. `region` is the region that the
-    metadata service reports; None if unknown. Without `token`, /credentials does not exist. With `process`,
-    /process returns a credential_process document to trusted clients. `role` is the role name that the metadata
-    service reports. `profiles` has the sources of /credentials/NAME and /process/NAME. `hosts` has host names, in
-    lower case, that clients may use besides those of loopback and container addresses.
+    `store` contains the credentials of /credentials, /process and the metadata service. `region` is the region
+    that the metadata service reports; None if unknown. Without `token`, /credentials does not exist. With
+    `process`, /process returns a credential_process document to trusted clients. `role` is the role name that the
+    metadata service reports. `profiles` contains the sources of /credentials/NAME and /process/NAME. `hosts`
+    contains host names, in lower case, that clients may use besides those of loopback and container addresses.
     """
 
     store: Store

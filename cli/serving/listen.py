@@ -55,7 +55,8 @@ def tcp_listener(address: str, port: int, hop_limit: int | None = None) -> socke
             hint = f"add the address to this machine first: ip address add {address}/{bits} dev lo"
         elif error.errno == errno.EACCES:
             hint = "ports below 1024 need root, or systemd's socket unit; give another --port"
-        raise UsageError(f"{address}, port {port}: {os.strerror(error.errno or 0)}; {hint}") from error
+        reason = os.strerror(error.errno or 0)
+        raise UsageError(f"cannot listen on {address}, port {port}: {reason}; {hint}") from error
     if hop_limit is not None:
         listener.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit)
     return listener
@@ -76,7 +77,8 @@ def tpm_listener(address: str, port: int) -> socket.socket:
     try:
         return socket.create_server((address, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise UsageError(f"{address}, port {port}: {os.strerror(error.errno or 0)}; use another port") from error
+        reason = os.strerror(error.errno or 0)
+        raise UsageError(f"cannot listen on {address}, port {port}: {reason}; use another port") from error
 
 
 def is_for_containers(address: str) -> bool:
@@ -102,7 +104,7 @@ def unix_listener(path: str, mode: int) -> socket.socket:
         listener.bind(path)
     except OSError as error:
         listener.close()
-        raise UsageError(f"--socket {path}: {error.strerror}") from error
+        raise UsageError(f"cannot create --socket {path}: {error.strerror}; choose another path") from error
     finally:
         os.umask(before)
     os.chmod(path, mode)
@@ -177,7 +179,7 @@ def _make_way(path: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(f"--socket {path}: {error.strerror}") from error
+        raise UsageError(f"cannot create --socket {path}: {error.strerror}; choose another path") from error
     if not stat.S_ISSOCK(found.st_mode):
         raise UsageError(f"--socket {path} exists and is not a socket; choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -191,7 +193,7 @@ def _make_way(path: str) -> None:
             reason = error.strerror or "no response"
             raise UsageError(
                 f"--socket {path}: cannot connect to the existing socket: {reason}; "
-                "remove it, or choose another path"
+                "remove the socket, or choose another path"
             ) from error
         else:
             raise UsageError(

@@ -19,7 +19,7 @@ class FetchSettings:
 def add_fetch_options(parser: argparse.ArgumentParser) -> None:
     """Adds the server's PATH argument, and the options --profile and --timeout."""
     parser.add_argument(
-        "--profile", type=filled, metavar="P", help="a profile that the server has (default: its first one)"
+        "--profile", type=filled, metavar="P", help="profile to fetch (default: the server's first profile)"
     )
     parser.add_argument(
         "path",

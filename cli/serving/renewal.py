@@ -37,7 +37,7 @@ def renew_until_signal(
         if asked:
             notifier.reloading()
             for each in reloads:
-                with log_failures(program, lambda: "the token was not changed"):
+                with log_failures(program, lambda: "The token was not changed"):
                     each()
         due = [name for name, store in stores.items() if asked or time.time() >= store.due]
         for name in due:
@@ -91,25 +91,25 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def log_failures(program: str, consequence: Callable[[], str]) -> Iterator[None]:
-    """Logs an error of the block, followed by the text that `outlook` returns, and suppresses the error.
+    """Logs and suppresses an error of the block. The sentence that `consequence` returns follows the error.
 
-    Only errors that may be temporary are suppressed.
+    Suppresses only errors of tpmwire, sigv4 and the operating system.
     """
     try:
         yield
     except (TpmwireError, SigV4Error, UsageError, OSError) as error:
-        note(f"tpmwire {program}: {' '.join(str(error).split())}; {consequence()}")
+        note(f"tpmwire {program}: {' '.join(str(error).split())}. {consequence()}")
 
 
 def outlook(store: Store) -> str:
-    """Returns the end of a log line: the time to the next fetch, and the expiration of the credentials."""
+    """Returns a sentence: the seconds to the next attempt, and when the old credentials expire."""
     now = time.time()
     held = (
         f"the old credentials are valid until {_time(store.end)}"
         if store.end > now
         else "no credentials until then"
     )
-    return f"trying again in {max(0, store.due - now):.0f} seconds; {held}"
+    return f"Trying again in {max(0, store.due - now):.0f} seconds; {held}"
 
 
 def _tell(stores: Mapping[str, Store], notifier: Notifier) -> None:

@@ -171,7 +171,7 @@ def _handler_of(sts: StsStandIn) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
                 if self.path != "/":
-                    raise _Refused(404, "InvalidAction", "the stand-in has only the path /")
+                    raise _Refused(404, "InvalidAction", "this STS stand-in serves only the path /")
                 status, text = 200, sts.respond(headers, body)
             except _Refused as error:
                 status, code, message = error.args

@@ -138,7 +138,7 @@ def _must_create(path: str) -> bool:
             ) from None
         return True
     except OSError as error:
-        raise UsageError(f"--token-file {path}: {error.strerror}") from error
+        raise UsageError(f"cannot read --token-file {path}: {error.strerror}") from error
     return False
 
 
@@ -146,7 +146,7 @@ def _read(path: str) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise UsageError(f"--token-file {path}: {error.strerror}") from error
+        raise UsageError(f"cannot read --token-file {path}: {error.strerror}") from error
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):

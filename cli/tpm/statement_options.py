@@ -118,7 +118,7 @@ def nonce_from(text: str | None) -> bytes:
         raise UsageError("--nonce: required option is missing")
     nonce = bytes_from(text, "--nonce")
     if len(nonce) > LARGEST_NONCE:
-        raise UsageError(f"--nonce has {len(nonce)} bytes; use at most 32, which every TPM supports")
+        raise UsageError(f"--nonce is {len(nonce)} bytes long, more than any TPM accepts; use at most 32")
     return nonce
 
 

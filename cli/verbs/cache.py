@@ -45,7 +45,7 @@ def run(args: Settings) -> int:
     try:
         if args.action == "clear":
             if args.json:
-                raise UsageError("--json has no effect with clear; remove it")
+                raise UsageError("--json cannot be used with clear; remove --json")
             number = clear()
             print(f"{number} cache{'' if number == 1 else 's'} removed from {place()}")
             return 0

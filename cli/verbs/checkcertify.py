@@ -174,8 +174,8 @@ def _read(args: Settings) -> _Statement:
             TPMT_PUBLIC.parse(bytes.fromhex(item)) if item else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, DecodeError, AttestationError) as error:
-        reason = f"missing field {error}" if isinstance(error, KeyError) else str(error)
-        raise UsageError(f"{args.statement}: not a JSON statement of tpmwire certify: {reason}") from error
+        reason = strict_json.describe_error(error)
+        raise UsageError(f"{args.statement}: not a valid JSON statement of tpmwire certify: {reason}") from error
 
 
 def _index_name(text: str, area: TPMS_NV_PUBLIC | None) -> bytes:

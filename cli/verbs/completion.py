@@ -68,8 +68,8 @@ def run(args: Settings) -> int:
             script = pkgutil.get_data("cli", f"completions/{program}.{args.shell}")
         except OSError:
             raise UsageError(
-                f"the single file has the completions of {program} for bash only; install tpmwire with pip or as "
-                "a package"
+                f"the single-file tpmwire has completions of {program} for bash only; install tpmwire with pip or "
+                "as a package"
             ) from None
         assert script is not None
         print(script.decode(), end="")

@@ -84,7 +84,7 @@ def run(args: Settings) -> int:
         from ..inspect.debugger.steps import StepWriter, step_text  # noqa: PLC0415 - the single file does not have it
     except ModuleNotFoundError:
         raise UsageError(
-            "the single file does not include the debugger; install tpmwire with pip or pipx, or run "
+            "the single-file tpmwire does not include the debugger; install tpmwire with pip or pipx, or run "
             "`tpmwire decode --html`"
         ) from None
     keys = session_keys(args.salt, args.salt_file, args.auth, args.auth_file)

@@ -88,7 +88,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "0x17b",
     )
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print a JSON list of trees")
+    output.add_argument(
+        "--json", action="store_true", help="print a JSON list with one tree of fields per message"
+    )
     output.add_argument(
         "--format",
         choices=("text", "json", "jsonl"),

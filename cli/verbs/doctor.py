@@ -53,7 +53,7 @@ def run(args: Settings) -> int:
 
 
 def print_result(result: Result) -> None:
-    """Prints a result on one line."""
+    """Prints the result of a check on one line."""
     step = f"; {result.step}" if result.step else ""
     # A text may quote a path or a variable, which may have a line end.
     print(printable(f"{result.status:8} {result.check}: {result.text}{step}"), flush=True)

@@ -111,7 +111,7 @@ def _certificates(
 ) -> "tuple[list[FoundCertificate], list[Certificate], list[int]]":
     """Returns (EK certificates, intermediate certificates, existing NV indices of the EK profile).
 
-    The intermediates come from the TPM and from the file. If `file` is given, `given` has the file's EK
+    The intermediates come from the TPM and from the file. If `file` is given, `given` is the file's EK
     certificate and intermediates.
     """
     from tpmwire.keys.certificates import load_certificates  # noqa: PLC0415 - needs optional packages

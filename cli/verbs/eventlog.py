@@ -153,7 +153,7 @@ def _quoted(bundle: QuoteBundle, logs: list[EventLog]) -> PcrValues:
     for message, _ in bundle.quotes:
         info = parse_statement(message).attested
         if not isinstance(info, TPMS_QUOTE_INFO):
-            raise AttestationError("type", "not a quote")
+            raise AttestationError("type", "not a quote: expected the statement of TPM2_Quote")
         places = pcrs_in(info.pcr_select)
         values = bundle.values or replay(logs, [bank for bank, _ in places])
         if any(place not in values for place in places):

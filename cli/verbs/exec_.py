@@ -112,7 +112,7 @@ def run(args: Settings) -> int:
     try:
         os.execvpe(word, args.command, environment)  # noqa: S606
     except OSError as error:
-        note(f"tpmwire exec: {word}: {error.strerror}")
+        note(f"tpmwire exec: cannot run {word}: {error.strerror}")
         return 126
 
 
@@ -143,7 +143,7 @@ def _run_served(args: Settings, environment: dict[str, str]) -> int:
     except OSError as error:
         if error.filename != args.command[0]:
             raise
-        note(f"tpmwire exec: {error.filename}: {error.strerror}")
+        note(f"tpmwire exec: cannot run {error.filename}: {error.strerror}")
         return 126
     if code >= 0:
         return code

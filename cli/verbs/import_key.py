@@ -234,5 +234,5 @@ def _inner_key(path: str | None) -> "Secret":
         return EMPTY_AUTH
     key = read_small(path)
     if len(key) != 16:
-        raise UsageError(f"{path} has {len(key)} bytes; expected a 16-byte AES-128 key")
+        raise UsageError(f"{path} is {len(key)} bytes long; expected a 16-byte AES-128 key")
     return Secret(key)

@@ -48,7 +48,7 @@ class Settings(TpmSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("lesson", nargs="?", metavar="LESSON", help="number of a lesson, or its name in --list")
+    parser.add_argument("lesson", nargs="?", metavar="LESSON", help="number or title of a lesson in --list")
     parser.add_argument("--list", action="store_true", help="print a line for each lesson: number, title, state")
     parser.add_argument(
         "--reset", action="store_true", help="forget that LESSON is solved; without LESSON, forget all progress"
@@ -81,7 +81,7 @@ def run(args: Settings) -> int:
     except ModuleNotFoundError as error:
         if error.name != "cli.lessons":
             raise  # a package is missing
-        raise UsageError("the single-file tpmwire has no lessons; install tpmwire with pip") from None
+        raise UsageError("the single-file tpmwire does not include lessons; install tpmwire with pip") from None
     if args.list + args.reset + (args.file is not None) > 1 or (args.list and args.lesson is not None):
         raise UsageError("--list, --reset and -f cannot be combined; give one of them")
     if args.list:

@@ -100,7 +100,7 @@ def run(args: Settings) -> int:
                 "use: tpmwire policy sign key.pem --key PEM ..."
             )
         if args.format != "text":
-            raise UsageError("--format has no effect with sign; remove it")
+            raise UsageError("--format cannot be used with sign; remove --format")
         return _sign(args, words[1])
     if any((args.key, args.key_password_file, args.name, args.out)):
         raise UsageError("--key, --key-password-file, --name and --out are for `tpmwire policy sign FILE` only")
@@ -214,10 +214,10 @@ def _sign(args: Settings, path: str) -> int:
 
 
 def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tuple[Statement, ...]]":
-    """Returns (PolicyAuthorize with which the key file trusts the signer, statements after PolicyAuthorize).
+    """Returns (PolicyAuthorize with which the key file accepts the signer, statements after PolicyAuthorize).
 
     `key` is the signer's key. If the file's policies contain no PolicyAuthorize, the usual public areas for `key`
-    are tried. Raises UsageError if the file does not trust the signer.
+    are tried. Raises UsageError if the file does not accept the signer.
     """
     stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):
@@ -231,6 +231,9 @@ def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tupl
         if Policy(statement, *behind).digest(file.public.name_alg) == file.public.auth_policy:
             return statement, behind
     if stated and not own:
-        others = ", ".join(sorted({name_of(statement.key_sign).hex() for statement, _ in stated}))
-        raise UsageError(f"{path} does not trust this signer: it trusts the key with the Name {others}")
-    raise UsageError(f"{path} does not trust this signer: its authPolicy is not a PolicyAuthorize with this key")
+        others = " or ".join(sorted({name_of(statement.key_sign).hex() for statement, _ in stated}))
+        raise UsageError(f"{path} needs a policy signed by the key with the Name {others}; give that key as --key")
+    raise UsageError(
+        f"{path} does not accept this signer: its authPolicy is not a PolicyAuthorize with this key; give the "
+        "key that the file was made for as --key"
+    )

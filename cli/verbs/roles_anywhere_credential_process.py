@@ -34,7 +34,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the credentials. Raises UsageError, OSError, and the errors of `obtain`."""
+    """Prints temporary credentials of IAM Roles Anywhere.
+
+    Raises UsageError, OSError and the errors of `obtain`.
+    """
     settings = run_of(args)
     put_out(settings, lambda: obtain(settings))
     return 0

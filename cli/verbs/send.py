@@ -333,7 +333,10 @@ def _dry_run(args: Settings, commands: list[tuple[Plan, Any]], writer: SendWrite
     for plan, command in commands:
         unknown = [name for name, value in vars(command).items() if value is UNKNOWN]
         if unknown:
-            raise UsageError(f"--dry-run cannot show {plan.label}: a field is in the response to another command")
+            raise UsageError(
+                f"--dry-run cannot show {plan.label}: it uses a value from the response to an earlier command; "
+                "remove --dry-run"
+            )
         given = plan.handles.get("", {}).get("auth", [])
         secrets = [parse_password(DiskFiles(), str(word), public=not args.json) for word in given]
         wanted = sum(role.authorized for _, role in command.handle_fields())

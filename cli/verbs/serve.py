@@ -241,7 +241,7 @@ def _fetch_first(stores: Mapping[str, Store], *, tolerant: bool) -> None:
     """
     for number, (name, store) in enumerate(stores.items(), 1):
         served = tolerant or any(each.end for each in stores.values())
-        consequence = partial(outlook, store) if served else lambda: "trying the next profile"
+        consequence = partial(outlook, store) if served else lambda: "Trying the next profile"
         failures = log_failures(label_program("serve", name, stores), consequence)
         try:
             with failures if served or number < len(stores) else contextlib.nullcontext():
@@ -272,7 +272,10 @@ def _check_purpose(args: Settings, inherited: list[socket.socket]) -> None:
         raise UsageError("a port needs --token-file, since --process is for unix sockets only; add --token-file")
     addresses = (args.address or []) + [each.getsockname()[0] for each in ports]
     if args.imds and (other := next((each for each in addresses if listen.is_for_containers(each)), None)):
-        raise UsageError(f"--imds needs no token, so it is for loopback addresses only; remove it, or {other}")
+        raise UsageError(
+            "--imds gives credentials to every client, so it is for loopback addresses only; remove --imds, or "
+            f"{other}"
+        )
     for name in args.allow_host or ():
         if not HOST_NAME.fullmatch(name):
             raise UsageError(f"--allow-host {name!r} is not a host name; use e.g. tokens.internal or NAME:PORT")

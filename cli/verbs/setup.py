@@ -188,7 +188,7 @@ def _guide_certificate(args: Settings, tpm: TpmFacts, started: list[str]) -> boo
     print(flush=True)
     profile = ask_line("Profile to write (empty: default)") or "default"
     if read_setting(config_path(), section_of(profile), "credential_process") is not None:
-        raise UsageError(f"the profile {profile} has a credential_process; remove it, or choose another profile")
+        raise UsageError(f"the profile {profile} has a credential_process; remove it there or use another profile")
     if kind := kind_of(existing_profile(profile)):
         raise UsageError(
             f"the profile {profile} has {kind}, which AWS programs use before a credential_process; choose "
@@ -330,7 +330,7 @@ def _read_tpm(args: Settings, machine: Machine) -> TpmFacts:
 
 
 def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
-    """Prints the plaintext keys, and returns the commands that enroll them.
+    """Lists the plaintext keys by id, asks where to store them, and returns the commands that enroll them.
 
     Profiles with the same key get the same handle.
     """

@@ -73,7 +73,7 @@ def run(args: Settings) -> int:
 
 
 def _api_version() -> str | None:
-    """Returns the API version that kubectl requests; None if it requests an unknown version or none."""
+    """Returns the API version that kubectl requests; None, after a warning, for a missing or unknown version."""
     text = os.environ.get("KUBERNETES_EXEC_INFO")
     if not text:
         return None

@@ -38,6 +38,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password. Raises the errors of `print_cache_token`."""
+    """Prints a temporary password for a user of ElastiCache. Raises the errors of `print_cache_token`."""
     print_cache_token(args, "elasticache", args.cache_name, args.username, args.region, serverless=args.serverless)
     return 0

@@ -34,6 +34,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password. Raises the errors of `print_cache_token`."""
+    """Prints a temporary password for a user of MemoryDB. Raises the errors of `print_cache_token`."""
     print_cache_token(args, "memorydb", args.cluster_name, args.username, args.region)
     return 0

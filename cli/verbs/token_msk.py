@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the token.
+    """Prints an authentication token for Amazon MSK.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
     """

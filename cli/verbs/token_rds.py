@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password for the database.
+    """Prints a temporary password for a user of an RDS or Aurora DSQL database.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
     """

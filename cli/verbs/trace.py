@@ -83,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--html",
         metavar="FILE",
-        help="write an HTML page that highlights each field's bytes when the program has ended, instead of text",
+        help="instead of text, write an HTML page that highlights each field's bytes, after the program ends",
     )
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
     add_color_option(parser)

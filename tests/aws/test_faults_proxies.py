@@ -54,7 +54,7 @@ TUNNELS: dict[str, tuple[Step, Fault]] = {
     "closes after CONNECT": (_tunnel_then_close, Fault(7, "cannot negotiate TLS with sts.example:443", 0)),
 }  # fmt: skip
 
-HOW = "HTTPS_PROXY is not an HTTP proxy; use http://[USER:PASSWORD@]HOST:PORT"
+HOW = "HTTPS_PROXY: unsupported proxy URL; use http://[USER:PASSWORD@]HOST:PORT"
 
 URLS = {
     "is a SOCKS proxy": (f"socks5://{USER}127.0.0.1:1080", Fault(2, HOW, 0, 0)),

@@ -290,7 +290,7 @@ def test_update_goes_on_after_an_error(site: Site) -> None:
     site.server.before = fail
     try:
         with site_serving(site, "update", AWS_SHARED_CREDENTIALS_FILE=str(file)) as (running, text):
-            assert re.search(r"ServiceUnavailableException.*; trying again in \d+ seconds", text)
+            assert re.search(r"ServiceUnavailableException.*\. Trying again in \d+ seconds", text)
             running.process.send_signal(1)
             await_(lambda: "wrote the profile default" in running.text, lambda: running.text)
         assert "[default]" in file.read_text()

@@ -183,7 +183,7 @@ def test_no_profile_has_credentials(at: Machine, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (4, 2), done.stderr
     first, second = done.stderr.splitlines()
     assert first.startswith("tpmwire serve: profile one: TPM2_")
-    assert first.endswith("; trying the next profile")
+    assert first.endswith(". Trying the next profile")
     assert second.endswith("; no profile has credentials, and this is the error of the profile two")
     assert not (tmp_path / "token").exists()
 
@@ -196,7 +196,7 @@ def test_no_profile_has_credentials(at: Machine, tmp_path: Path) -> None:
         (["--profile=one", "--profile=none"], "profile 'none' not found"),
         (["--profile=team a/b", "--token-file=."], "cannot have a file of this name"),
         (["--token-file=."], "is a directory, in which each profile has a token file; add --profile"),
-        (["--profile=one", "--imds", "--address=169.254.170.2"], "--imds needs no token"),
+        (["--profile=one", "--imds", "--address=169.254.170.2"], "--imds gives credentials to every client"),
         (["--profile=one", "--allow-host=http://x"], "is not a host name"),
         (["--profile=one", "--address=169.254.170.22"], "reachable from other machines"),
     ],

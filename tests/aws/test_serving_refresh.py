@@ -135,7 +135,7 @@ def test_who_waits_for_a_late_tpm_does_not_hold_the_port(box: Machine, sts: Veri
         box.swtpm.pause()
         try:
             service.process.send_signal(signal.SIGHUP)
-            service.logged("trying again in")
+            service.logged("Trying again in")
             assert service.ask() == first
             service.process.terminate()
             service.process.wait(20)

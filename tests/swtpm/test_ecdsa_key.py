@@ -230,10 +230,10 @@ def test_what_is_no_digest_and_no_p256_key(bench: Bench) -> None:
 
 @pytest.mark.parametrize("value", [0, ORDER, ORDER + 1, 2**256 - 1])
 def test_what_is_no_private_value(value: int) -> None:
-    with pytest.raises(EncodeError, match="not a private value of P-256") as raised:
+    with pytest.raises(EncodeError, match="not a valid P-256 private key") as raised:
         ecdsa_key_areas(Secret(value.to_bytes(32, "big")))
     assert raised.value.__context__ is None
-    with pytest.raises(EncodeError, match="not a private value"):
+    with pytest.raises(EncodeError, match="not a valid P-256 private key"):
         ecdsa_key_areas(Secret(b"\x01" * 31))
 
 

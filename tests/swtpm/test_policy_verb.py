@@ -98,7 +98,7 @@ def test_a_signer_that_the_key_does_not_trust(tool: Tool, tmp_path: Path, signer
     before = path.read_bytes()
     ran = tool("policy", "sign", path, "--key", tmp_path / "signer.pem", "--pcrs", f"sha256:23={ZERO}")
     assert ran.code == 2
-    assert "does not trust this signer" in ran.err
+    assert "does not accept this signer" in ran.err
     assert path.read_bytes() == before
 
 
@@ -164,7 +164,7 @@ def test_another_signer_is_named(tool: Tool, tmp_path: Path, signer: str) -> Non
     with Swtpm() as swtpm:
         path.write_text(made(swtpm, policy.digest(), policy=policy.to_steps()).to_pem())
     ran = tool("policy", "sign", path, "--key", tmp_path / "signer.pem", "--pcrs", f"sha256:23={ZERO}")
-    assert (ran.code, f"trusts the key with the Name {name_of(other).hex()}" in ran.err) == (2, True)
+    assert (ran.code, f"signed by the key with the Name {name_of(other).hex()}" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(

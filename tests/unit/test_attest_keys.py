@@ -112,7 +112,10 @@ def test_checkquote_with_a_certificate(tool: Tool, tmp_path: Path) -> None:
     stdin = bundle.to_json().encode()
     assert tool(*check[:1], "-", *check[2:], "--public", public, stdin=stdin).code == 0
     long = tool(*check[:-1], "00" * 67, "--public", public)
-    assert (long.code, "--nonce has 67 bytes; use at most 32" in long.err) == (2, True)
+    assert (long.code, "--nonce is 67 bytes long, more than any TPM accepts; use at most 32" in long.err) == (
+        2,
+        True,
+    )
     bare = put("bare.pem", key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     assert tool(*check, "--certificate", certificate, "--ca", root, "--public", bare).code == 0
     stranger = ca._issue(ca.keys[1].public_key(), "stranger", ca.keys[1], "stranger", authority=True)

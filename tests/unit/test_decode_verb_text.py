@@ -130,9 +130,10 @@ def test_an_unknown_command_stays_a_command(capsys: pytest.CaptureFixture[str]) 
         ("00c40000000e0000000000000004", "line 1: a TPM 1.2 message (tag 00c4)"),
         (
             "x\n8001000000141234567800000000000000000000",
-            "line 2: 0x12345678 is neither a command code nor a response",
+            "line 2: code 0x12345678 is not valid with the tag 8001",
         ),
-        ("80020000000a00000100", "line 1: 0x00000100 is neither a command code nor a response code"),
+        ("80020000000a00000100", "line 1: code 0x00000100 is not valid with the tag 8002"),
+        ("80020000000a00000101", "line 1: code 0x00000101 is not valid with the tag 8002"),
         ("8001000000090000017b", "no TPM 2.0 message"),
         ("80010000000c", "line 1: 6 bytes of an incomplete header"),
     ],

@@ -42,7 +42,7 @@ FORMS: list[tuple[der.Element, Any, str]] = [
 ]
 
 BAD: dict[str, tuple[der.Element, str, str]] = {
-    "nothing": (der.INTEGER, "", "expected INTEGER, got nothing"),
+    "nothing": (der.INTEGER, "", "expected INTEGER, got end of data"),
     "no length": (der.INTEGER, "02", "truncated before its length"),
     "cut length": (der.OCTET_STRING, "048201", "truncated inside its length"),
     "cut contents": (der.OCTET_STRING, "040201", "exceeds the remaining bytes"),
@@ -70,7 +70,7 @@ BAD: dict[str, tuple[der.Element, str, str]] = {
     "padded arc": (der.OBJECT_IDENTIFIER, "0603 2a8001", "shortest form"),
     "optional in another place": (PAIR, "3008a0030101ff020101", "expected INTEGER, got [0]"),
     "optional twice": (PAIR, "300d020101a0030101ffa0030101ff", "trailing data"),
-    "element missing": (PAIR, "3000", "first: expected INTEGER, got nothing"),
+    "element missing": (PAIR, "3000", "first: expected INTEGER, got end of data"),
     "inner length over outer": (PAIR, "3003020201", "first: the length of INTEGER exceeds"),
 }
 

@@ -73,7 +73,7 @@ def test_a_system_without_ca_certificates() -> None:
         (
             "socks5://proxy.example",
             "error",
-            "HTTPS_PROXY is not an HTTP proxy; use http://[USER:PASSWORD@]HOST:PORT",
+            "HTTPS_PROXY: unsupported proxy URL; use http://[USER:PASSWORD@]HOST:PORT",
         ),
         ("http://proxy.example:port", "error", "HTTPS_PROXY is not a valid URL"),
     ],

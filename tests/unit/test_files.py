@@ -230,9 +230,9 @@ def test_output_paths_are_checked_before_the_tpm_is_used(
     [
         ("quote hello --pcrs 0 --nonce 00 --tpm-path /nonexistent", 5, "create a TPM key with `tpmwire ak`"),
         ("certify hello --by 0x81010003 --nonce 00 --tpm-path /nonexistent", 5, "`tpmwire ak`"),
-        ("checkquote hello --public hello --pcrs 0 --nonce 00", 2, "hello: not a quote in JSON"),
-        ("checkquote list --public hello --pcrs 0 --nonce 00", 2, "list: not a quote: expected"),
-        ("checkcertify hello --public hello --item 00 --nonce 00", 2, "hello: not a JSON statement"),
+        ("checkquote hello --public hello --pcrs 0 --nonce 00", 2, "hello: not valid JSON"),
+        ("checkquote list --public hello --pcrs 0 --nonce 00", 2, "list: not a valid quote: expected"),
+        ("checkcertify hello --public hello --item 00 --nonce 00", 2, "hello: not a valid JSON statement"),
         (
             "checkcertify --message hello --signature hello --public ak.pub --item hello --nonce 00",
             2,

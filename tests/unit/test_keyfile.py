@@ -323,7 +323,7 @@ BAD_TEXTS: dict[str, tuple[bytes | str, str]] = {
     ),
     "empty body": (
         b"-----BEGIN TSS2 PRIVATE KEY-----\n-----END TSS2 PRIVATE KEY-----",
-        "expected SEQUENCE, got nothing",
+        "expected SEQUENCE, got end of data",
     ),
     "UTF-16": (TEXT.decode().encode("utf-16"), "UTF-16"),
     "UTF-16, the other way": (b"\xfe\xff" + TEXT.decode().encode("utf-16-be"), "UTF-16"),

@@ -279,6 +279,7 @@ def test_lessons_are_numbered() -> None:
     assert [lesson.slug[:2] for lesson in LESSONS] == [f"{n:02}" for n in range(1, len(LESSONS) + 1)]
     assert len({lesson.title for lesson in LESSONS}) == len(LESSONS)
     assert find_lesson("3") is find_lesson("03") is find_lesson("random") is find_lesson("03_random")
+    assert all(find_lesson(lesson.title.lower()) is lesson for lesson in load_lessons())
     with pytest.raises(UsageError, match="no lesson '99'; use 1 to"):
         find_lesson("99")
 
@@ -481,7 +482,7 @@ def test_the_single_file_has_no_lessons(tool: Tool, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "cli.lessons", None)
     ran = tool("learn", "--list")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert "the single-file tpmwire has no lessons; install tpmwire with pip" in ran.err
+    assert "the single-file tpmwire does not include lessons; install tpmwire with pip" in ran.err
 
 
 def test_plain_text() -> None:

@@ -14,6 +14,7 @@ from sigv4 import config
 from sigv4.endpoints import partition, resolve, resolve_service
 from sigv4.errors import RequestError
 from sigv4.partitions import LEGACY_GLOBAL, PARTITIONS
+from sigv4.s3 import read_s3_settings
 from tests.support.botocore_sts import destination
 
 pytestmark = pytest.mark.once
@@ -221,6 +222,9 @@ def test_a_setting_of_endpoints_asks_for_the_usual_regions_own(environ: dict[str
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(RequestError, match="AWS_STS_REGIONAL_ENDPOINTS is 'Legacy'; use regional or legacy"):
         resolve("us-east-1", None, {"AWS_STS_REGIONAL_ENDPOINTS": "Legacy"})
+    profile = config.Profile("work", {"sts_regional_endpoints": "Legacy"}, {})
+    with pytest.raises(RequestError, match="sts_regional_endpoints of profile work is 'Legacy'; use regional or"):
+        resolve("us-east-1", None, {}, profile)
 
 
 def test_settings_of_the_environment_choose_a_services_endpoint() -> None:
@@ -232,3 +236,20 @@ def test_settings_of_the_environment_choose_a_services_endpoint() -> None:
     assert own.url == "http://localhost:1/"
     with pytest.raises(RequestError, match="'a b' is not a valid service name"):
         resolve_service("a b", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("environ", "own", "section", "source"),
+    [
+        ({"AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "x"}, {}, {}, "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT"),
+        ({}, {"s3_us_east_1_regional_endpoint": "x"}, {}, "s3_us_east_1_regional_endpoint of profile work"),
+        ({}, {}, {"us_east_1_regional_endpoint": "x"}, "s3.us_east_1_regional_endpoint of profile work"),
+    ],
+)
+def test_an_unknown_mode_of_s3_names_its_source(
+    environ: dict[str, str], own: dict[str, str], section: dict[str, str], source: str
+) -> None:
+    profile = config.Profile("work", {**own, "s3": section}, {})
+    with pytest.raises(RequestError) as raised:
+        read_s3_settings(environ, profile)
+    assert str(raised.value) == f"{source} is 'x'; use regional or legacy"

@@ -95,7 +95,9 @@ class AttestationKey(NamedTuple):
             )
         if hash_alg not in _HASHES and not (self.accept_sha1 and hash_alg == TPM_ALG.SHA1):
             raise AttestationError(
-                "signature", f"the hash {hash_alg.name} is not accepted; use an attestation key with SHA-256"
+                "signature",
+                f"the hash {hash_alg.name} is not accepted; use an attestation key with SHA-256"
+                + ("; or accept SHA-1 (accept_sha1, --accept-sha1)" if hash_alg == TPM_ALG.SHA1 else ""),
             )
         try:
             verify_signature(self.area, signature, message)
@@ -129,9 +131,9 @@ def certified_attestation_key(
 ) -> AttestationKey:
     """Verifies the certificate of an attestation key, and returns the key.
 
-    `certificate` (PEM or DER) is followed by intermediate certificates, if any. `authorities` has the trusted root
-    certificates and further intermediates. If `public` is given, it must be the public area of the certified key.
-    Raises CertificateError or UnusableCertificateError if the certificate is not trusted, AttestationError if
+    `certificate` (PEM or DER) is followed by intermediate certificates, if any. `authorities` contains the trusted
+    root certificates and further intermediates. If `public` is given, it must be the public area of the certified
+    key. Raises CertificateError or UnusableCertificateError if the certificate is not trusted, AttestationError if
     `public` does not match.
     """
     # late: needs pyOpenSSL and asn1crypto, which keys without a certificate do not need

@@ -83,15 +83,18 @@ class QuoteBundle(NamedTuple):
         try:
             document = strict_json.loads(data)
         except ValueError as error:
-            raise AttestationError("format", f"not a quote in JSON: {error}") from error
+            raise AttestationError("format", f"not valid JSON: {error}") from error
         if isinstance(document, dict) and {"AK", "Quote", "Log"} <= document.keys():
             document = _from_dump(document)
         if not isinstance(document, dict) or not document.keys() & {"message", "Quotes"}:
-            raise AttestationError("format", "not a quote: expected JSON of `tpmwire quote` or of go-attestation")
+            raise AttestationError(
+                "format", "not a valid quote: expected JSON of `tpmwire quote` or of go-attestation"
+            )
         try:
             return cls._from_go(document) if "Quotes" in document else cls._from_own(document)
         except (KeyError, TypeError, ValueError, AttributeError, DecodeError, PolicyError) as error:
-            raise AttestationError("format", f"not a valid quote in JSON ({error})") from error
+            reason = strict_json.describe_error(error)
+            raise AttestationError("format", f"not a valid quote in JSON: {reason}") from error
 
     @classmethod
     def _from_own(cls, document: dict[str, Any]) -> "QuoteBundle":
@@ -131,7 +134,8 @@ def _from_dump(document: dict[str, Any]) -> dict[str, Any]:
             "EventLog": document["Log"]["Raw"],
         }
     except (KeyError, TypeError) as error:
-        raise AttestationError("format", f"not a valid dump of attest-tool ({error})") from error
+        reason = strict_json.describe_error(error)
+        raise AttestationError("format", f"not a valid dump of attest-tool: {reason}") from error
 
 
 def _optional(text: str | None, parse: Callable[[str], bytes]) -> bytes | None:

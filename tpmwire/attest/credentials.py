@@ -50,7 +50,7 @@ class Credential(NamedTuple):
     def parse(cls, data: bytes) -> "Credential":
         """Parses a credential in the format of `to_tss`, `to_tools` or `to_go`.
 
-        Raises KeyFileError if the data are not a credential.
+        Raises KeyFileError if the data is not a credential.
         """
         if data.lstrip().startswith(b"{"):
             try:
@@ -59,14 +59,15 @@ class Credential(NamedTuple):
                     binascii.a2b_base64(document[name], strict_mode=True) for name in ("Credential", "Secret")
                 ]
             except (ValueError, KeyError, TypeError) as error:
-                raise KeyFileError(f"not a credential of go-attestation ({error})") from error
+                reason = strict_json.describe_error(error)
+                raise KeyFileError(f"not a valid EncryptedCredential of go-attestation: {reason}") from error
             data = b"".join(parts)
         data = data.removeprefix(_HEADER)
         middle = 2 + int.from_bytes(data[:2], "big")
         seed = data[middle + 2 :]
         if len(data) < middle + 2 or int.from_bytes(data[middle : middle + 2], "big") != len(seed) or not seed:
             raise KeyFileError(
-                "not a credential; expected a file of tpm2_makecredential, JSON of go-attestation, or "
+                "not a valid credential; expected a file of tpm2_makecredential, JSON of go-attestation, or "
                 "TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET"
             )
         return cls(data[2:middle], seed)
@@ -87,7 +88,7 @@ def make_credential(ek: TPMT_PUBLIC, name: bytes, secret: Secret | bytes) -> Cre
         raise EncodeError(f"unsupported endorsement key with {symmetric!r}; expected AES in CFB mode")
     size = digest_size(ek.name_alg)
     if len(value) > size:
-        raise EncodeError(f"the secret has {len(value)} bytes; a credential for this key has at most {size}")
+        raise EncodeError(f"the secret is {len(value)} bytes long; a credential for this key holds at most {size}")
     seed, sealed = seal_secret(ek, b"IDENTITY")
     key = kdfa(ek.name_alg, seed.reveal(), b"STORAGE", name, b"", symmetric.key_bits)
     encrypted = cfb(key, bytes(16), len(value).to_bytes(2, "big") + value, True)

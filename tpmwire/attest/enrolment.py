@@ -52,7 +52,7 @@ _ID = re.compile("[0-9a-f]{32}")
 
 
 class EnrolmentRequest(NamedTuple):
-    """What a host sends to the CA: the EK's public area and certificates, the key's public area, and the CSR.
+    """A host's request to the CA: the EK's public area and certificates, the key's public area, and the CSR.
 
     `ek_certificates` are in DER; the EK's certificate is the first, and intermediates may follow. `csr` is in DER.
     """
@@ -82,7 +82,7 @@ class EnrolmentRequest(NamedTuple):
         try:
             certificates = document["ek_certificates"]
             if not isinstance(certificates, list):
-                raise TypeError("ek_certificates is not a list")
+                raise ValueError("ek_certificates is not a list")
             return cls(
                 TPMT_PUBLIC.parse(_from_base64(document["ek"])),
                 tuple(map(_from_base64, certificates)),
@@ -93,10 +93,10 @@ class EnrolmentRequest(NamedTuple):
             raise _format_error("request", error) from error
 
     def check(self) -> str:
-        """Returns the CSR's subject as text (RFC 4514).
+        """Verifies the request, except the EK's certificates, and returns the CSR's subject (RFC 4514).
 
-        Raises AttestationError unless the EK can be an endorsement key, the signing key must have been created in
-        its TPM, and the CSR is signed by the signing key. The EK's certificates are not verified. Raises
+        Raises AttestationError if the EK's attributes are not those of an endorsement key, if the signing key's
+        attributes do not prove that a TPM created the key, or if the CSR is not signed by the signing key. Raises
         ModuleNotFoundError if `cryptography` is not installed.
         """
         _check_endorsement_key(self.ek)
@@ -113,7 +113,7 @@ class EnrolmentRequest(NamedTuple):
 
 
 class Challenge(NamedTuple):
-    """What the CA sends to a host: an encrypted secret for the key with the Name `name`."""
+    """The CA's challenge to a host: an encrypted secret for the key with the Name `name`."""
 
     id: str
     name: bytes
@@ -136,7 +136,7 @@ class Challenge(NamedTuple):
 
 
 class ChallengeResponse(NamedTuple):
-    """What the host sends back to the CA: the decrypted secret of a challenge."""
+    """A host's response to the CA: the decrypted secret of a challenge."""
 
     id: str
     secret: bytes
@@ -160,9 +160,10 @@ class ChallengeResponse(NamedTuple):
 
 
 class PendingEnrolment(NamedTuple):
-    """What the CA remembers of a challenge: the secret's SHA-256 digest, the CSR, and when the challenge expires.
+    """The CA's state of a challenge: the secret's SHA-256 digest, the CSR, and when the challenge expires.
 
-    `expires` is in POSIX seconds. `ek_verified` is whether a maker's certificate vouches for the EK.
+    `expires` is in POSIX seconds. `ek_verified` is whether the EK's certificate from its manufacturer was
+    verified.
     """
 
     id: str
@@ -203,7 +204,7 @@ class PendingEnrolment(NamedTuple):
             raise _format_error("state", error) from error
 
     def check(self, response: ChallengeResponse, now: float) -> None:
-        """Raises AttestationError unless the response has the secret and `now` is before the expiry.
+        """Raises AttestationError if the response does not contain the secret, or if the challenge has expired.
 
         The caller must remove the state first, so that no response is accepted twice. `now` is in POSIX seconds.
         """
@@ -211,7 +212,7 @@ class PendingEnrolment(NamedTuple):
             raise AttestationError("expiry", "the challenge has expired; create a new one for the same request")
         digest = hashlib.sha256(response.secret).digest()
         if response.id != self.id or not hmac.compare_digest(digest, self.digest):
-            raise AttestationError("secret", "the response does not have the secret of the challenge")
+            raise AttestationError("secret", "the response does not contain the secret of the challenge")
 
 
 def check_signing_key(public: TPMT_PUBLIC) -> PublicKey:
@@ -233,8 +234,8 @@ def check_signing_key(public: TPMT_PUBLIC) -> PublicKey:
 def check_requested_key(public: TPMT_PUBLIC, csr: bytes) -> str:
     """Returns the subject (RFC 4514) of a CSR in DER for the key with this public area.
 
-    Raises AttestationError unless the CSR is signed by this key, and the key must have been created in its TPM.
-    Raises ModuleNotFoundError if `cryptography` is not installed.
+    Raises AttestationError if the key's attributes do not prove that a TPM created it, or if the CSR is not signed
+    by it. Raises ModuleNotFoundError if `cryptography` is not installed.
     """
     return _check_csr(csr, check_signing_key(public))
 
@@ -314,8 +315,7 @@ def _parse_line(text: str | bytes, kind: str) -> dict[str, Any]:
 
 
 def _format_error(kind: str, error: Exception) -> AttestationError:
-    reason = f"missing field {error}" if isinstance(error, KeyError) else error
-    return AttestationError("format", f"not a valid enrolment {kind}: {reason}")
+    return AttestationError("format", f"not a valid enrolment {kind}: {strict_json.describe_error(error)}")
 
 
 def _read_id(document: Mapping[str, Any]) -> str:

@@ -63,7 +63,7 @@ _TAGS = {
 
 
 def explain_event(event: Event) -> list[Detail]:
-    """Returns the explanation of an event's data as (field, meaning) pairs. Damaged data are shown in hex."""
+    """Returns the explanation of an event's data as (field, meaning) pairs. Damaged data is shown in hex."""
     if event.template:
         return explain_ima(event)
     try:

@@ -28,7 +28,7 @@ _LARGEST = 1 << 24
 def parse_event_log(data: bytes) -> EventLog:
     """Parses a TCG event log in either format, or an IMA measurement list, binary or as text.
 
-    Padding of zeros or ones after the last event of a TCG log is ignored. Raises DecodeError if the data are
+    Padding of zeros or ones after the last event of a TCG log is ignored. Raises DecodeError if the data is
     damaged or not an event log.
     """
     if looks_like_ima(data):

@@ -51,7 +51,7 @@ class AttestationParameters(NamedTuple):
                 TPMT_SIGNATURE.parse(parts[3]),
             )
         except DecodeError as error:
-            raise AttestationError("format", f"not AttestationParameters of go-attestation ({error})") from error
+            raise _format_error("AttestationParameters", error) from error
 
 
 class CertificationParameters(NamedTuple):
@@ -74,7 +74,7 @@ class CertificationParameters(NamedTuple):
         try:
             return cls(TPMT_PUBLIC.parse(public), message, TPMT_SIGNATURE.parse(signature))
         except DecodeError as error:
-            raise AttestationError("format", f"not CertificationParameters of go-attestation ({error})") from error
+            raise _format_error("CertificationParameters", error) from error
 
 
 def _parse_fields(data: bytes, kind: str, fields: tuple[str, ...]) -> list[bytes]:
@@ -83,4 +83,9 @@ def _parse_fields(data: bytes, kind: str, fields: tuple[str, ...]) -> list[bytes
         document = strict_json.loads(data)
         return [binascii.a2b_base64(document[name], strict_mode=True) for name in fields]
     except (ValueError, KeyError, TypeError) as error:
-        raise AttestationError("format", f"not {kind} of go-attestation ({error})") from error
+        raise _format_error(kind, error) from error
+
+
+def _format_error(kind: str, error: Exception) -> AttestationError:
+    reason = strict_json.describe_error(error)
+    return AttestationError("format", f"not valid {kind} JSON of go-attestation: {reason}")

@@ -51,7 +51,7 @@ def parse_pcr_file(data: bytes, selection: tuple[TPMS_PCR_SELECTION, ...]) -> di
     """Returns {(bank, PCR number): value} from a file with PCR values.
 
     The file is from tpm2_quote (format serialized, values or marshaled), from tpm2_pcrread, or text or JSON of
-    `tpmwire pcr`. `selection` has the expected PCRs, because the format "values" does not name them. Raises
+    `tpmwire pcr`. `selection` contains the expected PCRs, because the format "values" does not name them. Raises
     PolicyError if the file is not valid.
     """
     for parse in (_parse_text, _parse_serialized, _parse_marshaled):

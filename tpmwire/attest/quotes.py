@@ -26,10 +26,10 @@ PcrValues = Mapping[tuple[TPM_ALG, int], bytes]
 class VerifiedQuote(NamedTuple):
     """A quote whose signature, nonce and PCRs have been verified.
 
-    `statement` has the TPM's clock, its reset and restart counts, and its firmware version. `selection` has the
-    quoted PCRs, and `digest` the digest of their values. `values` are the PCR values, or empty if none were given.
-    `key` is the attestation key; `key.has_attributes` is false if its attributes are unknown. `logs` are the event
-    logs that result in these values.
+    `statement` contains the TPM's clock, its reset and restart counts, and its firmware version. `selection` has
+    the quoted PCRs, and `digest` the digest of their values. `values` are the PCR values, or empty if none were
+    given. `key` is the attestation key; `key.has_attributes` is false if its attributes are unknown. `logs` are
+    the event logs that result in these values.
     """
 
     statement: TPMS_ATTEST
@@ -69,7 +69,7 @@ def verify_quote(
     """
     selection = parse_pcrs(pcrs) if isinstance(pcrs, str) else pcrs
     if not pcrs_in(selection):
-        raise AttestationError("PCR selection", "missing expected PCRs; use e.g. sha256:0,7")
+        raise AttestationError("PCR selection", "no PCRs to verify were given; use e.g. sha256:0,7")
     statement, signing, hash_alg = verify_statement(
         message, signature, key, TPM_ST.ATTEST_QUOTE, nonce=nonce, signer=signer
     )

@@ -109,7 +109,7 @@ def _complete(
 ) -> tuple[bytes, TPMT_TK_HASHCHECK]:
     """Adds all data to a sequence, and returns (result, ticket). Flushes the sequence after an error.
 
-    `protection` has the sessions that encrypt or audit each command.
+    `protection` contains the sessions that encrypt or audit each command.
     """
     tpm.trust_name(sequence, b"")  # a sequence has no public area, so its Name is empty (Part 1, §16)
     companions = [Use(use.session, EMPTY_AUTH, use.attributes) for use in protection]

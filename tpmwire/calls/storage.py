@@ -90,7 +90,7 @@ def nv_write(
     authority: int | None = None,
     by: Password | Use = NOBODY,
 ) -> None:
-    """Writes bytes to an NV index of any length, with several commands if necessary (Part 3, §31.7).
+    """Writes bytes of any length to an NV index, with several commands if necessary (Part 3, §31.7).
 
     `authority` is the handle that authorizes the write: the index itself (default), the owner or the platform. A
     policy session authorizes only one command, which writes at most TPM_PT_NV_BUFFER_MAX bytes.

@@ -12,11 +12,11 @@ GROUPS = {ENDS: "known only to the program and the TPM", ALL: "known to anyone w
 
 
 class Fact(NamedTuple):
-    """A value that a side of a session knows.
+    """A value that the program, the TPM or an observer of the bus knows.
 
     `value` is None if the recording and the given keys do not determine the value. `text` describes how the value
-    is computed. `sides` has the names of the sides that know the value: `program`, `TPM`, `bus`. `new` is true if
-    the message adds the value. `wrong` is true if the value is an HMAC that is not valid.
+    is computed. `sides` names those who know the value: `program`, `TPM`, `bus`. `new` is true if the message adds
+    the value. `wrong` is true if the value is an HMAC that is not valid.
     """
 
     name: str

@@ -38,9 +38,10 @@ def as_html(
 
 
 class PageBuilder:
-    """Collects the cards of a page, as HTML. Cards are numbered over all pages of a recording.
+    """Builds the HTML pages of a recording. Each page has a card for each command and its response.
 
-    `refused` has the first refused commands of the recording: the index of the message, and the name and result.
+    Cards are numbered over all pages. `refused` lists the first refused commands of the recording as (index of the
+    message, name and result).
     """
 
     def __init__(self) -> None:

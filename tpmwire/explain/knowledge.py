@@ -1,4 +1,4 @@
-"""What each side of a session knows after a message: nonces, keys, hashes, HMACs and policyDigest.
+"""Determines what each side of a session knows after a message: nonces, keys, hashes, HMACs and policyDigest.
 
 The sides are the program, the TPM, and anyone who can read the bus between them.
 """

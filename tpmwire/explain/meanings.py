@@ -161,7 +161,7 @@ def _name(octets: bytes) -> str:
 def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], value: Any) -> str:
     """Returns the meaning of a value in its field, or "" if the type alone explains the value.
 
-    `field` is the record class and the field's name. `values` has the preceding fields of the record.
+    `field` is the record class and the field's name. `values` contains the preceding fields of the record.
     """
     rule = _BY_PLACE.get(field) if field is not None else None
     return rule(values, value) if rule is not None else ""

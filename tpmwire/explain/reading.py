@@ -11,7 +11,7 @@ class Reading(NamedTuple):
     """One interpretation of an input.
 
     `kind` is the type of the input as a noun phrase with an article: "a TPM2B_PUBLIC, as tpm2_create writes it".
-    `trees` has one explanation tree for each message or structure in the input.
+    `trees` contains one explanation tree for each message or structure in the input.
     """
 
     kind: str

@@ -49,7 +49,7 @@ def explain_recording(
 ) -> Recording:
     """Returns the explanation of commands with their responses. Never raises.
 
-    A missing command or response is empty. `salts` has the salts of the recording's sessions, and `auths` the
+    A missing command or response is empty. `salts` contains the salts of the recording's sessions, and `auths` the
     authValues of its entities, both in any order, for decrypting parameters and verifying HMACs.
     """
     recording = Recording()
@@ -275,8 +275,8 @@ class _One:
     ) -> bytes | None:
         """Returns a message's parameters with the first one decrypted, or None if the session's key is unknown.
 
-        `sent` is the command; `message` is the message to decrypt: `sent` or the response. For a response, `newer`
-        is the response too, else None. `attribute` is DECRYPT for a command, ENCRYPT for a response. Parameters
+        `message` is the message to decrypt, either the command `sent` or its response. `newer` is the response, or
+        None if `message` is the command. `attribute` is DECRYPT for a command, ENCRYPT for a response. Parameters
         without encryption are returned unchanged.
         """
         index = encrypting(message, attribute)

@@ -48,7 +48,7 @@ class RecordingSummary:
         names[name if name in names or len(names) < 100 else "others"] += 1
 
     def text(self, histories: Sequence[SessionHistory] = ()) -> str:
-        """Returns the summary in a few sentences. `histories` has the sessions of the recording."""
+        """Returns the summary in a few sentences. `histories` contains the sessions of the recording."""
         return " ".join(self._sentences(histories))
 
     def _sentences(self, histories: Sequence[SessionHistory]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Who notices a bit of a recorded message that changes on the bus: the TPM, the program, or nobody."""
+"""Determines whether the TPM or the program notices that a bit of a recorded message changed on the bus."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -103,7 +103,7 @@ class Walk:
     ) -> Any:
         """Parses a value of the type `declared`, adds a node, and returns the value.
 
-        `values` has the preceding fields. `field` is the record class and the field's name, if any. Raises
+        `values` contains the preceding fields. `field` is the record class and the field's name, if any. Raises
         DecodeError for an invalid value.
         """
         wire = wire_of(declared)
@@ -129,7 +129,7 @@ class Walk:
     def encrypted(self, name: str, declared: Any) -> None:
         """Adds a node for a TPM2B with encrypted content and unencrypted size.
 
-        Raises DecodeError if the data are truncated.
+        Raises DecodeError if the data is truncated.
         """
         with self.inside(name, declared) as node:
             octets = self._sizes(Sized(size=wire_of(declared).size), node)
@@ -139,7 +139,7 @@ class Walk:
     def number(self, name: str, size: int, type: str, text: str) -> int:
         """Adds a node for a number that is not part of a record, and returns the number.
 
-        Raises DecodeError if the data are truncated.
+        Raises DecodeError if the data is truncated.
         """
         octets = self._stream.read(size)
         if len(octets) < size:

@@ -89,7 +89,7 @@ class Element(Wire):
         left = bytes_left(stream)
         tag = stream.read(1)
         if not tag:
-            raise DecodeError(f"expected {tag_name(self.tag)}, got nothing", start, 0)
+            raise DecodeError(f"expected {tag_name(self.tag)}, got end of data", start, 0)
         if tag[0] != self.tag:
             raise DecodeError(f"expected {tag_name(self.tag)}, got {tag_name(tag[0])}", start, left)
         contents = self._contents(stream, start)

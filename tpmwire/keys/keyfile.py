@@ -104,8 +104,8 @@ class KeyFile:
     `pubkey`, `privkey` and `secret` are bytes with their size in front, as in the file. `public`, `private` and
     `encrypted_seed` are the parameters of TPM2_Load and TPM2_Import. `empty_auth` is only a hint, because
     tpm2_encodeobject writes false for keys without a password. `parent` is a handle; see `hierarchy` and
-    `persistent_parent`. `later` has the elements of a later version of the format, each with its tag; they are
-    preserved and not used.
+    `persistent_parent`. `later` contains the elements of a later version of the format, each with its tag; they
+    are preserved and not used.
 
     tpm2-tools 5.4 and tpm2-openssl 1.1 cannot read files with `policy`, `auth_policy`, `description` or
     `rsa_parent`. The TSS2 key file draft requires `policy` if the key has a policy. tpm2_load can load such a key
@@ -274,7 +274,7 @@ class KeyFile:
 
 
 def parse(text: bytes | str) -> KeyFile:
-    """Parses a key file in DER, or in text with the label TSS2 PRIVATE KEY.
+    """Parses a key file in DER, or in PEM with the label TSS2 PRIVATE KEY.
 
     Other text can surround the key. DER of less than 128 bytes, without a real private area, is accepted by
     `parse_der` only. Raises KeyFileError for an invalid file.

@@ -16,8 +16,8 @@ def without_padding(data: bytes) -> bytes:
     """Returns the DER certificate at the beginning of an NV index's data.
 
     Some TPMs pad the index with 0x00 or 0xff. Some put the certificate into an OCTET STRING. Some put the header
-    of the PC Client specification before the certificate. Raises UnusableCertificateError if the data do not begin
-    with a certificate, or if the certificate is truncated.
+    of the PC Client specification before the certificate. Raises UnusableCertificateError if the data does not
+    begin with a certificate, or if the certificate is truncated.
     """
     if data.startswith(_STORED_CERT):
         data = data[5:].removeprefix(_FULL_CERT)

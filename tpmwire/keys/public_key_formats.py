@@ -79,7 +79,7 @@ def parse_public(data: bytes | str, template: TPMT_PUBLIC | None = None) -> TPMT
 
     `data` can be TPM2B_PUBLIC, TPMT_PUBLIC, PEM, DER, a JWK, an OpenSSH public key, or any of these in hex or
     base64. A key without a public area gets the attributes of `template`; see `from_cryptography`. Raises
-    KeyFileError if `data` has no public key.
+    KeyFileError if `data` contains no public key.
     """
     found = read_public_key(data.encode() if isinstance(data, str) else data)
     if found.public is not None:

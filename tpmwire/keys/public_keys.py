@@ -153,7 +153,7 @@ def _pem(label: str, der: bytes) -> str:
 def _guess_type(data: bytes) -> str:
     """Returns the likely type of data that are not a public key, for an error message.
 
-    The data are not quoted, because they may be a secret.
+    The message does not quote the data, which may be a secret.
     """
     start = data[:64].strip()
     for begin, what in (

@@ -81,7 +81,7 @@ def signature_from_der(
     longest = max(map(len, numbers))
     size = next((size for size in _SIZES if size >= longest), 0)
     if not size:
-        raise DecodeError(f"r or s has {longest} bytes, too many for any supported curve", 0, len(data))
+        raise DecodeError(f"r or s is {longest} bytes long, too long for any supported curve", 0, len(data))
     r, s = (number.rjust(size, b"\0") for number in numbers)
     return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_ECC(hash_alg, r, s))
 
@@ -152,7 +152,7 @@ def verify_signature(
 def _check_scheme(public: TPMT_PUBLIC, scheme: TPM_ALG, hash_alg: TPM_ALG) -> None:
     parameters = public.parameters
     if not isinstance(parameters, TPMS_RSA_PARMS | TPMS_ECC_PARMS):
-        raise EncodeError(f"a key of type {public.type.name} cannot sign; expected RSA or ECC")
+        raise EncodeError(f"expected an RSA or ECC key for the signature ({scheme.name}), got {public.type.name}")
     own = parameters.scheme
     if own.scheme == TPM_ALG.NULL:
         return

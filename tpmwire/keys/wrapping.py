@@ -81,8 +81,8 @@ def ecdsa_key_areas(
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Returns the public and the sensitive area of an importable P-256 key for ECDSA with SHA-256.
 
-    `private` is the private value, 32 bytes, big-endian. See `hmac_key_areas` for `auth` and `auth_policy`. Raises
-    EncodeError for a value outside the curve's order.
+    `private` is the private key, 32 bytes, big-endian. See `hmac_key_areas` for `auth` and `auth_policy`. Raises
+    EncodeError unless it is a number from 1 to n - 1, where n is the order of the curve.
     """
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -93,7 +93,7 @@ def ecdsa_key_areas(
         # Not chained: the cause's text and traceback may show the value.
         key = None
     if key is None or len(value) != 32:
-        raise EncodeError("not a private value of P-256; expected 32 bytes, from 1 to the curve's order - 1")
+        raise EncodeError("not a valid P-256 private key; expected 32 bytes, a number from 1 to n - 1")
     point = key.public_key().public_numbers()
     scheme = TPMT_ECC_SCHEME(TPM_ALG.ECDSA, TPMS_SCHEME_HASH(TPM_ALG.SHA256))
     public = TPMT_PUBLIC(

@@ -107,8 +107,8 @@ class Statement(Record):
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
         """Executes the statement's command in the policy session with the handle `session`.
 
-        `authorized` has the authorization of another entity, if the statement needs it. Raises TpmError if the TPM
-        refuses, and PolicyError if the statement lacks a value.
+        `authorized` contains the authorization of another entity, if the statement needs it. Raises TpmError if
+        the TPM refuses, and PolicyError if the statement lacks a value.
         """
         tpm.execute(self.command(session), *authorized)
 

@@ -66,8 +66,8 @@ class PolicyPCR(
     ) -> Self:
         """Returns the statement that requires these values of the PCRs `pcrs`.
 
-        `alg` is the policy's hash algorithm. `values` has the PCR values by bank and number. Raises PolicyError if
-        a value is missing.
+        `alg` is the policy's hash algorithm. `values` contains the PCR values by bank and number. Raises
+        PolicyError if a value is missing.
         """
         parts = []
         for bank, number in pcrs_in(pcrs):

@@ -3,7 +3,7 @@
 import json
 from typing import Any, NoReturn
 
-__all__ = ["loads"]
+__all__ = ["describe_error", "loads"]
 
 
 def loads(text: str | bytes, *, lines: bool = False) -> Any:
@@ -21,6 +21,15 @@ def loads(text: str | bytes, *, lines: bool = False) -> Any:
     except UnicodeError:
         raise ValueError("invalid Unicode characters") from None
     return value
+
+
+def describe_error(error: Exception) -> str:
+    """Returns why a JSON value does not have the expected fields, from the error that reading them raised."""
+    if isinstance(error, KeyError):
+        return f"missing field {error}"
+    if isinstance(error, TypeError | AttributeError):
+        return "a value has the wrong type"
+    return str(error)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

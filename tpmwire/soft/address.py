@@ -39,7 +39,7 @@ FAULTS = {name: option for name, option in OPTIONS.items() if name != "explain"}
 
 
 class SoftAddress(NamedTuple):
-    """A parsed address. At most one of `seed` and `file` is set. `options` has the values of options by name."""
+    """A parsed address. At most one of `seed` and `file` is set. `options` maps option names to values."""
 
     seed: bytes | None
     file: str | None

@@ -73,7 +73,11 @@ class Authorizations:
         return session
 
     def _check_attributes(self) -> None:
-        """Raises Refusal if a session appears twice or two sessions have the same special attribute."""
+        """Raises Refusal if the sessions or their attributes are not valid together (Part 2, §8.4).
+
+        No session may appear twice, reserved bits must be clear, auditExclusive and auditReset need audit, and
+        only one session may have each of decrypt, encrypt and audit.
+        """
         seen: set[int] = set()
         for one in self.all:
             if one.session is None:

@@ -80,8 +80,8 @@ def _associate(x: int, bits: int) -> int:
 def exchange_mqv(curve: Curve, static: int, ephemeral: int, peer: Point, peer_ephemeral: Point) -> Point | None:
     """Returns the point that two parties share (full MQV, SP 800-56A, §6.1.1.4); None for the point at infinity.
 
-    `static` and `ephemeral` are the own private keys, `peer` and `peer_ephemeral` the public keys of the other
-    party.
+    `static` and `ephemeral` are this party's private keys, `peer` and `peer_ephemeral` the other party's public
+    keys.
     """
     bits = (curve.n.bit_length() + 1) // 2
     own = curve.multiply(ephemeral, curve.g)

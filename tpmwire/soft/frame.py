@@ -207,7 +207,7 @@ def _end_exclusive(tpm: TpmState, auths: Authorizations) -> None:
 def _audit(tpm: TpmState, kind: type[Command], names: list[bytes], sent: bytes, returned: bytes) -> None:
     """Extends the command audit digest if the command is audited (Part 1, §34).
 
-    `sent` has the parameters of the command, `returned` those of the response.
+    `sent` contains the parameters of the command, `returned` those of the response.
     """
     if kind.code not in tpm.audit_commands:
         return

@@ -43,7 +43,7 @@ class PcrBanks:
         self.start(locality=0)
 
     def start(self, locality: int, kept: "dict[int, list[bytes]] | None" = None) -> None:
-        """Sets all PCRs to their values after TPM2_Startup. `kept` has the values that TPM2_Shutdown saved."""
+        """Sets all PCRs to their values after TPM2_Startup. `kept` are the values that TPM2_Shutdown saved."""
         self.values = {}
         for alg in self.allocated:
             size = digest_size(alg)

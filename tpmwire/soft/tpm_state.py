@@ -207,10 +207,10 @@ class TpmState:
         return self.hierarchies[hierarchy].proof
 
     def forget_volatile_nv(self, *, reset: bool) -> None:
-        """Resets the NV indices for TPM2_Startup(CLEAR) (Part 1, §37.2).
+        """Clears the volatile attributes of the NV indices at TPM2_Startup(CLEAR) (Part 1, §37.2).
 
-        Ends the locks until the next startup. Marks indices with TPMA_NV_CLEAR_STCLEAR as not written; for a TPM
-        reset, those with TPMA_NV_ORDERLY too. Counters keep their value.
+        Releases the read and write locks that last until a startup. Marks indices with TPMA_NV_CLEAR_STCLEAR as
+        not written, and on a TPM reset also those with TPMA_NV_ORDERLY. Counters keep their value.
         """
         for index in self.indices.values():
             forgets = index.has(TPMA_NV.CLEAR_STCLEAR) or (reset and index.has(TPMA_NV.ORDERLY))

@@ -88,7 +88,7 @@ def read_parameters(kind: type[Record], handles: tuple[int, ...], data: bytes) -
 def _read(wire: Any, stream: io.BytesIO, context: dict[str, Any], where: tuple[str, str]) -> Any:
     """Returns the next value from the stream. `where` is (structure, field) of the value.
 
-    `wire` is the declaration of the value. `context` has the fields that precede the value in its structure.
+    `wire` is the declaration of the value. `context` contains the fields that precede the value in its structure.
     """
     match wire:
         case Struct():

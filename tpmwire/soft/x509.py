@@ -104,7 +104,7 @@ def split_certificate(partial: bytes) -> tuple[list[bytes], bytes]:
 def _find_bits(data: bytes, identifier: bytes) -> int | None:
     """Returns the bit string of an extension as a number whose highest bit (31) is the first bit of the string.
 
-    `data` has the extensions. Returns None if there is no extension with this object identifier.
+    `data` contains the extensions. Returns None if there is no extension with this object identifier.
     """
     at = 0
     while at < len(data):
@@ -170,7 +170,7 @@ def encode_public_key(public: TPMT_PUBLIC) -> bytes | None:
 
 
 def encode_algorithm(public: TPMT_PUBLIC, scheme: int, alg: TPM_ALG) -> bytes | None:
-    """Returns the AlgorithmIdentifier of a signature; None if it has no identifier.
+    """Returns the AlgorithmIdentifier of a signature, or None for a scheme that X.509 does not support.
 
     `public` is the public area of the signing key, `alg` the hash algorithm.
     """

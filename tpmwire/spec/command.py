@@ -72,7 +72,7 @@ class Command(Record):
 
 
 class Answered(Protocol[R_co]):
-    """The type of a command for type checkers. `Tpm.execute` returns an instance of its nested Response."""
+    """Protocol of a command, for type checkers: `Tpm.execute` returns an instance of the command's `Response`."""
 
     @property
     def Response(self) -> type[R_co]: ...

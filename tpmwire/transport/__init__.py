@@ -59,7 +59,9 @@ def _soft(rest: str) -> Transport:
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("tpmwire."):
             raise
-        raise TransportError("the single-file tpmwire has no soft TPM; install tpmwire with pip") from None
+        raise TransportError(
+            "the single-file tpmwire does not include the soft TPM; install tpmwire with pip"
+        ) from None
     return open_soft(rest)
 
 

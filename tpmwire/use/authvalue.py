@@ -23,7 +23,7 @@ def is_auth(tpm: Tpm, storage_key: Loaded, auth: Secret) -> bool | None:
 
     The TPM does not verify an authValue during the test, and so counts no failure. The key of a session that is
     bound to the storage key is derived from the storage key's authValue (Part 1, §19.6.10). The session encrypts
-    known data, of an object with a different authorization. The decrypted data are correct if and only if `auth`
+    known data, of an object with a different authorization. The decrypted data is correct if and only if `auth`
     is right. The session is also salted, so that a listener cannot do the same test. Nothing that depends on
     `auth` is sent.
     """

@@ -5,8 +5,8 @@ a context that was modified or comes from a different TPM (TPM 2.0 Part 1, §30)
 without its parent, and a cached salt key is not created again. For a persistent salt key, the public area is
 cached.
 
-The cached data are not secret, and they prove nothing. They are compared with a pin in the same way as the TPM's
-responses. If the cached data are outdated, the run executes all commands and replaces the data.
+The cached data is not secret, and it proves nothing. It is compared with a pin in the same way as the TPM's
+responses. If the cached data is outdated, the run executes all commands and replaces the data.
 """
 
 from collections.abc import Sequence
@@ -102,10 +102,10 @@ class _CachedRun(HmacRun):
         self.parent_name = data.parent_name or None
 
     def attempt(self, messages: Sequence[bytes]) -> list[bytes] | None:
-        """Returns the HMACs of the messages; None if the cached data are outdated.
+        """Returns the HMACs of the messages; None if the cached data is outdated.
 
         If the result is None, nothing is left in the TPM. Raises TpmError if the TPM refuses although the cached
-        data are current.
+        data is current.
         """
         if not self._fits():
             return None

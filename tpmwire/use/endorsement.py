@@ -133,7 +133,7 @@ class OwnKey(NamedTuple):
 def template_of(tpm: Tpm, kind: EkKind, present: Iterable[int]) -> TPMT_PUBLIC:
     """Returns this TPM's template for endorsement keys of a kind.
 
-    `present` has the handles of the TPM's NV indices. The vendor's template and nonce are read from their NV
+    `present` contains the handles of the TPM's NV indices. The vendor's template and nonce are read from their NV
     indices if these are present. Otherwise the profile's template is returned. Raises CertificateError if the
     vendor's template cannot create an endorsement key, and NvError if an index cannot be read.
     """
@@ -174,10 +174,10 @@ def own_key(
 ) -> OwnKey:
     """Returns the endorsement key of this TPM that has the public key `key` and a template of one of the kinds.
 
-    A session salted to the public key proves that the TPM has the private key. `present` has the handles of the
-    TPM's NV indices, `auth` is the endorsement hierarchy's authValue. Raises CertificateError if the key belongs
-    to another TPM or template, UnusableCertificateError if it cannot be an endorsement key, SessionError if the
-    proof fails.
+    A session salted to the public key proves that the TPM has the private key. `present` contains the handles of
+    the TPM's NV indices, `auth` is the endorsement hierarchy's authValue. Raises CertificateError if the key
+    belongs to another TPM or template, UnusableCertificateError if it cannot be an endorsement key, SessionError
+    if the proof fails.
     """
     present = set(present)
     expected: list[tuple[EkKind, TPMT_PUBLIC, TPMT_PUBLIC]] = []

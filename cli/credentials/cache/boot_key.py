@@ -33,7 +33,7 @@ class BootKey(HmacKey):
     def __init__(self, like: HmacKey, memory: Memory | None) -> None:
         """Copies session encryption, pin and hierarchy passwords of the AWS key `like`.
 
-        `memory` has the cached public area of the key to which sessions are salted.
+        `memory` contains the cached public area of the key to which sessions are salted.
         """
         super().__init__(protected=like.protected, pin=like.pin)
         self.memory = memory

@@ -214,7 +214,7 @@ def _may_use_cached(credentials: Credentials, error: Exception) -> bool:
     left = _end(credentials) - time.time()
     if left < LEAST:
         return False
-    _note(f"could not renew; the cached credentials are valid for {left // 60:.0f} more minutes: {error}")
+    _note(f"could not renew: {error}; the cached credentials are valid for {left // 60:.0f} more minutes")
     return True
 
 

@@ -60,7 +60,7 @@ class CacheFile:
         try:
             self._directory = self._open_directory()
         except OSError as error:
-            raise UnfitError(f"{path}: {error.strerror}") from error
+            raise UnfitError(f"cannot open {path}: {error.strerror}") from error
         found = os.fstat(self._directory)
         if found.st_uid != os.geteuid() or found.st_mode & 0o077:
             os.close(self._directory)
@@ -100,7 +100,7 @@ class CacheFile:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise UnfitError(f"{self.path}/{name}: {error.strerror}") from error
+            raise UnfitError(f"cannot remove {self.path}/{name}: {error.strerror}") from error
 
     def read(self) -> bytes | None:
         """Returns the content of the file, or None if it does not exist.
@@ -112,7 +112,7 @@ class CacheFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise UnfitError(f"{self.path}/{self.name}: {error.strerror}") from error
+            raise UnfitError(f"cannot read {self.path}/{self.name}: {error.strerror}") from error
         with open(descriptor, "rb") as file:
             return file.read(LIMIT + 1)
 
@@ -127,7 +127,7 @@ class CacheFile:
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=self._directory)
-            raise UnfitError(f"{self.path}: {error.strerror}") from error
+            raise UnfitError(f"cannot write to {self.path}: {error.strerror}") from error
 
     def _remove_drafts(self) -> None:
         """Removes temporary versions of this file that killed runs left."""
@@ -148,7 +148,7 @@ class CacheFile:
         try:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise UnfitError(f"{self.path}: {error.strerror}") from error
+            raise UnfitError(f"cannot open {self.path}/{self.name}.lock: {error.strerror}") from error
         _held.add(descriptor)
         try:
             yield _try_lock(descriptor, patience)

@@ -108,9 +108,9 @@ def check_issued(
 ) -> list[X509Certificate]:
     """Returns the new certificate of the key `expected`, and its chain.
 
-    `issued` are the CA's certificates, in any order. `old` is the old certificate with its chain, which completes
-    the new one. Raises UsageError for a certificate that is not new, not of this key, or that Roles Anywhere would
-    refuse.
+    `issued` are the certificates that the CA returned, in any order. `old` is the old certificate with its chain,
+    which completes the new one. Raises UsageError for a certificate that is not new, not of this key, or that
+    Roles Anywhere would refuse.
     """
     where, kept = "--ca-command", "the old certificate is unchanged"
     leaf = next((each for each in issued if is_for(each, expected)), None)

@@ -65,7 +65,7 @@ def sign_request(settings: RunSettings, public: TPMT_PUBLIC, subject: bytes, nam
     info = build_request_info(subject, build_public_key_der(expected), names)
     if public.object_attributes & TPMA_OBJECT.RESTRICTED and len(info) > _LONGEST_HASHED:
         raise UsageError(
-            f"the request has {len(info)} bytes, but a restricted key signs at most {_LONGEST_HASHED}; remove "
+            f"the request is {len(info)} bytes long, but a restricted key signs at most {_LONGEST_HASHED}; remove "
             "alternative names, or create a key with `tpmwire roles-anywhere create-key`"
         )
     key = certificate_key(settings, expected)
@@ -114,7 +114,7 @@ def extension_text(dns: Sequence[str], uris: Sequence[str]) -> str:
 def issue_text(request: str, extfile: str | None, extensions: str) -> str:
     """Returns instructions for issuing a certificate from the request in the file `request`.
 
-    `extensions` has the text for the file `extfile`, which exists unless it is None.
+    `extensions` is the text of the file `extfile`. If `extfile` is None, the user is told to write the file.
     """
     quoted, certificate = shlex.quote(request), shlex.quote(request.removesuffix(".csr") + ".pem")
     lines = f"Write these lines to the file ext:\n\n{indent(extensions, '  ')}\n" if extfile is None else ""

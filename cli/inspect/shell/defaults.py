@@ -115,7 +115,7 @@ class CommandDefaults:
     def of(self, name: str, values: dict[str, Any]) -> Any:
         """Returns the default of a field: a value, a text for the reader, or None.
 
-        `values` has the preceding fields.
+        `values` contains the preceding fields.
         """
         field, code = field_name(name), self._kind.code.name
         special = getattr(self, f"default_{name}", None)
@@ -411,7 +411,7 @@ _NV_DEFAULT = TPMA_NV.OWNERWRITE | TPMA_NV.OWNERREAD | TPMA_NV.AUTHWRITE | TPMA_
 def leaf(name: str, kind: Any, values: dict[str, Any]) -> Any:
     """Returns the default of a number in a structure of class `kind`, as a text or number; None if it has none.
 
-    `values` has the preceding fields of the structure.
+    `values` contains the preceding fields of the structure.
     """
     if name == "tag":
         return _TAGS.get(kind.__name__.removeprefix("TPMT_TK_"))

@@ -76,8 +76,8 @@ def _swap_text(swap: Swap) -> str:
 class ScriptEntities:
     """Objects and NV indices of an open TPM. `listener` receives each command that is not hidden.
 
-    `swapper` makes room for more objects and sessions than the TPM has slots for. `opened` has the handles that
-    must be flushed; the value is true if a result of the script has the handle.
+    `swapper` makes room for more objects and sessions than the TPM has slots for. `opened` contains the handles
+    that must be flushed; the value is true if a result of the script has the handle.
     """
 
     def __init__(self, tpm: Tpm, listener: Listener) -> None:

@@ -63,7 +63,7 @@ def _plain_names(kind: Any) -> Mapping[str, int]:
 def parse_number(wire: Any, text: str, where: str, values: Mapping[str, Any]) -> int:
     """Parses a number of the type `wire`: a number, a constant's name, attributes joined by |, a hierarchy.
 
-    `values` has the preceding fields of the command: they decide which names a property of GetCapability has.
+    `values` contains the preceding fields of the command: they decide which names a property of GetCapability has.
     Raises UsageError with the field name `where` for any other text.
     """
     number = _parse_digits(text, wire.size if where.endswith(".expiration") else 0)

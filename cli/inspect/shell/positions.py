@@ -94,10 +94,10 @@ def check_result_name(name: object) -> None:
 class Plan(NamedTuple):
     """A command to send, as typed.
 
-    `values` has the fields by name, `loose` the values without a field name. `handles` maps the field name of a
-    handle to its options; the field name "" stands for the first handle that needs one. `outputs` maps names of
-    response fields to files. `save` is the name of the result; `lasting` is true if it was given as `--save` or
-    save=NAME. `message` is hashed for the command's digest.
+    `values` maps field names to values, `loose` contains the values without a field name. `handles` maps the field
+    name of a handle to its options; the field name "" stands for the first handle that needs one. `outputs` maps
+    names of response fields to files. `save` is the name of the result; `lasting` is true if it was given as
+    `--save` or save=NAME. `message` is hashed for the command's digest.
     """
 
     kind: Any

@@ -48,8 +48,8 @@ class Reader:
     def record(self, kind: Any, given: Any, where: str, base: Any = None) -> Any:
         """Builds a structure of class `kind` from its fields; `where` names the structure in errors.
 
-        `given` has the fields, a short form such as a template's name, or the structure's bytes. `base` supplies
-        the fields that are missing: a structure of the same class, or defaults.
+        `given` is the fields, a short form such as a template's name, or the structure's bytes. `base`
+        supplies the fields that are missing: a structure of the same class, or defaults.
         """
         explicit = False  # whether a template's name states the attributes
         if isinstance(given, dict) and BASE in given:
@@ -139,7 +139,7 @@ class Reader:
     ) -> Any:
         """Returns the value of a field with the type `wire`. Raises UsageError if `given` is not valid.
 
-        `values` has the preceding fields of the structure.
+        `values` contains the preceding fields of the structure.
         """
         several = isinstance(wire, Counted) and "," in str(given)
         if isinstance(given, str) and given.startswith("$") and not several:

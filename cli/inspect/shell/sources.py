@@ -113,6 +113,10 @@ def parse_structure(kind: Any, data: bytes, where: str) -> Any:
             return parse_public(data)
         except TpmwireError:
             pass
+        raise UsageError(
+            f"{where} is not a valid public area: {problem}; give a TPMT_PUBLIC, or a key in PEM, DER, JWK or SSH "
+            "format"
+        ) from None
     raise UsageError(f"{where} is not a valid {kind.__name__}: {problem}") from None
 
 

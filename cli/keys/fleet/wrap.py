@@ -87,8 +87,8 @@ class Inputs(NamedTuple):
 def wrap_host(fields: Mapping[str, Any], order: WrapOrder) -> dict[str, Any]:
     """Wraps a key for one host, and returns its manifest entry. For an invalid host, the entry has `error`.
 
-    `fields` has the JSON of `tpmwire export-public`, and optionally the host's own values (`_OWN`). The entry has
-    the host's name, its key file in `pem`, the key file's SHA-256 in `fingerprint`, and the Names of key and
+    `fields` is the JSON of `tpmwire export-public`, and optionally the host's own values (`_OWN`). The entry
+    has the host's name, its key file in `pem`, the key file's SHA-256 in `fingerprint`, and the Names of key and
     parent in `name` and `parent_name`. By `target` and `inputs`, a later run recognizes a finished host.
     """
     name = str(fields.get("host") or "")
@@ -126,7 +126,7 @@ def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
     try:
         write_whole(os.path.join(out, file), entry["pem"].encode(), force=True, durable=False)
     except OSError as error:
-        return {"host": entry["host"], "error": f"{file}: {error.strerror}"}
+        return {"host": entry["host"], "error": f"cannot write {file}: {error.strerror}"}
     return {"host": entry["host"], "file": file, **rest}
 
 

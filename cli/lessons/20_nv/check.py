@@ -13,7 +13,7 @@ def _defined(attempt: Attempt) -> str:
     for each in attempt.done("NV_DefineSpace"):
         if each.command.public_info.nv_index == INDEX:
             size = each.command.public_info.data_size
-            return "" if size == 8 else f"The index has {size} bytes; the task needs 8."
+            return "" if size == 8 else f"The index is {size} bytes long; the task needs 8."
     return "The index is not defined yet."
 
 

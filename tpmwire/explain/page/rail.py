@@ -14,7 +14,7 @@ LANES = 3
 
 
 def rail_html(rows: Sequence[str], bars: Sequence[str]) -> str:
-    """Returns the rail with its rows as a <nav> element. `bars` has the bars of each row."""
+    """Returns the rail with its rows as a <nav> element. `bars` lists the bars of each row."""
     items = "".join(f"<li>{row}{bar}</li>" for row, bar in zip(rows, bars, strict=True))
     return (
         '<nav aria-label="Messages"><details open><summary>All messages</summary>'

@@ -1,4 +1,4 @@
-"""What each side of a session knows after a message, as HTML."""
+"""HTML of the values that each side of a session knows after a message."""
 
 from collections.abc import Iterator, Sequence
 from html import escape

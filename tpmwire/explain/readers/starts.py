@@ -111,7 +111,7 @@ def is_header(octets: bytes) -> bool:
 
 
 def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
-    """Returns (position of the data, its bytes) if only an offset and data are before a message, else None."""
+    """Returns (position of the data, its bytes) if only an offset and data precede a message, else None."""
     if form.decode is decode_base64:  # a label in front looks like data
         return None
     run = _RUN.search(before)

@@ -338,7 +338,7 @@ class TextReader:
         if is_tpm12(message):
             self._note(number, f"a TPM 1.2 message (tag {message[:2].hex()}); only TPM 2.0 is supported")
         elif not is_plausible(message):
-            self._note(number, f"0x{message[6:HEADER].hex()} is neither a command code nor a response code")
+            self._note(number, f"code 0x{message[6:HEADER].hex()} is not valid with the tag {message[:2].hex()}")
         else:
             self.found += 1
             self._last = message

@@ -61,7 +61,7 @@ TPM2: Handles and parameters that several commands have.
  outPrivate: the private area, encrypted by the parent: store it, because TPM2_Load needs it.
  outPublic: the public area, completed by the TPM: store it, because TPM2_Load needs it.
  outSymSeed: the seed of the outer wrapper, encrypted to the new parent.
- outsideInfo: any data of the caller, recorded in creationData.
+ outsideInfo: any data from the caller, recorded in creationData.
  parentHandle: the storage key (restricted, decrypt) that protects the object.
  pcrHandle: the PCR.
  policyRef: data chosen by the signer or by the author of the policy, to tell authorizations apart; often empty.

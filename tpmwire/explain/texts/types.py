@@ -53,7 +53,7 @@ TPMI_ST_ATTEST: The tag of an attestation.
 TPMI_RSA_KEY_BITS: Bits of an RSA key: 1024, 2048, 3072 or 4096.
 TPMI_AES_KEY_BITS: Bits of an AES key: 128, 192 or 256.
 TPM2B_DIGEST: A digest, or other data at most as long as the longest hash.
-TPM2B_DATA: Data of the caller, at most as long as a Name.
+TPM2B_DATA: Data from the caller, at most as long as a Name.
 TPM2B_NONCE: A nonce of a session.
 TPM2B_AUTH: An authValue (password). Zero bytes at its end do not count.
 TPM2B_OPERAND: A value to compare with.

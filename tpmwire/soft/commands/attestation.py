@@ -73,7 +73,7 @@ def _obscured(tpm: TpmState, key: KeyedObject) -> tuple[TPMS_CLOCK_INFO, int]:
 
 
 def _attest(tpm: TpmState, command: Any, tag: TPM_ST, attested: Any) -> tuple[bytes, TPMT_SIGNATURE]:
-    """Returns (marshaled TPMS_ATTEST, signature) of the attested data."""
+    """Returns (marshaled TPMS_ATTEST that contains `attested`, its signature)."""
     key, scheme, alg = _signer(tpm, command.sign_handle, command.in_scheme)
     info, version = (clock_info(tpm), FIRMWARE) if key is None else _obscured(tpm, key)
     name = TPM_RH.NULL.to_bytes(4, "big") if key is None else key.qualified_name

@@ -70,9 +70,9 @@ def pcr_reset(tpm: TpmState, command: PCR_Reset) -> None:
 
 @handles(PCR_Allocate)
 def pcr_allocate(tpm: TpmState, command: PCR_Allocate) -> PCR_Allocate.Response:
-    """Sets the PCRs of each bank after the next startup (TPM2_PCR_Allocate).
+    """Selects the PCRs that each bank will have after the next startup (TPM2_PCR_Allocate).
 
-    At least one bank must have PCR 0, and at least one must have the DRTM's PCR 17.
+    Raises Refusal unless at least one bank has PCR 0, and at least one has PCR 17, which measures the DRTM.
     """
     wanted: dict[int, bytes] = dict(tpm.pcrs.allocated)
     wanted.update((one.hash, one.pcr_select) for one in command.pcr_allocation)

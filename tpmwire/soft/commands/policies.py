@@ -355,7 +355,7 @@ def policy_ticket(tpm: TpmState, command: PolicyTicket) -> None:
 
 @handles(PolicyAuthorize)
 def policy_authorize(tpm: TpmState, command: PolicyAuthorize) -> None:
-    """Replaces an approved policyDigest with the digest of the approving key (TPM2_PolicyAuthorize)."""
+    """Replaces an approved policyDigest with a digest of the key's Name and policyRef (TPM2_PolicyAuthorize)."""
     session = _session(tpm, command)
     alg = int.from_bytes(command.key_sign[:2], "big")
     require(alg in HASHES, TPM_RC.HASH, "key_sign")
@@ -378,7 +378,7 @@ def policy_authorize(tpm: TpmState, command: PolicyAuthorize) -> None:
 
 @handles(PolicyCounterTimer)
 def policy_counter_timer(tpm: TpmState, command: PolicyCounterTimer) -> None:
-    """Requires that a part of TPMS_TIME_INFO compares to an operand (TPM2_PolicyCounterTimer)."""
+    """Requires that a comparison of part of TPMS_TIME_INFO with an operand is true (TPM2_PolicyCounterTimer)."""
     session = _session(tpm, command)
     data = time_info(tpm).build()
     size = len(command.operand_b)
@@ -394,7 +394,7 @@ def policy_counter_timer(tpm: TpmState, command: PolicyCounterTimer) -> None:
 
 @handles(PolicyNV)
 def policy_nv(tpm: TpmState, command: PolicyNV) -> None:
-    """Requires that a part of an NV index compares to an operand (TPM2_PolicyNV)."""
+    """Requires that a comparison of part of an NV index with an operand is true (TPM2_PolicyNV)."""
     session = _session(tpm, command)
     index = tpm.indices[command.nv_index]
     size = len(command.operand_b)

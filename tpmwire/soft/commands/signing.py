@@ -28,7 +28,7 @@ MU_SIZE = 64
 
 
 def _find_signer(tpm: TpmState, handle: int) -> KeyedObject:
-    """Returns the key with this handle. Raises Refusal unless it may sign data of the caller."""
+    """Returns the key with this handle. Raises Refusal unless it may sign data that the caller supplies."""
     key = tpm.key(handle)
     signs = key.has(TPMA_OBJECT.SIGN_ENCRYPT) and key.public.type != TPM_ALG.SYMCIPHER
     require(signs, TPM_RC.KEY, "key_handle")
@@ -84,10 +84,10 @@ def _create_ticket(
 
 
 def _select_algorithm(key: KeyedObject, digest: bytes) -> tuple[int, int]:
-    """Returns (scheme, hash algorithm) of the key for a digest of the caller.
+    """Returns (scheme, hash algorithm) with which the key signs a digest that the caller supplies.
 
-    Raises Refusal if the key has no scheme, is an ML-DSA key that does not allow an external Mu, or if the digest
-    has the wrong size.
+    Raises Refusal if the key has no scheme or the HMAC scheme, if it is an ML-DSA key without allowExternalMu, or
+    if the digest has the wrong size.
     """
     parameters = key.public.parameters
     scheme, alg = choose_scheme(key, NO_SCHEME, "key_handle")

@@ -92,7 +92,7 @@ def encrypt_decrypt(tpm: TpmState, command: EncryptDecrypt) -> EncryptDecrypt.Re
 def encrypt_decrypt_2(tpm: TpmState, command: EncryptDecrypt2) -> EncryptDecrypt2.Response:
     """Encrypts or decrypts data with a symmetric key (TPM2_EncryptDecrypt2).
 
-    The data are the first parameter, so that parameter encryption can protect them.
+    The data is the first parameter, so that parameter encryption can protect them.
     """
     return EncryptDecrypt2.Response(*_crypt(tpm, command))
 

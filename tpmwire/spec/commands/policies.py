@@ -137,7 +137,7 @@ class PolicyLocality(Command, code=TPM_CC.PolicyLocality, spec="Part 3 §23.8"):
 
 
 class PolicyNV(Command, code=TPM_CC.PolicyNV, spec="Part 3 §23.9"):
-    """Requires that the contents of an NV index compare to `operand_b` as `operation` says."""
+    """Requires that the comparison `operation` of an NV index with `operand_b` is true."""
 
     auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
     nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
@@ -148,7 +148,7 @@ class PolicyNV(Command, code=TPM_CC.PolicyNV, spec="Part 3 §23.9"):
 
 
 class PolicyCounterTimer(Command, code=TPM_CC.PolicyCounterTimer, spec="Part 3 §23.10"):
-    """Requires that a part of TPMS_TIME_INFO compares to `operand_b` as `operation` says."""
+    """Requires that the comparison `operation` of part of TPMS_TIME_INFO with `operand_b` is true."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     operand_b: TPM2B_OPERAND
@@ -209,7 +209,7 @@ class PolicyAuthorizeNV(Command, code=TPM_CC.PolicyAuthorizeNV, spec="Part 3 §2
 
 
 class PolicyCapability(Command, code=TPM_CC.PolicyCapability, spec="Part 3 §23.23"):
-    """Requires that a capability compares to `operand_b` as `operation` says."""
+    """Requires that the comparison `operation` of a capability with `operand_b` is true."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     operand_b: TPM2B_OPERAND

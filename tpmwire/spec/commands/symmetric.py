@@ -57,7 +57,7 @@ class EncryptDecrypt(Command, code=TPM_CC.EncryptDecrypt, spec="Part 3 §15.2"):
 
 
 class EncryptDecrypt2(Command, code=TPM_CC.EncryptDecrypt2, spec="Part 3 §15.3"):
-    """Encrypts or decrypts with a symmetric key. The data are the first parameter, which a session can encrypt."""
+    """Encrypts or decrypts with a symmetric key. The data is the first parameter, which a session can encrypt."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     in_data: TPM2B_MAX_BUFFER
