@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from . import calls as calls
     from . import commands as commands
     from . import explain as explain
+    from .calls.private_keys import EccPrivateKey as EccPrivateKey
+    from .calls.private_keys import RsaPrivateKey as RsaPrivateKey
     from .channel import Pin as Pin
     from .channel import protected_sessions as protected_sessions
     from .errors import AttestationError as AttestationError
@@ -66,11 +68,9 @@ if TYPE_CHECKING:
     from .spec.response_codes import TPM_RC as TPM_RC
     from .spec.structures import TPMT_PUBLIC as TPMT_PUBLIC
     from .tpm import Tpm as Tpm
-    from .transport.base import Transport as Transport
     from .use.ecdsa import EcdsaKey as EcdsaKey
     from .use.hmac import HmacKey as HmacKey
-    from .use.private_keys import EccPrivateKey as EccPrivateKey
-    from .use.private_keys import RsaPrivateKey as RsaPrivateKey
+    from .wire import Transport as Transport
     from .wire import parse_command as parse_command
     from .wire import parse_response as parse_response
 
@@ -114,7 +114,7 @@ _NAMES = {
     "secret": ("Secret",),
     "sessions": ("Password", "Session", "SessionStart"),
     "use.hmac": ("HmacKey",),
-    "use.private_keys": ("EccPrivateKey", "RsaPrivateKey"),
+    "calls.private_keys": ("EccPrivateKey", "RsaPrivateKey"),
     "spec.constants": (
         "TPMA_NV",
         "TPMA_OBJECT",
@@ -130,8 +130,7 @@ _NAMES = {
     "spec.response_codes": ("TPM_RC",),
     "spec.structures": ("TPMT_PUBLIC",),
     "tpm": ("Tpm",),
-    "transport.base": ("Transport",),
-    "wire": ("parse_command", "parse_response"),
+    "wire": ("Transport", "parse_command", "parse_response"),
 }
 
 __all__ = ["__version__", *_MODULES, *(name for names in _NAMES.values() for name in names)]  # noqa: PLE0604

@@ -6,9 +6,10 @@ The module has no I/O and no keys. A parameter that a session encrypts stays `En
 from __future__ import annotations
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from .errors import DecodeError, EncodeError, TpmError
+from .errors import DecodeError, EncodeError, TpmError, TransportError
 from .record import Record
 from .spec.command import Command, command_class, role_of
 from .spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
@@ -23,6 +24,7 @@ __all__ = [
     "HEADER_SIZE",
     "CommandMessage",
     "ResponseMessage",
+    "Transport",
     "parse_command",
     "parse_response",
     "response_size",
@@ -33,6 +35,44 @@ HEADER_SIZE = 10
 
 MAX_RESPONSE = 16384
 """Bytes; known TPMs return at most 4096. A larger size is not a TPM's."""
+
+
+class Transport(ABC):
+    """A connection to a TPM. A custom transport for `Tpm` needs only `transceive` and `close`."""
+
+    path = ""
+    """The TPM's path, for messages."""
+    timeout = 2.0
+    """Timeout of `transceive` in seconds, and the limit for repeating a command when the TPM requests it."""
+    close_waits = False
+    """Whether `close` waits for the command in progress, as the kernel does with its devices."""
+    close_flushes = False
+    """Whether `close` flushes the connection's objects and sessions, as the kernel's resource manager does."""
+    swaps = False
+    """Whether a resource manager loads and saves the connection's objects and sessions around each command."""
+
+    @abstractmethod
+    def transceive(self, command: bytes) -> bytes:
+        """Sends a command and returns the whole response.
+
+        Raises TransportError or a subclass if the TPM cannot be reached or does not respond in time.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes the connection. A second call has no effect."""
+
+    def resume(self, seconds: float) -> bytes:
+        """Returns the pending response of an interrupted `transceive`, after at most `seconds`.
+
+        `Tpm.close` calls this method before it flushes. Raises TransportError if the TPM does not respond;
+        `Tpm.close` then flushes nothing. A transport that cannot resume need not define this method.
+        """
+        raise TransportError(f"{type(self).__name__} cannot resume an interrupted command")
+
+    def release(self) -> None:
+        """Closes the connection in this process only, while a child process continues to use it."""
+        self.close()
 
 
 class Area:

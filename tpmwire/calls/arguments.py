@@ -12,6 +12,7 @@ from ..sessions import Password, Use
 from ..spec.constants import TPM_ALG
 from ..spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
 from ..tpm import Tpm
+from ..use.flush import flush_run
 from ..use.key import Key
 from ..use.run import Run
 
@@ -20,7 +21,6 @@ __all__ = [
     "Item",
     "Pcrs",
     "digest_of",
-    "flush_run",
     "handle_of",
     "pcrs_of",
     "public_of",
@@ -80,11 +80,3 @@ def reach(tpm: Tpm, item: Item, by: Password | Use = NOBODY) -> Iterator[tuple[i
         yield handle, by if isinstance(by, Use) else run.authorize_key(handle)(more=False)[0]
     finally:
         flush_run(tpm, run)
-
-
-def flush_run(tpm: Tpm, run: Run, *, keep: int | None = None) -> None:
-    """Flushes the sessions and objects that a key's use has opened, except the object with handle `keep`."""
-    sessions = [session.handle for session in (run.session, run.companion) if session is not None]
-    for handle in [*sessions, *reversed(run.opened)]:
-        if handle != keep and tpm.is_open(handle):
-            tpm.flush(handle)

@@ -1,24 +1,17 @@
 """Attestations signed by the TPM: quotes and certifications."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ..sessions import Password, Use
 from ..spec.commands.attestation import Certify, Quote
 from ..spec.commands.objects import ActivateCredential
 from ..spec.constants import TPM_ALG
-from ..spec.structures import TPMT_SIG_SCHEME, TPMT_SIGNATURE
+from ..spec.structures import TPMT_SIG_SCHEME
 from ..tpm import Tpm
+from ..use.attesting import Attested
 from .arguments import NOBODY, Item, Pcrs, pcrs_of, reach
 
 __all__ = ["Attested", "activate_credential", "certify", "quote"]
-
-
-class Attested(NamedTuple):
-    """An attestation (a marshaled TPMS_ATTEST) and its signature, for `tpmwire.attest.verify`."""
-
-    message: bytes
-    signature: TPMT_SIGNATURE
 
 
 def quote(

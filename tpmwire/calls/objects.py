@@ -18,9 +18,10 @@ from ..spec.commands.objects import Create, Load, LoadExternal, ObjectChangeAuth
 from ..spec.constants import TPM_HT, TPM_RH
 from ..spec.structures import TPMS_CONTEXT, TPMS_SENSITIVE_CREATE, TPMT_PUBLIC, TPMT_SENSITIVE
 from ..tpm import Tpm
+from ..use.flush import flush_run
 from ..use.key import Key
 from ..use.run import Run
-from .arguments import NOBODY, Item, digest_of, flush_run, handle_of, reach, secret_of
+from .arguments import NOBODY, Item, digest_of, handle_of, reach, secret_of
 
 if TYPE_CHECKING:  # an optional package for everything else
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey

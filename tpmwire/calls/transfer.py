@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # an optional package for everything else
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from ..use.private_keys import Authorization, EccPrivateKey, RsaPrivateKey
+    from .private_keys import Authorization, EccPrivateKey, RsaPrivateKey
 
 __all__ = ["duplicate", "import_private", "import_wrapped", "private_key"]
 
@@ -31,7 +31,7 @@ def private_key(tpm: Tpm, key: Item, *, by: "Authorization" = NOBODY) -> "EccPri
     function that returns it, such as `lambda: calls.satisfy_policy(tpm, policy)`. Raises EncodeError for another
     type of key.
     """
-    from ..use.private_keys import EccPrivateKey, RsaPrivateKey  # late: cryptography is optional
+    from .private_keys import EccPrivateKey, RsaPrivateKey  # late: cryptography is optional
 
     kind = RsaPrivateKey if public_of(tpm, key).type == TPM_ALG.RSA else EccPrivateKey
     return kind(tpm, key, by=by)

@@ -7,8 +7,7 @@ from importlib import import_module
 from ..errors import TransportClosedError, TransportTimeoutError
 from ..spec.commands.startup import Startup
 from ..spec.constants import TPM_SU
-from ..transport.base import Transport
-from ..wire import CommandMessage
+from ..wire import CommandMessage, Transport
 from .address import parse_address
 from .commands import CHAPTERS
 from .faults import Faults, parse_faults

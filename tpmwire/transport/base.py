@@ -1,4 +1,4 @@
-"""The protocol of transports, and the base class of transports that use a file descriptor.
+"""The base class of transports that use a file descriptor.
 
 `DescriptorTransport` implements non-blocking I/O, deadlines, and responses whose size is in their header.
 """
@@ -10,10 +10,9 @@ import errno
 import os
 import select
 import time
-from abc import ABC, abstractmethod
 
 from ..errors import DecodeError, TransportClosedError, TransportError, TransportTimeoutError, WrongPathError
-from ..wire import HEADER_SIZE, response_size
+from ..wire import HEADER_SIZE, Transport, response_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,44 +22,6 @@ __all__ = ["DescriptorTransport", "Transport"]
 
 CHUNK = 16384
 """Bytes to read at once. A device returns a response in one read and discards what does not fit."""
-
-
-class Transport(ABC):
-    """A connection to a TPM. A custom transport for `Tpm` needs only `transceive` and `close`."""
-
-    path = ""
-    """The TPM's path, for messages."""
-    timeout = 2.0
-    """Timeout of `transceive` in seconds, and the limit for repeating a command when the TPM requests it."""
-    close_waits = False
-    """Whether `close` waits for the command in progress, as the kernel does with its devices."""
-    close_flushes = False
-    """Whether `close` flushes the connection's objects and sessions, as the kernel's resource manager does."""
-    swaps = False
-    """Whether a resource manager loads and saves the connection's objects and sessions around each command."""
-
-    @abstractmethod
-    def transceive(self, command: bytes) -> bytes:
-        """Sends a command and returns the whole response.
-
-        Raises TransportError or a subclass if the TPM cannot be reached or does not respond in time.
-        """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Closes the connection. A second call has no effect."""
-
-    def resume(self, seconds: float) -> bytes:
-        """Returns the pending response of an interrupted `transceive`, after at most `seconds`.
-
-        `Tpm.close` calls this method before it flushes. Raises TransportError if the TPM does not respond;
-        `Tpm.close` then flushes nothing. A transport that cannot resume need not define this method.
-        """
-        raise TransportError(f"{type(self).__name__} cannot resume an interrupted command")
-
-    def release(self) -> None:
-        """Closes the connection in this process only, while a child process continues to use it."""
-        self.close()
 
 
 class DescriptorTransport(Transport):

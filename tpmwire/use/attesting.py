@@ -2,11 +2,9 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..attest.credentials import Credential
-from ..calls import Attested
-from ..calls.arguments import flush_run
 from ..channel import protected_sessions
 from ..errors import TpmError
 from ..primary import Loaded
@@ -19,13 +17,14 @@ from ..spec.commands.nv import NV_Certify, NV_ReadPublic
 from ..spec.commands.objects import ActivateCredential
 from ..spec.constants import TPM_ALG, TPM_SE, TPMA_OBJECT
 from ..spec.storage import TPMS_NV_PUBLIC
-from ..spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC, TPMT_SIG_SCHEME
+from ..spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC, TPMT_SIG_SCHEME, TPMT_SIGNATURE
 from ..state.nv import most_at_once
 from ..tpm import Tpm
+from .flush import flush_run
 from .key import Key, verify_refused_pin
 from .run import Run
 
-__all__ = ["OWN_SCHEME", "AttestingKey"]
+__all__ = ["OWN_SCHEME", "Attested", "AttestingKey"]
 
 R = TypeVar("R", bound=Record)
 
@@ -33,6 +32,13 @@ _BY_POLICY = TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.ADMIN_WITH_POLICY
 
 OWN_SCHEME = TPMT_SIG_SCHEME(TPM_ALG.NULL)
 """The key's own scheme; an attestation key always has one."""
+
+
+class Attested(NamedTuple):
+    """An attestation (a marshaled TPMS_ATTEST) and its signature, for `tpmwire.attest.verify`."""
+
+    message: bytes
+    signature: TPMT_SIGNATURE
 
 
 class AttestingKey(Key):

@@ -14,9 +14,6 @@ from typing import Any, Never, TypeVar
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from ..calls.arguments import NOBODY, Item, public_of
-from ..calls.encryption import ecdh, rsa_decrypt
-from ..calls.signatures import sign, sign_message
 from ..crypto.formulas import digest as digest_of
 from ..errors import EncodeError
 from ..keys.bridges import signature_to_der, to_cryptography
@@ -25,6 +22,9 @@ from ..sessions import Password, Use
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import TPMS_SCHEME_HASH, TPMT_PUBLIC, TPMT_SIG_SCHEME
 from ..tpm import Tpm
+from .arguments import NOBODY, Item, public_of
+from .encryption import ecdh, rsa_decrypt
+from .signatures import sign, sign_message
 
 __all__ = ["Authorization", "EccPrivateKey", "RsaPrivateKey"]
 
