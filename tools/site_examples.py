@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from cli.inspect.script import Script
 from cli.terminal.messages import UsageError
 from tpmwire.explain import as_text, explain_command, explain_response
-from tpmwire.explain.names import type_name
 from tpmwire.record import Record, Struct
 from tpmwire.soft import SoftTransport
 from tpmwire.spec.command import Command, command_class
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_HT, TPM_RH, TPM_ST
+from tpmwire.spec.names import type_name
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND
 from tpmwire.spec.versioned import Versioned
 from tpmwire.tpm import Tpm

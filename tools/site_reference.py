@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from tools.site_examples import Example, examples
-from tpmwire.explain.names import constant_name
 from tpmwire.explain.table import Table, kinds, table_of
 from tpmwire.explain.texts import command_errors, meaning
 from tpmwire.explain.tss2_texts import tss2_text
 from tpmwire.spec.command import command_class
 from tpmwire.spec.commands import CHAPTERS
 from tpmwire.spec.constants import TPM_CC
+from tpmwire.spec.names import constant_name
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.spec.response_texts import explain
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sigv4.config import Profile
 from sigv4.errors import RequestError
+from tpmwire.crypto.spki import PublicKey, public_key_of
 from tpmwire.errors import EncodeError, KeyFileError, TpmError
-from tpmwire.keys.spki import PublicKey, public_key_of
 from tpmwire.primary import read_loaded
 from tpmwire.spec.structures import TPMT_PUBLIC
 

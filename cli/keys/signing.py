@@ -1,9 +1,9 @@
 """Creates signing keys in the TPM, and tests them with a signature."""
 
 from tpmwire.crypto.formulas import random_bytes
+from tpmwire.crypto.spki import public_key_of
 from tpmwire.errors import EncodeError, TpmError
 from tpmwire.keys import templates
-from tpmwire.keys.spki import public_key_of
 from tpmwire.spec.codes import NO_ECC
 from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.spec.response_codes import TPM_RC

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import unquote
 
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.public_keys import Found, read_public_key
 from tpmwire.errors import KeyFileError
 from tpmwire.keys.keyfile import KeyFile
-from tpmwire.keys.public_keys import Found, read_public_key
 from tpmwire.policy import strict_json
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.spec.structures import TPMT_PUBLIC

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from tpmwire.crypto.spki import public_key_of
 from tpmwire.errors import EncodeError, TpmError, WireError
-from tpmwire.keys.spki import public_key_of
 from tpmwire.primary import read_loaded
 from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC

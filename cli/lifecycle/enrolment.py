@@ -17,10 +17,10 @@ from tpmwire.attest.enrolment import (
     make_challenge,
 )
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.spki import PublicKey, certified_key, into_template, parse_public_key_der
 from tpmwire.errors import AttestationError, DecodeError, TpmwireError, UnusableCertificateError
 from tpmwire.keys.csr import request_pem
 from tpmwire.keys.nv_certificate import without_padding
-from tpmwire.keys.spki import PublicKey, certified_key, into_template, parse_public_key_der
 from tpmwire.keys.x509 import order_chain
 from tpmwire.policy import strict_json
 from tpmwire.primary import Loaded, read_loaded

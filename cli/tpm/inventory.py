@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tpmwire.channel import read_loaded
+from tpmwire.crypto.ml_keys import describe_ml_parameters
 from tpmwire.errors import DecodeError, TpmError, WireError
-from tpmwire.keys.ml_keys import describe_ml_parameters
 from tpmwire.spec.codes import TPM_RC_SEQUENCE
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.commands.nv import NV_ReadPublic

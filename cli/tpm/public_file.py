@@ -2,9 +2,9 @@
 
 from tpmwire.channel import WELL_KNOWN
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.public_keys import read_public_key
+from tpmwire.crypto.spki import PublicKey, into_template
 from tpmwire.errors import KeyFileError
-from tpmwire.keys.public_keys import read_public_key
-from tpmwire.keys.spki import PublicKey, into_template
 from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..terminal.files import read_small

@@ -5,8 +5,8 @@ import argparse
 from tpmwire.attest.attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
 from tpmwire.attest.go_attestation import AttestationParameters
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.spki import public_key_of
 from tpmwire.errors import AttestationError, CertificateError, KeyFileError, UnusableCertificateError
-from tpmwire.keys.spki import public_key_of
 from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..terminal.files import read_small

@@ -29,8 +29,8 @@ from tpmwire.attest.certifications import verify_certified, verify_nv
 from tpmwire.attest.enrolment import check_requested_key
 from tpmwire.attest.go_attestation import CertificationParameters
 from tpmwire.crypto.formulas import name_of, nv_name_of
+from tpmwire.crypto.public_keys import read_public_key
 from tpmwire.errors import AttestationError, DecodeError, KeyFileError
-from tpmwire.keys.public_keys import read_public_key
 from tpmwire.policy import strict_json
 from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CERTIFY_INFO
 from tpmwire.spec.storage import TPMS_NV_PUBLIC

@@ -21,9 +21,9 @@ import sys
 from tpmwire.attest.credentials import make_credential
 from tpmwire.attest.go_attestation import AttestationParameters
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.public_keys import read_public_key
+from tpmwire.crypto.spki import into_template
 from tpmwire.errors import KeyFileError
-from tpmwire.keys.public_keys import read_public_key
-from tpmwire.keys.spki import into_template
 from tpmwire.secret import Secret
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.use.endorsement import KINDS

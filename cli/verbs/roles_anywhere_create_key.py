@@ -15,7 +15,7 @@ a few wrong passwords, the TPM's dictionary attack protection locks all such key
 import argparse
 import json
 
-from tpmwire.keys.public_key_formats import to_pem
+from tpmwire.crypto.public_key_formats import to_pem
 from tpmwire.secret import EMPTY_AUTH
 from tpmwire.spec.constants import TPM_ALG
 

@@ -14,8 +14,8 @@ With --if-due, nothing is done before two thirds of the certificate's lifetime. 
 import argparse
 import time
 
+from tpmwire.crypto.spki import public_key_of
 from tpmwire.keys.csr import request_pem
-from tpmwire.keys.spki import public_key_of
 
 from ..credentials.roles_anywhere.certificate import moment_text, read_certificate
 from ..credentials.roles_anywhere.options import PrivateKeySettings, add_private_key_options, run_of_private_key

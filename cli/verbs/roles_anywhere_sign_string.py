@@ -12,8 +12,8 @@ import json
 import sys
 import time
 
+from tpmwire.crypto.spki import PublicKey
 from tpmwire.errors import DecodeError
-from tpmwire.keys.spki import PublicKey
 from tpmwire.spec.constants import TPM_ALG
 
 from ..credentials.roles_anywhere.certificate import check_validity, read_certificate

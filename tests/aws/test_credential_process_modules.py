@@ -82,7 +82,7 @@ PROTECTED = PLAIN | {
 FILE = PROTECTED | {
     "cli.terminal.files",
     "sigv4.files",
-    "tpmwire.keys.der",
+    "tpmwire.crypto.der",
     "tpmwire.keys.keyfile",
     "tpmwire.spec.commands.context",
     "tpmwire.spec.commands.hierarchy",
@@ -153,7 +153,7 @@ REMEMBERED = WARM | {
     *("cli.credentials.cache.key_data", "tpmwire.use.cached_key", "tpmwire.spec.commands.context"),
     *("tpmwire.crypto.pure", "tpmwire.crypto.pure.curves", "tpmwire.crypto.salt"),
 }
-READ = {"cli.terminal.files", "sigv4.files", "tpmwire.keys.der", "tpmwire.keys.keyfile"}
+READ = {"cli.terminal.files", "sigv4.files", "tpmwire.crypto.der", "tpmwire.keys.keyfile"}
 WARM_WAYS = {
     "handle, in clear": ([HANDLE, "--no-session-encryption"], WARM),
     "handle": ([HANDLE], REMEMBERED),

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.differential.ours import structures
-from tpmwire.explain.names import field_name
 from tpmwire.explain.table import declarations
 from tpmwire.record import Record
+from tpmwire.spec.names import field_name
 from tpmwire.spec.structures import TPMT_TK_VERIFIED
 from tpmwire.wire import parse_command, parse_response
 from tpmwire.wires import wire_of

@@ -7,9 +7,9 @@ leaves of their own, as on the wire.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tpmwire.explain.names import field_name, type_name
 from tpmwire.record import Record, Struct
 from tpmwire.spec.command import role_of
+from tpmwire.spec.names import field_name, type_name
 from tpmwire.spec.versioned import Versioned
 from tpmwire.wire import CommandMessage, ResponseMessage
 from tpmwire.wires import Counted, Empty, Encrypted, Select, Sized, SizedRecord, wire_of

@@ -8,10 +8,10 @@ from pkgutil import iter_modules
 import tpmstream.spec.commands as their_commands
 import tpmstream.spec.structures as their_structures
 
-from tpmwire.explain.names import field_name
 from tpmwire.explain.table import declarations
 from tpmwire.record import Record
 from tpmwire.spec.command import Command, role_of
+from tpmwire.spec.names import field_name
 
 DIFFER = {
     # Part 3 §28.4: flushHandle is a parameter, not in the handle area. The octets are the same.

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.tpmkey import TPMKey, fields_of, pem_text
+from tpmwire.crypto import der
 from tpmwire.errors import DecodeError, KeyFileError
-from tpmwire.keys import der
 from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse, parse_der
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"

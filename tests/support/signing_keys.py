@@ -6,8 +6,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tpmwire.calls.objects import create
+from tpmwire.crypto.public_key_formats import to_cryptography
 from tpmwire.keys.keyfile import KeyFile
-from tpmwire.keys.public_key_formats import to_cryptography
 from tpmwire.keys.template_names import parse_template
 from tpmwire.keys.templates import h2_primary
 from tpmwire.policy.policy import Policy

@@ -11,9 +11,9 @@ from tests.support.interposer import Interposer
 from tests.support.signing_keys import PLAIN, make_signing_key, public_key_of_file
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.calls.objects import create
+from tpmwire.crypto.spki import PublicKey, public_key_of
 from tpmwire.errors import KeyFileError, SessionError, TpmError
 from tpmwire.keys.keyfile import KeyFile
-from tpmwire.keys.spki import PublicKey, public_key_of
 from tpmwire.keys.template_names import parse_template
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy

@@ -8,7 +8,6 @@ import pytest
 
 from tests.support.swtpm import Swtpm
 from tpmwire.explain import explain_command, explain_response
-from tpmwire.explain.names import type_name
 from tpmwire.keys.templates import h2_primary
 from tpmwire.record import Record, Struct
 from tpmwire.sessions import SessionStart
@@ -27,6 +26,7 @@ from tpmwire.spec.constants import (
     TPMA_LOCALITY,
     TPMA_NV,
 )
+from tpmwire.spec.names import type_name
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.spec.response_texts import explain
 from tpmwire.spec.storage import TPMS_NV_PUBLIC

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.verbs import Tool
 from tpmwire import TPM_ALG, TPM_ECC, TPMT_PUBLIC, bridges, templates
+from tpmwire.crypto.public_keys import read_public_key
 from tpmwire.errors import DecodeError, EncodeError, KeyFileError, SignatureError
-from tpmwire.keys.public_keys import read_public_key
 from tpmwire.spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.support.verbs import Tool
+from tpmwire.crypto.public_key_formats import to_cryptography
 from tpmwire.errors import EncodeError
 from tpmwire.keys.csr import alternative_names, parse_subject
 from tpmwire.keys.keyfile import parse
-from tpmwire.keys.public_key_formats import to_cryptography
 
 SUBJECTS = {
     "CN=host-1.example.com": "CN=host-1.example.com",

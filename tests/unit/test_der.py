@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tpmwire.crypto import der
 from tpmwire.errors import DecodeError, EncodeError
-from tpmwire.keys import der
 
 PAIR = der.Sequence(("first", der.INTEGER), ("maybe", der.Explicit(0, der.BOOLEAN)), optional=("maybe",))
 

@@ -20,9 +20,9 @@ from tests.support.signing_keys import public_key_of_file
 from tests.support.verbs import Ran, Tool
 from tpmwire.attest.enrolment import EnrolmentRequest, PendingEnrolment, check_signing_key, make_challenge
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.public_key_formats import to_cryptography
 from tpmwire.errors import AttestationError
 from tpmwire.keys.keyfile import parse
-from tpmwire.keys.public_key_formats import to_cryptography
 from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
 

@@ -7,11 +7,11 @@ import pytest
 
 from tests.support.verbs import Tool
 from tpmwire.explain import texts
-from tpmwire.explain.names import field_name
 from tpmwire.explain.table import declarations, table_of
 from tpmwire.explain.texts import command_errors, field_meaning, meaning, plain_name
 from tpmwire.record import Record
 from tpmwire.spec.command import Command
+from tpmwire.spec.names import field_name
 from tpmwire.spec.response_codes import TPM_RC
 
 COMMANDS = {

@@ -490,4 +490,4 @@ def test_start_up_is_lean() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert loaded == ["tpmwire.keys", "tpmwire.keys.der", "tpmwire.keys.keyfile"]
+    assert loaded == ["tpmwire.keys", "tpmwire.crypto.der", "tpmwire.keys.keyfile"]

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tpmwire.crypto.public_keys import Found, read_public_key
+from tpmwire.crypto.spki import into_template, parse_public_key
 from tpmwire.errors import KeyFileError
 from tpmwire.keys import templates
-from tpmwire.keys.public_keys import Found, read_public_key
-from tpmwire.keys.spki import into_template, parse_public_key
 
 RSA, ECC = rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.verbs import Tool
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.public_key_formats import to_pem
 from tpmwire.keys.keyfile import parse
-from tpmwire.keys.public_key_formats import to_pem
 from tpmwire.spec.constants import TPMA_OBJECT
 
 MADE_IN_TPM = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN

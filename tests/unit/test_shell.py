@@ -17,7 +17,7 @@ from cli.inspect.shell.secrecy import has_secret
 from cli.inspect.shell.values import Values
 from tests.support.programs import ROOT
 from tpmwire.explain.meanings import value_words
-from tpmwire.explain.names import type_name
+from tpmwire.spec.names import type_name
 from tpmwire.spec.storage import TPMA_NV_BITS
 from tpmwire.spec.structures import TPM_ALG_ID, TPM_ECC_CURVE, TPM_ST_ID, TPMA_OBJECT_BITS, TPMA_SESSION_BITS
 from tpmwire.wires import wire_of

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cli.terminal.messages import UsageError
 from cli.tpm.pins import hex_name, pin_from
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.spki import into_template, parse_public_key
 from tpmwire.errors import KeyFileError
 from tpmwire.keys import templates
-from tpmwire.keys.spki import into_template, parse_public_key
 from tpmwire.spec.constants import TPM_ECC
 from tpmwire.spec.structures import TPMS_ECC_POINT
 

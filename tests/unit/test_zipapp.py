@@ -288,7 +288,7 @@ def test_docstrings_are_printed_of_these_packages_only() -> None:
         "cli/doctor/registry.py",  # a check, of a module without bytecode
         "cli/tpm/verbose.py",  # a command
         "cli/verbs/show.py",  # a policy statement
-        "tpmwire/explain/names.py",  # a command or a structure
+        "tpmwire/spec/names.py",  # a command or a structure
     }
     assert PRINTED == ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
     assert not [name for group in group_modules(modules_of(members())) for name in group if "doctor" in name]

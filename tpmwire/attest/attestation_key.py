@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 from ..crypto.formulas import name_of
+from ..crypto.public_key_formats import area_of, from_cryptography
+from ..crypto.public_keys import read_public_key
+from ..crypto.spki import certified_key, public_key_of
 from ..errors import AttestationError, EncodeError, SignatureError
-from ..keys.public_key_formats import area_of, from_cryptography
-from ..keys.public_keys import read_public_key
 from ..keys.signatures import verify_signature
-from ..keys.spki import certified_key, public_key_of
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_RSA_PARMS,

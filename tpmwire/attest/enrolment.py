@@ -18,8 +18,8 @@ from secrets import token_bytes, token_hex
 from typing import Any, NamedTuple
 
 from ..crypto.formulas import digest_size, name_of
+from ..crypto.spki import PublicKey, build_public_key_der, parse_public_key_der, public_key_of
 from ..errors import AttestationError, DecodeError, EncodeError
-from ..keys.spki import PublicKey, build_public_key_der, parse_public_key_der, public_key_of
 from ..policy import strict_json
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import TPMT_PUBLIC

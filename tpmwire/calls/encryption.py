@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..crypto.public_key_formats import from_cryptography
 from ..errors import EncodeError
-from ..keys.public_key_formats import from_cryptography
 from ..keys.template_names import parse_hash
 from ..sessions import Password, Use
 from ..spec.commands.asymmetric import ECDH_KeyGen, ECDH_ZGen, RSA_Decrypt, RSA_Encrypt

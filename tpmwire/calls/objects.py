@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..crypto.formulas import name_of
+from ..crypto.public_key_formats import from_cryptography
 from ..errors import KeyFileError, SessionError
 from ..keys.keyfile import KeyFile, parse
-from ..keys.public_key_formats import from_cryptography
 from ..keys.templates import parse_template, sealed, srk_ecc
 from ..policy.policy import Policy
 from ..primary import Loaded, read_loaded

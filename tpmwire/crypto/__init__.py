@@ -1,1 +1,4 @@
-"""The formulas of TPM 2.0 Part 1, session salts, and arithmetic in pure Python. No TPM is needed."""
+"""The formulas of TPM 2.0 Part 1, session salts, arithmetic in pure Python, and formats of public keys.
+
+No TPM is needed.
+"""

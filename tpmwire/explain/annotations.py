@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import DecodeError
 from ..record import Record
 from ..spec.command import role_of
-from .names import field_name
+from ..spec.names import field_name
 from .session_history import cipher_name
 from .traced_session import TracedSession, Verdict
 from .tree import Node

@@ -6,7 +6,7 @@ from ..crypto.formulas import digest_size
 from ..policy.policy import Policy
 from ..policy.statements import PolicyAuthValue, PolicyCommandCode, PolicySecret
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_RH
-from .names import constant_name
+from ..spec.names import constant_name
 
 __all__ = ["describe_policy_digest"]
 

@@ -9,8 +9,8 @@ from ..errors import DecodeError
 from ..record import Record
 from ..spec.command import Command
 from ..spec.constants import TPM_CC
+from ..spec.names import full_name
 from ..wires import Number, YesNo, wire_of
-from .names import full_name
 from .table import declarations
 from .texts import plain_name
 from .texts.other_names import OTHER_NAMES, UNDECLARED

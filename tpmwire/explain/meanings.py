@@ -11,6 +11,7 @@ from ..spec.commands.capability import GetCapability
 from ..spec.commands.components import TPMS_AC_OUTPUT
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_GENERATED_VALUE, TPM_HT, TPM_RH
 from ..spec.firmware import firmware_version
+from ..spec.names import constant_name
 from ..spec.properties import (
     TPM_AE,
     TPM_AT,
@@ -30,7 +31,6 @@ from ..spec.properties import (
 )
 from ..spec.response_texts import explain
 from ..wires import Empty, Number, YesNo
-from .names import constant_name
 
 __all__ = [
     "CLEARTEXT",

@@ -8,11 +8,11 @@ from ..errors import DecodeError, TpmError
 from ..record import Record
 from ..spec.command import Command, command_class, role_of
 from ..spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
+from ..spec.names import field_name, purpose
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import HEADER_SIZE, CommandMessage, first_parameter, parse_command, parse_response
 from ..wires import wire_of
 from .meanings import command_name
-from .names import field_name, purpose
 from .tree import Node
 from .walk import Walk
 

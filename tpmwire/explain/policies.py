@@ -9,7 +9,7 @@ from ..policy.digest_rule import DigestRule, hashed_bytes
 from ..policy.statement import statement_class
 from ..spec.command import Command
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_ST
-from .names import constant_name, field_name
+from ..spec.names import constant_name, field_name
 
 __all__ = ["OTHER_RULES", "policy_digest"]
 

@@ -16,13 +16,13 @@ from ..record import Declared, Record, Struct, is_secret
 from ..spec.command import Command, command_class, role_of
 from ..spec.commands import CHAPTERS
 from ..spec.constants import TPM_CC, TPM_HT
+from ..spec.names import constant_name, field_name, purpose, section, type_name
 from ..spec.properties import TPM_NT
 from ..spec.response_texts import explain
 from ..spec.tss2_codes import LAYERS
 from ..spec.versioned import Versioned
 from ..wire import first_parameter
 from ..wires import Counted, Number, Select, Sized, SizedRecord, wire_of
-from .names import constant_name, field_name, purpose, section, type_name
 from .texts import command_errors, field_meaning, meaning
 from .texts.other_names import UNDECLARED
 

@@ -8,11 +8,11 @@ from ..record import Record
 from ..spec.codes import tpm_code
 from ..spec.command import Command, command_class
 from ..spec.constants import TPM_HT, TPM_RH, TPMA_NV, TPMA_NV_EXP
+from ..spec.names import purpose, section
 from ..spec.response_texts import explain
 from ..spec.tss2_codes import LAYERS
 from ..wires import Number, YesNo, wire_of
 from .meanings import value_words
-from .names import purpose, section
 from .table import declarations, size_of, wrap_line
 from .texts import meaning
 from .tree import Node

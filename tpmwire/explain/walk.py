@@ -12,11 +12,11 @@ from typing import Any
 from ..errors import DecodeError
 from ..record import Record, Struct, is_secret
 from ..spec.attestation import TPMS_ATTEST
+from ..spec.names import field_name, section, type_name
 from ..spec.structures import TPMT_PUBLIC
 from ..spec.versioned import Versioned
 from ..wires import Counted, Select, Sized, SizedRecord, bytes_left, wire_of
 from .meanings import element_words, field_words, octets_words, summary, value_words
-from .names import field_name, section, type_name
 from .tree import Node
 
 __all__ = ["Walk"]

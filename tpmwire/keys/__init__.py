@@ -1,1 +1,1 @@
-"""Key files, public keys, certificates, templates, and keys wrapped for a TPM. No TPM is needed."""
+"""Key files, certificates, templates, and keys wrapped for a TPM. No TPM is needed."""

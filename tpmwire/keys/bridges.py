@@ -5,7 +5,15 @@ which reads all of these formats. Signatures: `verify_signature`, `signature_to_
 `signature_to_jws`, `signature_from_jws`.
 """
 
-from .public_key_formats import from_cryptography, parse_public, to_cryptography, to_der, to_jwk, to_pem, to_ssh
+from ..crypto.public_key_formats import (
+    from_cryptography,
+    parse_public,
+    to_cryptography,
+    to_der,
+    to_jwk,
+    to_pem,
+    to_ssh,
+)
 from .signatures import (
     signature_from_der,
     signature_from_jws,

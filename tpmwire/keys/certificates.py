@@ -19,11 +19,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import crypto
 
+from ..crypto.spki import PublicKey
 from ..errors import CertificateError, UnusableCertificateError
 from ..spec.constants import TPM_ECC
 from ..spec.structures import TPMS_ECC_POINT
 from .nv_certificate import without_padding
-from .spki import PublicKey
 
 __all__ = [
     "AK_CERTIFICATE",

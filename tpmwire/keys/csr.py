@@ -11,8 +11,8 @@ import re
 from base64 import encodebytes
 from collections.abc import Sequence
 
+from ..crypto import der
 from ..errors import EncodeError
-from . import der
 from .x509 import CLIENT_AUTH
 
 __all__ = [

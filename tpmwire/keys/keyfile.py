@@ -25,11 +25,11 @@ from __future__ import annotations
 import binascii
 import re
 
+from ..crypto import der
 from ..errors import CREATE_ONE, DecodeError, EncodeError, KeyFileError
 from ..spec.constants import TPM_HT, TPM_RH
 from ..spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC, TPMT_PUBLIC, TPMU_HA
 from ..wires import Fixed, wire_of
-from . import der
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

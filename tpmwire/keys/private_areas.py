@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from ..crypto.public_key_formats import from_cryptography
 from ..errors import EncodeError
 from ..secret import EMPTY_AUTH, Secret
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import TPMS_ECC_POINT, TPMT_PUBLIC, TPMT_SENSITIVE
-from .public_key_formats import from_cryptography
 
 __all__ = ["private_areas"]
 

@@ -5,8 +5,11 @@ Only `verify_signature` needs the package `cryptography`.
 
 from typing import Any
 
+from ..crypto import der
 from ..crypto.formulas import digest as hash_of
 from ..crypto.formulas import digest_size
+from ..crypto.ml_keys import verify_ml_signature
+from ..crypto.public_key_formats import to_cryptography
 from ..errors import DecodeError, EncodeError, SignatureError
 from ..spec.constants import TPM_ALG
 from ..spec.structures import (
@@ -19,9 +22,6 @@ from ..spec.structures import (
     TPMT_PUBLIC,
     TPMT_SIGNATURE,
 )
-from . import der
-from .ml_keys import verify_ml_signature
-from .public_key_formats import to_cryptography
 
 __all__ = [
     "signature_from_der",

@@ -11,11 +11,11 @@ import io
 import re
 from collections.abc import Sequence
 
+from ..crypto import der
+from ..crypto.spki import PublicKey, parse_public_key_der
 from ..errors import DecodeError, UnusableCertificateError
 from ..spec.constants import TPM_ECC
 from ..wires import bytes_left
-from . import der
-from .spki import PublicKey, parse_public_key_der
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ choose attributes and nameAlg differently (`public_areas`), so `is_same_key` com
 from collections.abc import Iterator
 from typing import Any
 
+from ..crypto.ml_keys import MlKey
+from ..crypto.spki import PublicKey, parse_public_key_der
 from ..errors import DecodeError, KeyFileError, PolicyError
-from ..keys.ml_keys import MlKey
-from ..keys.spki import PublicKey, parse_public_key_der
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_ECC_PARMS,
@@ -61,7 +61,7 @@ def _area(key: PublicKey) -> TPMT_PUBLIC:
     kind, value = key
     if not isinstance(value, TPMS_ECC_POINT) and isinstance(kind, bytes) and len(kind) not in (256, 384, 512):
         raise PolicyError(f"unsupported RSA key of {8 * len(kind)} bits; expected 2048, 3072 or 4096")
-    from ..keys.public_key_formats import area_of  # late: a credential run must not load it
+    from ..crypto.public_key_formats import area_of  # late: a credential run must not load it
 
     return area_of(key, attributes=_ATTRIBUTES)
 
@@ -72,7 +72,7 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
     A public area is returned unchanged. A key without attributes gets the attributes of `public_area`. Raises
     PolicyError if the key cannot be read.
     """
-    from ..keys.public_keys import read_public_key  # late: a credential run must not load it
+    from ..crypto.public_keys import read_public_key  # late: a credential run must not load it
 
     if b"PRIVATE KEY-----" in data:
         return public_area(load_signing_key(data))

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..crypto.formulas import digest as hash_of
 from ..crypto.formulas import digest_size, equal, hmac_digest
-from ..keys.ml_keys import digest_mu, message_mu
+from ..crypto.ml_keys import digest_mu, message_mu
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import (

@@ -8,10 +8,10 @@ import io
 from typing import Any
 
 from ..errors import DecodeError
-from ..explain.names import type_name
 from ..record import Record, Struct
 from ..spec.command import role_of
 from ..spec.constants import TPM_ALG, TPM_RH, TPMA_NV, TPMA_OBJECT
+from ..spec.names import type_name
 from ..spec.response_codes import TPM_RC
 from ..spec.structures import TPM2B_SENSITIVE, TPMT_PUBLIC, TPMT_SENSITIVE
 from ..wires import Counted, Number, Select, Sized, SizedRecord, YesNo, bytes_left, wire_of

@@ -6,10 +6,10 @@ computed: TPM2_Hash returns the digest and a ticket. A key's own scheme must be 
 
 import hashlib
 
+from ..crypto import der
 from ..crypto.pure.curves import P256, P384, P521, Curve
+from ..crypto.spki import PublicKey, public_key_of
 from ..errors import KeyFileError, SessionError, TpmError
-from ..keys import der
-from ..keys.spki import PublicKey, public_key_of
 from ..primary import read_loaded
 from ..sessions import plain_response
 from ..spec.codes import TPM_RC_ATTRIBUTES, TPM_RC_KEY, TPM_RC_SCHEME, TPM_RC_TICKET

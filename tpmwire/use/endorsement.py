@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from ..channel import authorized_once, open_session
 from ..crypto.formulas import name_of
+from ..crypto.spki import PublicKey, into_template
 from ..errors import CertificateError, DecodeError, UnusableCertificateError
 from ..keys import templates
-from ..keys.spki import PublicKey, into_template
 from ..primary import Loaded, create_primary, read_loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..spec.commands.random import GetRandom

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..keys.spki import PublicKey, into_template
+from ..crypto.spki import PublicKey, into_template
 from ..primary import WELL_KNOWN
 from ..spec.constants import TPM_ECC, TPM_HT, TPM_RH
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_RSA_PARMS, TPMT_PUBLIC

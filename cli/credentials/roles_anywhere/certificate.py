@@ -8,8 +8,8 @@ from collections.abc import Callable
 from sigv4.errors import RequestError
 from sigv4.roles_anywhere import ECDSA, MAX_CHAIN, RSA
 from sigv4.times import rfc3339
+from tpmwire.crypto.spki import PublicKey
 from tpmwire.errors import DecodeError, UnusableCertificateError
-from tpmwire.keys.spki import PublicKey
 from tpmwire.keys.x509 import (
     ANY_EXTENDED_USAGE,
     CLIENT_AUTH,

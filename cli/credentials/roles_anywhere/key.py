@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from hashlib import sha256
 
+from tpmwire.crypto.spki import PublicKey, public_key_of
 from tpmwire.errors import CREATE_ONE, LOST, KeyFileError, SessionError, TpmError
-from tpmwire.keys.spki import PublicKey, public_key_of
 from tpmwire.keys.x509 import read_subject_public_key
 from tpmwire.primary import read_loaded
 from tpmwire.secret import EMPTY_AUTH

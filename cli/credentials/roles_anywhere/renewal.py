@@ -9,8 +9,8 @@ import subprocess
 from base64 import encodebytes
 from collections.abc import Iterator, Mapping, Sequence
 
+from tpmwire.crypto.spki import PublicKey
 from tpmwire.errors import DecodeError, UnusableCertificateError
-from tpmwire.keys.spki import PublicKey
 from tpmwire.keys.x509 import X509Certificate, name_text, order_chain, read_x509_certificates
 
 from ...terminal.files import check_regular, temporary_beside

@@ -8,9 +8,9 @@ from textwrap import indent
 
 from tpmwire.channel import authorized_once
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.spki import PublicKey, build_public_key_der, public_key_of
 from tpmwire.errors import AttestationError, KeyFileError, TpmError
 from tpmwire.keys.csr import build_request, build_request_info
-from tpmwire.keys.spki import PublicKey, build_public_key_der, public_key_of
 from tpmwire.primary import read_loaded
 from tpmwire.secret import Secret
 from tpmwire.spec.codes import TPM_RC_SCHEME

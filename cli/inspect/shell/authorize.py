@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from tpmwire.channel import OF_THIS_BOOT
 from tpmwire.crypto.salt import seal_secret
 from tpmwire.errors import SessionError, TpmError, TpmwireError
-from tpmwire.explain.names import field_name
 from tpmwire.keys.ek_policies import ek_policies
 from tpmwire.policy.choice import Either
 from tpmwire.policy.policy import Policy
@@ -18,6 +17,7 @@ from tpmwire.spec.codes import TPM_RC_HANDLE
 from tpmwire.spec.command import DUP, Role
 from tpmwire.spec.commands.sessions import PolicyRestart
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT, TPMA_SESSION
+from tpmwire.spec.names import field_name
 from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF
 from tpmwire.tpm import Tpm
 from tpmwire.wire import first_parameter

@@ -5,12 +5,12 @@ from typing import Any
 
 from tpmwire.crypto.formulas import digest
 from tpmwire.errors import EncodeError, TpmwireError
-from tpmwire.explain.names import field_name
 from tpmwire.keys.keyfile import LOADABLE, KeyFile, parse
 from tpmwire.keys.private_areas import private_areas
 from tpmwire.keys.wrapping import duplicate
 from tpmwire.record import Record
 from tpmwire.spec.constants import TPM_ALG, TPM_CC
+from tpmwire.spec.names import field_name
 from tpmwire.wires import wire_of
 
 from ...terminal.messages import UsageError

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum, IntFlag
 from typing import Any
 
-from tpmwire.explain.names import constant_name, field_name
 from tpmwire.record import Struct
 from tpmwire.spec.command import command_class
 from tpmwire.spec.constants import TPM_CC
+from tpmwire.spec.names import constant_name, field_name
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.wires import Number, Select, SizedRecord, YesNo, wire_of
 

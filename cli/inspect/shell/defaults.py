@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tpmwire.crypto.formulas import digest_size
-from tpmwire.explain.names import field_name, type_name
 from tpmwire.keys.template_names import parse_template
 from tpmwire.spec.command import role_of
 from tpmwire.spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_ST, TPMA_NV, TPMA_OBJECT
+from tpmwire.spec.names import field_name, type_name
 from tpmwire.spec.properties import TPM_CAP, TPM_NT
 from tpmwire.spec.structures import (
     TPMS_RSA_PARMS,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tpmwire.explain import as_text
-from tpmwire.explain.names import field_name
+from tpmwire.spec.names import field_name
 
 from ...terminal.messages import UsageError
 from ...terminal.options import suggestion

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tpmwire.explain.lookup import find_name, similar_names
-from tpmwire.explain.names import field_name, purpose, type_name
 from tpmwire.explain.table import table_of
 from tpmwire.record import Struct
 from tpmwire.spec.command import role_of
+from tpmwire.spec.names import field_name, purpose, type_name
 from tpmwire.wires import SizedRecord, wire_of
 
 from ...terminal.messages import UsageError

@@ -6,9 +6,9 @@ from enum import IntEnum, IntFlag
 from functools import cache
 from typing import Any
 
-from tpmwire.explain.names import full_name, type_name
 from tpmwire.spec.command import command_class
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_HT, TPM_RH, TPMA_NV, TPMA_NV_EXP
+from tpmwire.spec.names import full_name, type_name
 from tpmwire.spec.numbers import Attributes
 from tpmwire.spec.properties import TPM_CAP, TPM_NT, TPM_PT, TPM_PT_PCR
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from tpmwire.explain.names import field_name, type_name
 from tpmwire.keys.bridges import to_der, to_pem
 from tpmwire.keys.context_file import build_context_file
 from tpmwire.keys.tools_files import MAGIC, CredentialFile, EncryptedCredential
 from tpmwire.record import Record
 from tpmwire.spec.commands.context import ContextSave
+from tpmwire.spec.names import field_name, type_name
 from tpmwire.spec.structures import TPM2B_PUBLIC, TPMT_PUBLIC
 from tpmwire.wires import wire_of
 

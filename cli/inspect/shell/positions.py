@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tpmwire.explain.names import field_name, type_name
 from tpmwire.record import Struct
 from tpmwire.spec.constants import TPM_CC, TPM_HT, TPM_RH
+from tpmwire.spec.names import field_name, type_name
 from tpmwire.wires import Number, SizedRecord, wire_of
 
 from ...terminal.messages import UsageError

@@ -3,11 +3,11 @@
 from typing import Any
 
 from tpmwire.errors import PolicyError
-from tpmwire.explain.names import field_name, type_name
 from tpmwire.policy import strict_json
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.record import Record, Struct, is_secret
 from tpmwire.spec.constants import TPM_CC, TPM_HT, TPMA_OBJECT
+from tpmwire.spec.names import field_name, type_name
 from tpmwire.spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
 from tpmwire.spec.versioned import Versioned
 from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Select, Sized, SizedRecord, YesNo, wire_of

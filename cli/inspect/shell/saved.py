@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tpmwire.errors import TpmwireError
-from tpmwire.explain.names import field_name
 from tpmwire.record import Record, is_secret
 from tpmwire.secret import EMPTY_AUTH
 from tpmwire.sessions import Session
+from tpmwire.spec.names import field_name
 from tpmwire.spec.structures import TPMS_CONTEXT
 from tpmwire.wire import CommandMessage, ResponseMessage, parse_command, parse_response
 

@@ -4,10 +4,10 @@ import os
 from typing import Any, Protocol
 
 from tpmwire.errors import DecodeError, TpmwireError
-from tpmwire.explain.names import type_name
 from tpmwire.keys.bridges import parse_public
 from tpmwire.keys.tools_files import MAGIC, CredentialFile
 from tpmwire.record import Record
+from tpmwire.spec.names import type_name
 
 from ...terminal.files import read_input, write_whole
 from ...terminal.messages import UsageError

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
-from tpmwire.explain.names import constant_name, field_name, type_name
 from tpmwire.policy.pcr_selection import format_pcrs
 from tpmwire.record import Record, is_secret
+from tpmwire.spec.names import constant_name, field_name, type_name
 from tpmwire.spec.numbers import Attributes
 from tpmwire.spec.structures import TPMS_PCR_SELECTION
 from tpmwire.wires import Select, wire_of

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tpmwire.explain.names import field_name, type_name
 from tpmwire.record import Record, is_secret
 from tpmwire.spec.command import Command, role_of
+from tpmwire.spec.names import field_name, type_name
 from tpmwire.wires import wire_of
 
 from ...terminal.messages import UsageError

@@ -16,9 +16,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpmwire.crypto.formulas import name_of
+from tpmwire.crypto.spki import into_template
 from tpmwire.errors import CertificateError, SessionError, TpmwireError
 from tpmwire.keys.keyfile import KeyFile
-from tpmwire.keys.spki import into_template
 from tpmwire.keys.wrapping import wrap_hmac_key
 from tpmwire.policy.policy import Policy
 from tpmwire.secret import EMPTY_AUTH, Secret

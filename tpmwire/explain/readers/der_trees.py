@@ -6,8 +6,8 @@ becomes one node. TPM structures inside a TPM key file are also explained.
 
 from typing import Any, NamedTuple
 
+from ...crypto import der
 from ...errors import DecodeError
-from ...keys import der
 from ...spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC
 from ..meanings import handle_words
 from ..tree import Node

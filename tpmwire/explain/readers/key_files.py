@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from ...crypto.der import header_size
+from ...crypto.jwk_ssh import parse_jwk, parse_ssh, parse_ssh_blob
+from ...crypto.public_key_formats import area_of
+from ...crypto.spki import PublicKey, certified_key, curve_of_oid, curve_size, parse_public_key_der
 from ...errors import DecodeError, EncodeError, KeyFileError
-from ...keys.der import header_size
-from ...keys.jwk_ssh import parse_jwk, parse_ssh, parse_ssh_blob
 from ...keys.keyfile import IMPORTABLE, LOADABLE, SEALED
-from ...keys.public_key_formats import area_of
-from ...keys.spki import PublicKey, certified_key, curve_of_oid, curve_size, parse_public_key_der
 from ...spec.structures import TPMS_ECC_POINT, TPMT_PUBLIC
 from ..reading import Reading
 from ..tree import Node

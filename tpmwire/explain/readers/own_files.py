@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
+from ...crypto.public_keys import read_public_key
 from ...errors import DecodeError, KeyFileError, PolicyError
-from ...keys.public_keys import read_public_key
 from ...policy.pcr_selection import bank_name
 from ...policy.policy import Policy
 from ...policy.text import from_json

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ...crypto.formulas import name_of
+from ...crypto.ml_keys import describe_ml_parameters, ml_key_of
 from ...errors import DecodeError, EncodeError
-from ...keys.ml_keys import describe_ml_parameters, ml_key_of
 from ...keys.tools_files import (
     IESYS_RESOURCE,
     MAGIC,

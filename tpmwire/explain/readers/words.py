@@ -12,10 +12,10 @@ from ...errors import DecodeError, PolicyError
 from ...policy.pcr_selection import format_pcrs, parse_pcrs, pcrs_in
 from ...record import Record
 from ...spec.command import Command
+from ...spec.names import field_name, type_name
 from ...spec.response_texts import explain
 from ...spec.tss2_codes import BASE, LAYERS
 from ..lookup import find_name
-from ..names import field_name, type_name
 from ..table import declarations, table_of, wrap_line
 from ..texts import field_meaning
 from ..tss2_texts import find_codes

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from ..record import Declared, Record, Struct
-from ..spec.commands import CHAPTERS
 from ..wires import Fixed, Number, SizedRecord, wire_of
+from .commands import CHAPTERS
 
 __all__ = ["constant_name", "field_name", "full_name", "purpose", "section", "type_name"]
 
@@ -112,7 +112,7 @@ def _names() -> dict[int, str]:
     modules = ["structures", "capabilities", "storage", "attestation", *(f"commands.{c}" for c in CHAPTERS)]
     names: dict[int, str] = {}
     for module in modules:
-        for name, value in vars(import_module(f"..spec.{module}", __package__)).items():
+        for name, value in vars(import_module(f".{module}", __package__)).items():
             if isinstance(value, Declared):
                 names.setdefault(id(wire_of(value)), name)
     return names

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 
-from ..crypto.formulas import digest as hash_of
-from ..crypto.formulas import digest_size
 from ..errors import EncodeError, SignatureError
 from ..spec.constants import TPM_ALG, TPM_MLDSA, TPM_MLKEM, TPMA_OBJECT
 from ..spec.structures import (
@@ -21,6 +19,8 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 from ..typed import NamedTuple
+from .formulas import digest as hash_of
+from .formulas import digest_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
