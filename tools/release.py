@@ -44,17 +44,16 @@ def artefacts(version: str) -> list[str]:
     ]
 
 
-def refuse_changes() -> None:
-    """Raises SystemExit if the checkout differs from its commit.
-
-    A release must not be built from such a checkout.
-    """
+def check_checkout(*, signed: bool) -> None:
+    """Prints a warning if the checkout differs from its commit; raises SystemExit if the release is `signed`."""
     if not (ROOT / ".git").exists():
         return
     status = ["git", "status", "--porcelain"]
     changes = subprocess.run(status, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    if changes:
+    if changes and signed:
         raise SystemExit(f"release: the checkout has uncommitted changes; commit or stash them:\n{changes}")
+    if changes:
+        print(f"release: these uncommitted changes can be in the files, so others cannot rebuild them:\n{changes}")
 
 
 def write_sbom(wheel: Path, version: str, output: Path) -> None:
@@ -106,8 +105,7 @@ def main() -> None:
     version = read_version()
     names = artefacts(version)
     key = os.environ.get("RELEASE_KEY")
-    if key:
-        refuse_changes()
+    check_checkout(signed=bool(key))
     _run(sys.executable, "-m", "hatchling", "build", "-d", str(DIST))
     values = recipes.values_of(version, DIST / names[1], DIST / names[2])
     recipes.write_archive(recipes.fill(values), DIST / names[4], int(os.environ.get("SOURCE_DATE_EPOCH", "0")))

@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
+import pathspec
 import pytest
 
 import tpmwire
@@ -49,6 +51,17 @@ def test_the_signature_is_verified_as_documented(tmp_path: Path) -> None:
     assert subprocess.run(["sh", "-c", verify], cwd=tmp_path, check=False).returncode == 0
     (tmp_path / release.SUMS).write_text("other checksums\n")
     assert subprocess.run(["sh", "-c", verify], cwd=tmp_path, check=False).returncode != 0
+
+
+def test_backups_of_editors_are_left_out_of_wheel_and_source_archive() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    spec = pathspec.GitIgnoreSpec.from_lines(project["tool"]["hatch"]["build"]["exclude"])
+    backups = ["x.py~", ".#x.py", "#x.py#", "x.py.orig", "x.py.rej", "x.bak", ".x.py.swp", "x copy.py"]
+    assert [name for name in backups if not spec.match_file(f"cli/verbs/{name}")] == []
+    sources = [
+        path.relative_to(ROOT) for top in ("cli", "fixtures", "packaging") for path in (ROOT / top).rglob("*")
+    ]
+    assert [path for path in sources if path.suffix in (".py", ".md", ".pem", "") and spec.match_file(path)] == []
 
 
 def test_workflows_name_the_commit_of_each_action() -> None:
