@@ -56,7 +56,7 @@ def test_the_signature_is_verified_as_documented(tmp_path: Path) -> None:
 def test_backups_of_editors_are_left_out_of_wheel_and_source_archive() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     spec = pathspec.GitIgnoreSpec.from_lines(project["tool"]["hatch"]["build"]["exclude"])
-    backups = ["x.py~", ".#x.py", "#x.py#", "x.py.orig", "x.py.rej", "x.bak", ".x.py.swp", "x copy.py"]
+    backups = ["x.py~", ".#x.py", "#x.py#", "x.py.orig", "x.py.rej", "x.bak", ".x.py.swp", "a.swp", "x copy.py"]
     assert [name for name in backups if not spec.match_file(f"cli/verbs/{name}")] == []
     sources = [
         path.relative_to(ROOT) for top in ("cli", "fixtures", "packaging") for path in (ROOT / top).rglob("*")
