@@ -3,18 +3,15 @@
 import os
 
 import tpmwire
-from tpmwire import TPM_ALG, TPM_RH, Password, SessionStart, attest, bridges, calls, commands, templates
-from tpmwire.spec.structures import TPMT_SIG_SCHEME
+from tpmwire import SessionStart, attest, calls, templates
 
+nonce = os.urandom(16)  # of the verifier
 with tpmwire.Tpm.open(os.environ.get("TPMWIRE_TPM_PATH"), timeout=60) as tpm:
     key = calls.create_primary(tpm, templates.attestation("ecc"))
     session = tpm.start_session(SessionStart())
     for _ in range(3):
         calls.random(tpm, 8, session.use(audit=True))
-    scheme = TPMT_SIG_SCHEME(TPM_ALG.NULL)
-    command = commands.GetSessionAuditDigest(TPM_RH.ENDORSEMENT, key.handle, session.handle, b"nonce", scheme)
-    response = tpm.execute(command, Password(), Password())
+    attested = calls.certify_session(tpm, session, key, nonce)
 
-bridges.verify_signature(key.public, response.signature, response.audit_info)
-statement = attest.parse_statement(response.audit_info)
-print("audited:", statement.attested.session_digest.hex())
+info = attest.verify_session(*attested, key.public, nonce=nonce)
+print("audited:", info.session_digest.hex())

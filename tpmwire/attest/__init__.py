@@ -11,7 +11,7 @@
 
 from ..errors import AttestationError
 from .attestation_key import AttestationKey, certified_attestation_key, read_attestation_key
-from .certifications import verify_certified, verify_creation, verify_nv, verify_time
+from .certifications import verify_certified, verify_creation, verify_nv, verify_session, verify_time
 from .credentials import Credential, make_credential
 from .go_attestation import AttestationParameters, CertificationParameters
 from .quotes import PcrValues, VerifiedQuote
@@ -35,5 +35,6 @@ __all__ = [
     "verify_certified",
     "verify_creation",
     "verify_nv",
+    "verify_session",
     "verify_time",
 ]

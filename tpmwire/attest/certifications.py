@@ -10,6 +10,7 @@ from ..spec.attestation import (
     TPMS_CREATION_INFO,
     TPMS_NV_CERTIFY_INFO,
     TPMS_NV_DIGEST_CERTIFY_INFO,
+    TPMS_SESSION_AUDIT_INFO,
     TPMS_TIME_ATTEST_INFO,
 )
 from ..spec.constants import TPM_ST
@@ -17,7 +18,7 @@ from ..spec.storage import TPMS_NV_PUBLIC
 from ..spec.structures import TPMS_CREATION_DATA, TPMT_PUBLIC, TPMT_SIGNATURE
 from .statement import parse_statement, verify_statement
 
-__all__ = ["verify_certified", "verify_creation", "verify_nv", "verify_time"]
+__all__ = ["verify_certified", "verify_creation", "verify_nv", "verify_session", "verify_time"]
 
 
 def verify_certified(
@@ -125,6 +126,33 @@ def verify_time(
     statement, _, _ = verify_statement(message, signature, key, TPM_ST.ATTEST_TIME, nonce=nonce, signer=signer)
     info = statement.attested
     assert isinstance(info, TPMS_TIME_ATTEST_INFO)  # by the type
+    return info
+
+
+def verify_session(
+    message: bytes,
+    signature: TPMT_SIGNATURE | bytes,
+    key: Any,
+    *,
+    nonce: bytes,
+    session_digest: bytes | None = None,
+    signer: bytes | None = None,
+) -> TPMS_SESSION_AUDIT_INFO:
+    """Verifies an attestation of TPM2_GetSessionAuditDigest, and returns its digest of the audited commands.
+
+    `session_digest`, if given, is the expected digest. The digest starts with zeros; each audited command replaces
+    it by the hash of the digest, cpHash and rpHash (Part 2, §10.12.6). The other arguments and the errors are as
+    in `verify`.
+    """
+    kind = TPM_ST.ATTEST_SESSION_AUDIT
+    statement, _, _ = verify_statement(message, signature, key, kind, nonce=nonce, signer=signer)
+    info = statement.attested
+    assert isinstance(info, TPMS_SESSION_AUDIT_INFO)  # by the type
+    if session_digest is not None and info.session_digest != session_digest:
+        raise AttestationError(
+            "session digest",
+            f"expected {session_digest.hex()}, got {info.session_digest.hex()}: other commands were audited",
+        )
     return info
 
 

@@ -17,7 +17,7 @@ authentic, and EncodeError if a name or a value is invalid.
 
 from ..state.capabilities import capabilities, commands, properties
 from .arguments import NOBODY
-from .attestations import Attested, activate_credential, certify, quote
+from .attestations import Attested, activate_credential, certify, certify_session, certify_time, quote
 from .data import decrypt, encrypt, hash, hash_with_ticket, hmac, random
 from .encryption import ecdh, ecdh_ephemeral, rsa_decrypt, rsa_encrypt
 from .objects import (
@@ -64,6 +64,8 @@ __all__ = [
     "build_tools_pair",
     "capabilities",
     "certify",
+    "certify_session",
+    "certify_time",
     "change_auth",
     "commands",
     "create",

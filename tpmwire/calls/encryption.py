@@ -84,6 +84,9 @@ class Ephemeral(NamedTuple):
     point: TPMS_ECC_POINT
     secret: bytes
 
+    def __repr__(self) -> str:
+        return f"Ephemeral(point={self.point!r}, secret=<{len(self.secret)} bytes>)"
+
 
 def ecdh_ephemeral(tpm: Tpm, key: Item) -> Ephemeral:
     """Returns an ephemeral public point, and its ECDH shared secret with an ECC key (Part 3, §14.4).

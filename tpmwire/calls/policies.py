@@ -1,14 +1,20 @@
 """Policy sessions that satisfy a policy."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from ..channel import protected_sessions
+from ..crypto.formulas import name_of
+from ..errors import PolicyError
+from ..policy.approvals import PolicySigned
 from ..policy.policy import Policy
+from ..policy.sign import sign_policy
+from ..policy.signer import is_same_key
 from ..policy.statement import Statement
 from ..secret import EMPTY_AUTH, Secret
-from ..sessions import Password, SessionStart, Use
+from ..sessions import Password, Session, SessionStart, Use
 from ..spec.constants import TPM_ALG, TPM_SE
 from ..tpm import Tpm
 
@@ -22,6 +28,7 @@ def satisfy_policy(
     auth: Secret | bytes = EMPTY_AUTH,
     alg: TPM_ALG = TPM_ALG.SHA256,
     authorizations: Mapping[int, Password | Use] = MappingProxyType({}),
+    signers: Sequence[Any] = (),
     protected: bool = False,
     encrypt: bool = False,
     decrypt: bool = False,
@@ -38,9 +45,10 @@ def satisfy_policy(
 
     The session is flushed at the end. `policy` is a Policy, or its statements. `auth` is the object's authValue,
     if the policy requires it. `alg` is the object's nameAlg. `authorizations` maps the handles of entities in
-    PolicySecret and PolicyNV to their authorizations. `protected` salts the session. `encrypt` and `decrypt` salt
-    it too, and encrypt the first parameter of the response and of the command. Raises PolicyError for an invalid
-    policy, and TpmError if a statement is not satisfied.
+    PolicySecret and PolicyNV to their authorizations. `signers` are private keys of `cryptography`: they sign each
+    PolicySigned that has no signature yet, for this session only. `protected` salts the session. `encrypt` and
+    `decrypt` salt it too, and encrypt the first parameter of the response and of the command. Raises PolicyError
+    for an invalid policy or a missing signature, and TpmError if a statement is not satisfied.
     """
     statements = [one for each in policy for one in (each.statements if isinstance(each, Policy) else (each,))]
     whole = Policy(*statements)
@@ -50,12 +58,25 @@ def satisfy_policy(
         session = tpm.start_session(SessionStart(TPM_SE.POLICY, alg))
     try:
         for statement in statements:
+            if isinstance(statement, PolicySigned) and statement.signature.sig_alg == TPM_ALG.NULL:
+                _sign(statement, session, signers).state(tpm, session.handle, nonce_tpm=session.nonce_tpm)
+                continue
             statement.state(tpm, session.handle, _authorizations_of(statement, session.handle, authorizations))
         session.wants_auth_value, session.wants_password = whole.wants_auth_value, whole.wants_password
         yield session.use(auth, encrypt=encrypt, decrypt=decrypt)
     finally:
         if tpm.is_open(session.handle):
             tpm.flush(session.handle)
+
+
+def _sign(statement: PolicySigned, session: Session, signers: Sequence[Any]) -> PolicySigned:
+    """Returns the statement with a signature for the session. Raises PolicyError if its signer is missing."""
+    signer = next((key for key in signers if is_same_key(statement.key_sign, key)), None)
+    if signer is None:
+        name = name_of(statement.key_sign).hex()
+        raise PolicyError(f"the policy is not signed by key {name}; give the private key in `signers`")
+    digest = statement.signed_digest(session.nonce_tpm)
+    return statement.replace(signature=sign_policy(signer, digest, statement.key_sign))
 
 
 def _authorizations_of(

@@ -20,11 +20,11 @@ from ..spec.commands.nv import (
 )
 from ..spec.constants import TPM_ALG, TPM_NT, TPM_RH, TPMA_NV
 from ..spec.storage import TPMS_NV_PUBLIC
-from ..spec.structures import TPMT_SIG_SCHEME
 from ..state.nv import most_at_once
 from ..tpm import Tpm
 from .arguments import NOBODY, Item, digest_of, reach, secret_of
-from .attestations import Attested
+from .attestations import Attested, scheme_of
+from .signatures import Scheme
 
 __all__ = [
     "nv_certify",
@@ -158,7 +158,7 @@ def nv_certify(
     nonce: bytes,
     size: int | None = None,
     offset: int = 0,
-    scheme: TPMT_SIG_SCHEME | None = None,
+    scheme: Scheme = None,
     *,
     authority: int | None = None,
     index_by: Password | Use = NOBODY,
@@ -172,13 +172,14 @@ def nv_certify(
     """
     if size is None:
         size = nv_read_public(tpm, index).data_size - offset
+    chosen = scheme_of(tpm, key, scheme)
     with reach(tpm, key, by) as (handle, authorization):
         command = NV_Certify(
             handle,
             index if authority is None else authority,
             index,
             nonce,
-            scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL),
+            chosen,
             size,
             offset,
         )

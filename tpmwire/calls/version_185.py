@@ -36,6 +36,9 @@ class Encapsulated(NamedTuple):
     secret: bytes
     ciphertext: bytes
 
+    def __repr__(self) -> str:
+        return f"Encapsulated(secret=<{len(self.secret)} bytes>, ciphertext={self.ciphertext!r})"
+
 
 def encapsulate(tpm: Tpm, key: Item, *companions: Use) -> Encapsulated:
     """Returns a new secret that is shared with the owner of an ML-KEM or ECC key (Part 3, §14.10).

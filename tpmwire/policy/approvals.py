@@ -41,7 +41,9 @@ class _Approved(Statement):
     def _check(self) -> None:
         if self.signature.sig_alg == TPM_ALG.NULL:
             key = name_of(self.key_sign).hex()
-            raise PolicyError(f"the policy is not signed by key {key}; use `tpmwire policy sign`")
+            raise PolicyError(
+                f"the policy is not signed by key {key}; use `tpmwire policy sign`, or tpmwire.policy.sign.approve"
+            )
 
     @property
     def reference(self) -> str:
@@ -62,21 +64,34 @@ class PolicySigned(
     then="policy_ref",
     names={"key_sign": "auth_object"},
 ):
-    """Requires this key's signature of `policy_ref`, valid for any session and command (Part 3, §23.3)."""
+    """Requires a signature by this key of `policy_ref` (Part 3, §23.3).
 
-    def signed_digest(self) -> bytes:
+    The statement's own signature is valid for any session and command. A signature that includes a session's
+    nonceTPM is valid for this session only (see `calls.satisfy_policy`).
+    """
+
+    def signed_digest(self, nonce_tpm: bytes = b"") -> bytes:
         """Returns aHash, the digest that the key signs, computed with the hash of the key's nameAlg."""
-        return digest(self.key_sign.name_alg, bytes(4), self.policy_ref)
+        return digest(self.key_sign.name_alg, nonce_tpm, bytes(4), self.policy_ref)
 
-    def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
+    def state(
+        self,
+        tpm: "Tpm",
+        session: int,
+        authorized: "tuple[Password | Use, ...]" = (),
+        *,
+        nonce_tpm: bytes = b"",
+    ) -> None:
         """Loads the signing key, executes the statement with its signature, and flushes the key.
 
-        Raises PolicyError without a signature, TpmError if the TPM refuses.
+        `nonce_tpm` is the session's nonceTPM if the signature includes it. Raises PolicyError without a signature,
+        TpmError if the TPM refuses.
         """
         self._check()
         handle = _load_signer(tpm, self)
         try:
-            tpm.execute(policies.PolicySigned(handle, session, b"", b"", self.policy_ref, 0, self.signature))
+            ref = self.policy_ref
+            tpm.execute(policies.PolicySigned(handle, session, nonce_tpm, b"", ref, 0, self.signature))
         finally:
             tpm.flush(handle)
 

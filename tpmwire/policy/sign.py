@@ -9,7 +9,7 @@ from .approvals import PolicyAuthorize, PolicySigned
 from .policy import Policy
 from .signer import public_area
 
-__all__ = ["approve", "assert_signed"]
+__all__ = ["approve", "assert_signed", "sign_policy"]
 
 
 def approve(
@@ -26,7 +26,7 @@ def approve(
     Raises PolicyError if `key` is not a supported private key, or if only the TPM knows the policy's digest.
     """
     statement = PolicyAuthorize(public or public_area(key), policy_ref)
-    signature = _signature(key, statement.signed_digest(policy.digest(alg)), statement.key_sign)
+    signature = sign_policy(key, statement.signed_digest(policy.digest(alg)), statement.key_sign)
     return Policy(*policy.statements, statement.replace(signature=signature))
 
 
@@ -36,10 +36,14 @@ def assert_signed(key: Any, policy_ref: bytes = b"") -> PolicySigned:
     Raises PolicyError if `key` is not a supported private key.
     """
     statement = PolicySigned(public_area(key), policy_ref)
-    return statement.replace(signature=_signature(key, statement.signed_digest(), statement.key_sign))
+    return statement.replace(signature=sign_policy(key, statement.signed_digest(), statement.key_sign))
 
 
-def _signature(key: Any, digest: bytes, public: TPMT_PUBLIC) -> TPMT_SIGNATURE:
+def sign_policy(key: Any, digest: bytes, public: TPMT_PUBLIC) -> TPMT_SIGNATURE:
+    """Returns the signature of aHash by a private key, with the scheme and nameAlg of the signer's public area.
+
+    Raises PolicyError if `key` is not an RSA or ECC private key.
+    """
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
