@@ -71,13 +71,13 @@ lint: $(SETUP) ## run ruff and mypy --strict
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-test: $(SETUP) ## run all tests but the one that boots a kernel; test-quick on each other Python of this machine
+test: $(SETUP) ## run all tests except those of test-device and test-deb; test-quick on each other Python of this machine
 	$(PY) -m pytest -n auto -m "not device and not deb"
 	@$(MAKE) --no-print-directory test-soft
 	@$(TESTED)
 	@.ci/pythons $(PY)
 
-test-quick: $(BASIC) ## run tests of single modules, of properties, and of the credential process as installed
+test-quick: $(BASIC) ## run unit and property tests, and those of the credential process as installed
 	$(PY) -m pytest -n auto -m "not once" tests/unit tests/property \
 		$(addprefix tests/aws/test_,credential_process.py installers.py single_file.py)
 	@$(TESTED)

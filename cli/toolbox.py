@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from keyword import iskeyword
 from types import ModuleType
 
@@ -32,14 +33,14 @@ GROUPS = {
         "rotate": "replace a profile's access key with a new one that never touches a disk",
         "totp": "store the secret of an MFA device (TOTP) in the TPM and print its codes",
         "show": "show every field of a key file",
-        "name": "print the Name of a key",
+        "name": "print a key's Name, which is the TPM's hash of its public area",
         "convert": "convert public keys and signatures between TPM structures, PEM, DER, JWK and SSH",
         "policy": "show a key's policy, compute a policy digest, or approve new PCR values",
         "persist": "load a key file and make its key persistent",
         "evict": "remove a persistent key from the TPM",
     },
     "Move keys": {
-        "export-public": "print this TPM's public key, with which others can wrap secrets for it",
+        "export-public": "print a public key of this TPM, for `wrap` and `duplicate`",
         "wrap": "wrap an AWS secret for another TPM, or for a fleet of them",
         "import-key": "import a key that was wrapped for this TPM",
         "duplicate": "copy a duplicable key to another TPM",
@@ -51,7 +52,7 @@ GROUPS = {
         "certify": "certify, with an attestation key, that the TPM has an object or an NV index",
         "checkcertify": "verify a statement of certify, without a TPM",
         "eventlog": "explain event logs of the firmware and of IMA, and compare them with PCR values",
-        "makecredential": "encrypt a secret for one TPM and one key in it, without a TPM",
+        "makecredential": "encrypt a secret that only a TPM with a given key can decrypt, without a TPM",
         "activatecredential": "decrypt a credential in the TPM",
     },
     "AWS": {
@@ -76,7 +77,7 @@ GROUPS = {
         "roles-anywhere update": "keep a profile of ~/.aws/credentials up to date with such credentials",
         "roles-anywhere read-certificate-data": "print facts about a certificate as JSON",
         "roles-anywhere sign-string": "sign a test string with a certificate's key",
-        "fleet enrol": "issue certificates for keys whose TPM proves that it has them",
+        "fleet enrol": "issue certificates for keys that a TPM proves to hold",
         "console": "sign a browser in to the AWS console",
         "aws": "query STS: caller identity, key owner, decoded authorization errors, tokens",
     },
@@ -97,24 +98,25 @@ GROUPS = {
         "learn": "learn TPM 2.0 in short lessons with tasks, on a TPM in Python",
         "explain": "explain anything: a code, a handle, attributes, a name, bytes, a file, a log",
         "decode": "explain the bytes of TPM commands and responses",
-        "debug": "step through a recorded session, and see what each side knows",
+        "debug": "step through a recorded session, and show what the program, the TPM and the bus know",
         "trace": "run a program and explain its TPM commands live",
         "spec": "show a table of the TPM 2.0 standard, or the meaning of a value",
         "send": "send any TPM command and explain the response",
-        "shell": "run TPM commands interactively, with completion and results as values",
+        "shell": "run TPM commands interactively, with completion and variables",
         "soft": "run a TPM in Python for other programs, to learn and to test with",
-        "demo": "show the main job, step by step, without a TPM and without AWS",
+        "demo": "import a key and get credentials, step by step, without a TPM and without AWS",
     },
-    "Use at a terminal": {
+    "Shell completion": {
         "completion": "print the completion script of bash, zsh or fish",
     },
 }
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
 
 FIRST_STEPS = {
+    "tpmwire demo": "try it without a TPM and without AWS",
     "tpmwire doctor": "check the TPM and this machine",
     "tpmwire setup": "move plaintext keys into the TPM",
-    "aws sts get-caller-identity": "use it",
+    "aws sts get-caller-identity --profile NAME": "test the profile",
 }
 
 FAMILY_TEXTS = {
@@ -217,8 +219,11 @@ def _overview() -> str:
     groups = "\n\n".join(f"{title}:\n{listed(verbs, width, column)}" for title, verbs in shown.items())
     end = (
         "`tpmwire VERB --help` describes a verb, as does `man tpmwire-VERB` if manual pages are installed. "
+        "`tpmwire GetRandom 8` sends a TPM command, `tpmwire --version` prints the version. "
         "Temporary credentials for the aws command and the SDKs: `aws-tpm-process-credential --help`."
     )
+    if find_spec("tpmwire.soft") is None:
+        end += " The single-file tpmwire does not include demo, learn, soft and `--tpm-path soft:`."
     return f"""usage: tpmwire VERB [options]
 
 Keys in a TPM 2.0, and AWS requests signed with them.

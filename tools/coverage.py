@@ -97,26 +97,27 @@ def page() -> str:
         "it is out of date. `tpmwire spec NAME` shows each declaration.",
         "",
         f"- Commands (Part 3): {len(declared)} of {len(commands)} code points of TPM_CC.",
-        f"- Types (Part 2): {len(found)} of {len(every)} names; {len(second)} more are other names of those; "
+        f"- Types (Part 2): {len(found)} of {len(every)} names; {len(second)} more are aliases; "
         f"{len(every) - len(found) - len(second)} need no declaration.",
         "",
-        "| version | command codes | declared | types | declared | other names of those | no declaration |",
+        "| version | command codes | declared | types | declared | aliases | no declaration |",
         "|---|---|---|---|---|---|---|",
         *[_version_row(version, have) for version in VERSIONS],
         "",
         "## Commands",
         "",
-        "The column handles has the authorization of each handle. The column * shows whether a session can "
-        "encrypt the first parameter of the command (→) and of the response (←). The column sessions shows "
+        "The column *handles* has the authorization role of each handle, in order: USER, ADMIN or DUP (Part 1), "
+        "or HANDLE if the handle needs no authorization. The column *encryption* shows whether a session can "
+        "encrypt the first parameter of the command (→) and of the response (←). The column *sessions* shows "
         "whether the command can have sessions (TPM_ST_SESSIONS).",
         "",
-        "| command | code | section | handles | * | sessions |",
+        "| command | code | section | handles | encryption | sessions |",
         "|---|---|---|---|---|---|",
     ]
     lines += [_row(kind) for kind in sorted(declared, key=_place)]
     missing = [code.name for code, kind in commands if kind is None]
     lines += ["", f"Not declared: {', '.join(missing) or 'none'}.", "", "## Types of Part 2", ""]
-    lines += ["| section | declared | other names of those | no declaration |", "|---|---|---|---|"]
+    lines += ["| section | declared | aliases | no declaration |", "|---|---|---|---|"]
     for section, names in wanted.items():
         absent = ", ".join(name for name in names if name not in have and name not in OTHER_NAMES) or "none"
         others = sum(name in OTHER_NAMES for name in names)

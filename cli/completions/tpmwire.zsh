@@ -21,9 +21,9 @@ _shtab_tpmwire_commands() {
     console:'sign a browser in to the AWS console'
     convert:'convert public keys and signatures between TPM structures, PEM, DER, JWK and SSH'
     curl:'send a signed request to any AWS service'
-    debug:'step through a recorded session, and see what each side knows'
+    debug:'step through a recorded session, and show what the program, the TPM and the bus know'
     decode:'explain the bytes of TPM commands and responses'
-    demo:'show the main job, step by step, without a TPM and without AWS'
+    demo:'import a key and get credentials, step by step, without a TPM and without AWS'
     doctor:'check the TPM, the AWS profiles that use it, and this machine'
     duplicate:'copy a duplicable key to another TPM'
     ek:'verify the endorsement key by its certificate and print the Name to pin'
@@ -32,7 +32,7 @@ _shtab_tpmwire_commands() {
     evict:'remove a persistent key from the TPM'
     exec:'run a program with temporary credentials in its environment'
     explain:'explain anything: a code, a handle, attributes, a name, bytes, a file, a log'
-    export-public:'print this TPM'"'"'s public key, with which others can wrap secrets for it'
+    export-public:'print a public key of this TPM, for `wrap` and `duplicate`'
     fetch:'print the credentials of a running `tpmwire serve`, as a fast credential_process'
     fleet:'fleet: enrol'
     flush:'remove leftover transient objects and sessions'
@@ -41,8 +41,8 @@ _shtab_tpmwire_commands() {
     info:'show manufacturer, firmware, algorithms and lockout state'
     learn:'learn TPM 2.0 in short lessons with tasks, on a TPM in Python'
     list:'list keys, sessions, NV indices and hierarchies'
-    makecredential:'encrypt a secret for one TPM and one key in it, without a TPM'
-    name:'print the Name of a key'
+    makecredential:'encrypt a secret that only a TPM with a given key can decrypt, without a TPM'
+    name:'print a key'"'"'s Name, which is the TPM'"'"'s hash of its public area'
     pcr:'read PCR values'
     persist:'load a key file and make its key persistent'
     policy:'show a key'"'"'s policy, compute a policy digest, or approve new PCR values'
@@ -53,7 +53,7 @@ _shtab_tpmwire_commands() {
     send:'send any TPM command and explain the response'
     serve:'serve temporary credentials to AWS SDKs on this machine'
     setup:'guide through the first steps: check this machine, and move plaintext keys into the TPM'
-    shell:'run TPM commands interactively, with completion and results as values'
+    shell:'run TPM commands interactively, with completion and variables'
     show:'show every field of a key file'
     sign:'sign a request to any AWS service and print its headers'
     soft:'run a TPM in Python for other programs, to learn and to test with'
@@ -81,7 +81,7 @@ _shtab_tpmwire_fleet_commands() {
   local _commands=(
     certificate:'on the CA: check the secrets, and issue the certificates'
     challenge:'on the CA: check requests, and encrypt a secret for each'
-    enrol:'issue certificates for keys whose TPM proves that it has them'
+    enrol:'issue certificates for keys that a TPM proves to hold'
     request:'on the host: write the request, with EK, signing key and CSR'
     response:'on the host: decrypt the secret in the TPM'
   )
@@ -240,7 +240,7 @@ _shtab_tpmwire_aws_decode_message_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   ":encoded authorization message from an AWS error:"
@@ -293,7 +293,7 @@ _shtab_tpmwire_aws_delegated_access_token_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--format=[output format]:format:(process env export fish powershell json credentials-file)"
   "--credentials-profile=[profile of \~\/.aws\/credentials to write]:NAME:"
@@ -348,7 +348,7 @@ _shtab_tpmwire_aws_key_info_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   ":access key ID whose AWS account is queried:"
@@ -407,7 +407,7 @@ _shtab_tpmwire_aws_web_identity_token_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -459,7 +459,7 @@ _shtab_tpmwire_aws_whoami_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -596,7 +596,7 @@ _shtab_tpmwire_console_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -676,7 +676,7 @@ _shtab_tpmwire_curl_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   ":URL of the request:"
@@ -875,7 +875,7 @@ _shtab_tpmwire_exec_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   "(-)*::the program and its arguments, after --:_tpmwire_program"
@@ -1232,7 +1232,7 @@ _shtab_tpmwire_presign_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   ":URL of the request:"
@@ -1328,7 +1328,7 @@ _shtab_tpmwire_roles_anywhere_credential_process_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--format=[output format]:format:(process env export fish powershell json credentials-file)"
   "--credentials-profile=[profile of \~\/.aws\/credentials to write]:NAME:"
   "--credentials-overwrite[overwrite the profile of --credentials-profile even if it has a long-term key]"
@@ -1440,7 +1440,7 @@ _shtab_tpmwire_roles_anywhere_serve_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--verbose[explain each step on stderr]"
   "--tpm-path=[the TPM]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
@@ -1524,7 +1524,7 @@ _shtab_tpmwire_roles_anywhere_update_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--verbose[explain each step on stderr]"
   "--tpm-path=[the TPM]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
@@ -1638,7 +1638,7 @@ _shtab_tpmwire_serve_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -1729,7 +1729,7 @@ _shtab_tpmwire_sign_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   ":URL of the request:"
@@ -1814,7 +1814,7 @@ _shtab_tpmwire_token_bedrock_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -1865,7 +1865,7 @@ _shtab_tpmwire_token_codecommit_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   ":action that git requests:"
@@ -1917,7 +1917,7 @@ _shtab_tpmwire_token_ecr_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   ":docker credential helper action:(get store erase list)"
@@ -1970,7 +1970,7 @@ _shtab_tpmwire_token_eks_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -1981,7 +1981,7 @@ _shtab_tpmwire_token_eks_defaults_added=0
 _shtab_tpmwire_token_elasticache_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--cache-name=[name of the replication group or serverless cache]:NAME:"
-  "--username=[ElastiCache user]:USER:"
+  "--username=[ElastiCache user, whose ID and name are equal]:USER:"
   "--serverless[the cache is a serverless cache]"
   "--region=[region of the cache]:REGION:"
   "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
@@ -2023,7 +2023,7 @@ _shtab_tpmwire_token_elasticache_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -2075,7 +2075,7 @@ _shtab_tpmwire_token_memorydb_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -2125,7 +2125,7 @@ _shtab_tpmwire_token_msk_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -2178,7 +2178,7 @@ _shtab_tpmwire_token_rds_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )
@@ -2232,7 +2232,7 @@ _shtab_tpmwire_token_redshift_serverless_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their lifetime are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
 )

@@ -73,6 +73,34 @@ _NETWORK = (
     *("AWS_CA_BUNDLE", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"),
 )
 _NETWORK_CODES = ("6", "7")
+_TPM_CODES = ("3", "4", "8")
+_TPM_OF_PROFILE = ("tpmwire demo", "tpmwire rotate")  # without --tpm-path
+_OTHER = "any other error, such as a full disk"
+_CERTIFICATE = "a certificate is expired, unreadable, or not issued by a trusted CA"
+_STATEMENT = "the statement is not valid: wrong signature, nonce, key or values"
+_OWN_CODES = {
+    "tpmwire checkcertify": {"4": _CERTIFICATE, "8": _STATEMENT},
+    "tpmwire checkquote": {"4": _CERTIFICATE, "8": _STATEMENT},
+    "tpmwire decode": {"1": f"the input is truncated or not valid, or {_OTHER}"},
+    "tpmwire doctor": {"1": f"a check found an error, or {_OTHER}"},
+    "tpmwire ek": {
+        "4": f"the TPM refused, or {_CERTIFICATE}",
+        "8": "a certificate is forged or belongs to another TPM, or a TPM response is not authentic",
+    },
+    "tpmwire eventlog": {"8": "a value differs from the expected one, or a TPM response is not authentic"},
+    "tpmwire explain": {"1": f"the bytes of an argument are not valid, or {_OTHER}"},
+    "tpmwire learn": {"1": f"the lines of -f do not solve the lesson, or {_OTHER}"},
+    "tpmwire fleet enrol": {"4": f"the TPM refused, or {_CERTIFICATE}"},
+    "tpmwire makecredential": {"4": _CERTIFICATE, "8": "a certificate is forged, or belongs to another key"},
+    "tpmwire policy": {"4": "the policy is not valid"},
+    "tpmwire soft": {"3": "the state file cannot be used"},
+    "tpmwire wrap": {
+        "1": f"a host of --fleet failed, or {_OTHER}",
+        "4": _CERTIFICATE,
+        "8": "a certificate is forged, or belongs to another key",
+    },
+}
+"""Meanings of exit codes that differ from EXIT_CODES, by the verb's program name."""
 _CACHE = ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME")
 _READ = {
     "profile": _AWS_FILES,
@@ -137,12 +165,18 @@ def files_of(parser: argparse.ArgumentParser) -> dict[str, str]:
 def exit_codes(parser: argparse.ArgumentParser | None = None) -> dict[str, str]:
     """Returns a mapping from exit code to meaning.
 
-    With a parser that has no option for the network, the codes of AWS and of the network are left out.
+    With a parser, the codes that its verb does not return are left out: those of AWS and of the network without an
+    option for the network, those of the TPM without --tpm-path.
     """
     codes = {str(code): text for code, text in sorted(EXIT_CODES.values()) if text}
-    if parser is not None and parser.prog != "tpmwire fetch" and "HTTPS_PROXY" not in variables_of(parser):
-        codes = {code: text for code, text in codes.items() if code not in _NETWORK_CODES}
-    return {"0": "done", **codes, "128+N": "ended by signal N"}
+    if parser is not None and parser.prog != "tpmwire fetch":
+        if "HTTPS_PROXY" not in variables_of(parser):
+            codes = {code: text for code, text in codes.items() if code not in _NETWORK_CODES}
+        if parser.prog not in _TPM_OF_PROFILE and all(each.dest != "tpm_path" for each in actions_of(parser)):
+            codes = {code: text for code, text in codes.items() if code not in _TPM_CODES}
+        codes |= _OWN_CODES.get(parser.prog, {})
+    other = codes.pop("1")
+    return {"0": "done", **dict(sorted(codes.items())), "1": other, "128+N": "ended by signal N"}
 
 
 def epilog(parser: argparse.ArgumentParser, width: int) -> str:

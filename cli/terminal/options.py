@@ -320,7 +320,7 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
         "--tpm-path",
         metavar="PATH",
         help="the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, path of a socket, swtpm:host=H,port=P, "
-        "swtpm:path=SOCKET, mssim:host=H,port=P, device:PATH, or soft:FILE for a TPM in Python (env: "
+        "swtpm:path=SOCKET, mssim:host=H,port=P, device:PATH, or soft:[FILE] for a TPM in Python (env: "
         "TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI; default: /dev/tpmrm0 if it exists, else /dev/tpm0)",
     )
     parser.add_argument(

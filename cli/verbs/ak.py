@@ -1,10 +1,10 @@
 """Creates an attestation key: a key in the TPM that signs only statements of the TPM, such as quotes.
 
   tpmwire ak --out ak.pem --public ak.pub
-  tpmwire quote ak.pem --pcrs sha256:0,7 --nonce 6ccd...
+  tpmwire quote ak.pem --pcrs sha256:0,7 --nonce "$(openssl rand -hex 16)"
 
-The key is in a key file, which only this TPM can load. Give the public area to the verifiers of quotes. `tpmwire
-persist ak.pem HANDLE` makes the key persistent. The key's Name is printed.
+Writes a key file, which only this TPM can load, and prints the key's Name. Give the public area (ak.pub) to the
+verifiers of quotes. `tpmwire persist ak.pem HANDLE` makes the key persistent.
 """
 
 import argparse

@@ -1,11 +1,15 @@
 """Certifies an object or an NV index: a statement, signed by an attestation key, that the TPM has it.
 
-  tpmwire certify key.pem --by ak.pem --nonce 6ccd... > certified.json
-  tpmwire certify 0x01800001 --by 0x81010003 --nonce 6ccd...
+  nonce=$(openssl rand -hex 16)    # on the verifier
+  tpmwire certify key.pem --by ak.pem --nonce "$nonce" > certified.json
+  tpmwire checkcertify certified.json --public ak.pub --item key.pub \\
+      --nonce "$nonce"
+  tpmwire certify 0x01800001 --by 0x81010003 --nonce "$nonce"
 
 ITEM is a persistent handle, a key file, a context file of tpm2-tools, or the handle of an NV index. For an object,
-the statement has its Name, which is the hash of its public area, and its Qualified Name, which shows its parents.
-For an NV index, it has the Name and the contents. `tpmwire checkcertify` verifies the statement without a TPM.
+the statement has its Name, which is the hash of its public area, and its Qualified Name, a hash that also covers
+the Names of its parents. For an NV index, it has the Name and the contents. `tpmwire checkcertify` verifies the
+statement without a TPM.
 
 The output is one JSON object. --message and --signature write the files of `tpm2_certify -o -s`. --format go
 prints go-attestation's CertificationParameters.

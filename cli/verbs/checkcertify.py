@@ -1,11 +1,11 @@
 """Verifies a statement of `tpmwire certify`, tpm2_certify or go-attestation. No TPM is needed.
 
   tpmwire checkcertify certified.json --public ak.pub --item key.pub \\
-      --nonce 6ccd...
+      --nonce "$nonce"
   tpmwire checkcertify --message certify.msg --signature certify.sig \\
-      --public ak.pub --item key.pub --nonce 6ccd...
+      --public ak.pub --item key.pub --nonce "$nonce"
   tpmwire checkcertify certified.json --public ak.pub --item 0x01800001 \\
-      --contents 0102 --nonce 6ccd...
+      --contents 0102 --nonce "$nonce"
   tpmwire checkcertify certified.json --public ak.pub --csr host.csr
 
 The verifier must know the attestation key, the nonce, and the object: by its public area or by its Name in hex. An

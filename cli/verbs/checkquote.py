@@ -1,12 +1,13 @@
-"""Verifies a quote: who signed it, for which nonce, and which PCR values it proves. No TPM is needed.
+"""Verifies a quote: which key signed it, for which nonce, and which PCR values it proves. No TPM is needed.
 
   tpmwire checkquote quote.json --public ak.pub --pcrs sha256:0,7 \\
-      --nonce 6ccd...
+      --nonce "$nonce"
   tpmwire checkquote quote.json --certificate ak-cert.pem --ca ca.pem \\
-      --pcrs sha256:0,7 --nonce 6ccd... --event-log binary_bios_measurements
+      --pcrs sha256:0,7 --nonce "$nonce" \\
+      --event-log binary_bios_measurements
   tpmwire checkquote --message quote.msg --signature quote.sig \\
       --values quote.pcrs --public ak.pub --pcrs sha256:0,7=3d45... \\
-      --nonce 6ccd...
+      --nonce "$nonce"
 
 The quote is JSON of `tpmwire quote` or of go-attestation, or the files of tpm2_quote. The quote is valid only if:
 

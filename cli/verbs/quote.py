@@ -1,9 +1,10 @@
 """Prints a quote: PCR values, signed by an attestation key in the TPM.
 
   tpmwire ak --out ak.pem --public ak.pub
-  tpmwire quote ak.pem --pcrs sha256:0,7 --nonce 6ccd... > quote.json
+  nonce=$(openssl rand -hex 16)    # on the verifier
+  tpmwire quote ak.pem --pcrs sha256:0,7 --nonce "$nonce" > quote.json
   tpmwire checkquote quote.json --public ak.pub --pcrs sha256:0,7 \\
-      --nonce 6ccd...
+      --nonce "$nonce"
 
 The verifier chooses the nonce, a random number, so that an old quote is not accepted. KEY is a handle, a key file
 of `tpmwire ak`, or a context file of tpm2-tools. Anyone can check a quote without a TPM.

@@ -4,7 +4,7 @@
   tpmwire setup --roles-anywhere
   tpmwire setup --dry-run
 
-Each step is shown as the command that does it, and asks before it runs. The checks are the same as in
+setup shows each step as a command, and asks before it runs the command. The checks are the same as in
 `tpmwire doctor`, and each key is moved by `tpmwire enroll`. If no profile has a plaintext key, setup offers to
 import a new key with `tpmwire import`. After an interruption, setup prints the state of the profile, and the
 command that continues.
@@ -12,7 +12,7 @@ command that continues.
 With --roles-anywhere, no access key is needed: setup finds or creates a signing key in the TPM, and writes a
 certificate request. Once your CA has issued the certificate, another run of setup writes the profile.
 
-setup needs a terminal. --dry-run prints the commands only.
+setup needs a terminal.
 """
 
 import argparse

@@ -31,7 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache-name", required=True, metavar="NAME", help="name of the replication group or serverless cache"
     )
-    parser.add_argument("--username", required=True, metavar="USER", help="ElastiCache user; its ID is the same")
+    parser.add_argument(
+        "--username", required=True, metavar="USER", help="ElastiCache user, whose ID and name are equal"
+    )
     parser.add_argument("--serverless", action="store_true", help="the cache is a serverless cache")
     parser.add_argument("--region", metavar="REGION", help="region of the cache (default: the profile's)")
     add_use_options(parser, without=("--format",))

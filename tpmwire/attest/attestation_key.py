@@ -97,7 +97,7 @@ class AttestationKey(NamedTuple):
             raise AttestationError(
                 "signature",
                 f"the hash {hash_alg.name} is not accepted; use an attestation key with SHA-256"
-                + ("; or accept SHA-1 (accept_sha1, --accept-sha1)" if hash_alg == TPM_ALG.SHA1 else ""),
+                + (", or accept SHA-1 signatures" if hash_alg == TPM_ALG.SHA1 else ""),
             )
         try:
             verify_signature(self.area, signature, message)

@@ -126,7 +126,7 @@ def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
     try:
         write_whole(os.path.join(out, file), entry["pem"].encode(), force=True, durable=False)
     except OSError as error:
-        return {"host": entry["host"], "error": f"cannot write {file}: {error.strerror}"}
+        return {"host": entry["host"], "error": f"cannot write {out}/{file}: {error.strerror}"}
     return {"host": entry["host"], "file": file, **rest}
 
 
