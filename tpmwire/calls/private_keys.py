@@ -26,15 +26,15 @@ from .arguments import NOBODY, Item, public_of
 from .encryption import ecdh, rsa_decrypt
 from .signatures import sign, sign_message
 
-__all__ = ["Authorization", "EccPrivateKey", "RsaPrivateKey"]
+__all__ = ["Authorization", "EccPrivateKey", "RsaPrivateKey", "TpmKey"]
 
 Authorization = Password | Use | Callable[[], AbstractContextManager[Use]]
 """The authorization of each use: a password, an HMAC session, or a function that satisfies the key's policy."""
 
-K = TypeVar("K", bound="_TpmKey")
+K = TypeVar("K", bound="TpmKey")
 
 
-class _TpmKey:
+class TpmKey:
     """Base class of TPM-backed private keys: the open TPM, the key, its public area and its authorization.
 
     `by` may be a function such as `lambda: calls.satisfy_policy(tpm, policy)`, which is called for each use.
@@ -48,8 +48,10 @@ class _TpmKey:
         self._public_key = to_cryptography(self.public)
 
     def __repr__(self) -> str:
-        where = f"0x{self.key:08x}" if isinstance(self.key, int) else type(self.key).__name__
-        return f"<{type(self).__name__} {self._public_key.key_size} bits, {where}>"
+        return f"<{type(self).__name__} {self._public_key.key_size} bits, {self._describe_key()}>"
+
+    def _describe_key(self) -> str:
+        return f"0x{self.key:08x}" if isinstance(self.key, int) else type(self.key).__name__
 
     def __copy__(self: K) -> K:
         return self
@@ -91,7 +93,7 @@ class _TpmKey:
         return signature_to_der(signature)
 
 
-class EccPrivateKey(_TpmKey, ec.EllipticCurvePrivateKey):
+class EccPrivateKey(TpmKey, ec.EllipticCurvePrivateKey):
     """A TPM-backed ECC private key, for ECDSA and ECDH. Raises TypeError for another type of key."""
 
     _public_key: ec.EllipticCurvePublicKey
@@ -127,7 +129,7 @@ class EccPrivateKey(_TpmKey, ec.EllipticCurvePrivateKey):
             return ecdh(self.tpm, self.key, peer_public_key, by=by)
 
 
-class RsaPrivateKey(_TpmKey, rsa.RSAPrivateKey):
+class RsaPrivateKey(TpmKey, rsa.RSAPrivateKey):
     """A TPM-backed RSA private key, for signatures and decryption. Raises TypeError for another type of key."""
 
     _public_key: rsa.RSAPublicKey

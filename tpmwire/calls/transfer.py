@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ..errors import EncodeError
 from ..keys.private_areas import private_areas
 from ..keys.wrapping import WrappedKey
 from ..keys.wrapping import duplicate as wrap
@@ -19,21 +20,33 @@ if TYPE_CHECKING:  # an optional package for everything else
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from .ml_private_keys import Mldsa44PrivateKey, Mldsa65PrivateKey, Mldsa87PrivateKey
     from .private_keys import Authorization, EccPrivateKey, RsaPrivateKey
+
+    PrivateKey = EccPrivateKey | RsaPrivateKey | Mldsa44PrivateKey | Mldsa65PrivateKey | Mldsa87PrivateKey
 
 __all__ = ["duplicate", "import_private", "import_wrapped", "private_key"]
 
 
-def private_key(tpm: Tpm, key: Item, *, by: "Authorization" = NOBODY) -> "EccPrivateKey | RsaPrivateKey":
-    """Returns an RSA or ECC key of the TPM as a private key object of the package `cryptography`.
+def private_key(tpm: Tpm, key: Item, *, by: "Authorization" = NOBODY) -> "PrivateKey":
+    """Returns an RSA, ECC or ML-DSA key of the TPM as a private key object of the package `cryptography`.
 
     `cryptography` signs certificates and requests with the result. `by` is the authorization of each use, or a
     function that returns it, such as `lambda: calls.satisfy_policy(tpm, policy)`. Raises EncodeError for another
-    type of key.
+    type of key, and for an ML-DSA key unless `cryptography` is version 47 or newer.
     """
     from .private_keys import EccPrivateKey, RsaPrivateKey  # late: cryptography is optional
 
-    kind = RsaPrivateKey if public_of(tpm, key).type == TPM_ALG.RSA else EccPrivateKey
+    public = public_of(tpm, key)
+    if public.type == TPM_ALG.MLDSA:
+        try:
+            from .ml_private_keys import mldsa_class  # late: needs cryptography 47
+        except ImportError:
+            raise EncodeError("ML-DSA private keys need cryptography 47 or newer") from None
+        return mldsa_class(public)(tpm, key, by=by)
+    if public.type not in (TPM_ALG.RSA, TPM_ALG.ECC):
+        raise EncodeError(f"a key of type {public.type.name} is not a private key of cryptography; use RSA or ECC")
+    kind = RsaPrivateKey if public.type == TPM_ALG.RSA else EccPrivateKey
     return kind(tpm, key, by=by)
 
 
