@@ -90,6 +90,18 @@ def check_program(machine: Machine) -> Iterator[Finding]:
             good.setdefault(" ".join(words), []).append(profile.name)
     for command, names in good.items():
         yield Finding.ok(f"{command} can be run (profile {', '.join(names)})")
+    for profile in (each.profile for each in machine.profile_keys if not each.start):
+        # Another program, perhaps a misspelled name of this one. check_options reports other programs.
+        if (words := _first_word(profile)) and (fault := find_line_fault(profile, words)) is not None:
+            yield fault
+
+
+def _first_word(profile: Profile) -> list[str]:
+    """Returns the first word of the credential_process line; no word if quotation marks are missing."""
+    try:
+        return shlex.split(profile.get("credential_process") or "")[:1]
+    except ValueError:
+        return []
 
 
 @register

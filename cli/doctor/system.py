@@ -50,7 +50,8 @@ def check_packages(_machine: Machine) -> Iterator[Finding]:
     """Checks that the required package construct and the installed optional packages have supported versions."""
     missing = [module for module in OPTIONAL if importlib.util.find_spec(module) is None]
     found = [_package(module) for module in ("construct", *OPTIONAL) if module not in missing]
-    yield Finding.ok(", ".join(each.text for each in found if each.status == "ok"))
+    if good := [each.text for each in found if each.status == "ok"]:
+        yield Finding.ok(", ".join(good))
     yield from (each for each in found if each.status != "ok")
     if missing:
         yield Finding.ok(

@@ -80,6 +80,7 @@ def test_a_profile_without_a_fault(home: Home, tool: Tool) -> None:
             "the line sets TPM_KEY_AUTH, which SDKs do not support; use an option",
         ),
         (f"/nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found; install it"),
+        (f"HOME/bin/{PROGRAM}l", "error", f"HOME/bin/{PROGRAM}l is not found; install it"),
         (f"/usr/bin/env {PROGRAM}", "warning", f"{PROGRAM} is found in HOME/bin only"),
         (f"/usr/bin/env HOME=/x /nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found"),
         (f"/bin/sh /nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found"),
