@@ -2,9 +2,9 @@
 
 Side channels: Python's integers do not compute in constant time, and the accessed entries of the table of
 multiples depend on the scalar. The sequence of operations does not depend on the scalar. Every 4 bits cost 4
-doublings and one addition, by formulas without special cases. A scalar is used for one exchange, so an observer of
-this machine gets a single noisy trace. Do not use this module for a key that is used twice. Verification uses
-public values only.
+doublings and one addition, by formulas without special cases for random scalars. A scalar is used for one
+exchange, so an observer of this machine gets a single noisy trace. Do not use this module for a key that is used
+twice. Verification uses public values only.
 """
 
 import os
@@ -87,12 +87,33 @@ class Curve:
         multiples = [_INFINITY, one]
         while len(multiples) < 16:
             multiples.append(self._add(multiples[-1], one))
-        total = _INFINITY
-        for shift in range((self.n.bit_length() + 3) // 4 * 4 - 4, -4, -4):
-            for _ in range(4):
-                total = self._double(total)
-            total = self._add(total, multiples[scalar >> shift & 15])
+        # Adding multiples of n does not change the product. Afterwards, bit `bits` is always the highest one.
+        bits = (self.n.bit_length() + 3) // 4 * 4
+        multiple = self.n << (bits - self.n.bit_length())
+        scalar += multiple
+        if not scalar >> bits:
+            scalar += multiple
+        total = one
+        for shift in range(bits - 4, -4, -4):
+            total = self._add(self._double_4(total), multiples[scalar >> shift & 15])
         return total
+
+    def _double_4(self, one: _Projective) -> _Projective:
+        """Returns 16 times a point.
+
+        Jacobian coordinates (x/z², y/z³) need fewer multiplications for this than projective ones (Explicit-Formulas
+        Database, dbl-2001-b for a = -3).
+        """
+        (x, y, z), p = one, self.p
+        if not z:  # for a few known scalars on P-521 only
+            return _INFINITY
+        x, y = x * z % p, y * z * z % p
+        for _ in range(4):
+            delta, gamma = z * z % p, y * y % p
+            beta, alpha = x * gamma % p, 3 * (x - delta) * (x + delta) % p
+            x, z = (alpha * alpha - 8 * beta) % p, 2 * y * z % p
+            y = (alpha * (4 * beta - x) - 8 * gamma * gamma) % p
+        return x * z % p, y, z * z * z % p
 
     # Renes, Costello and Batina, "Complete addition formulas for prime order elliptic curves" (2015), equation (2)
     # with a = -3. The formula is valid for every pair of points, including equal, opposite and infinite ones. Sums
@@ -108,10 +129,6 @@ class Curve:
             (y1 * z2 + y2 * z1) % p,
             (x1 * z2 + x2 * z1) % p,
         )
-
-    def _double(self, one: _Projective) -> _Projective:
-        (x, y, z), p = one, self.p
-        return self._combine(x * x % p, y * y % p, z * z % p, 2 * x * y % p, 2 * y * z % p, 2 * x * z % p)
 
     def _combine(self, xx: int, yy: int, zz: int, xy: int, yz: int, xz: int) -> _Projective:
         p, b = self.p, self.b
