@@ -51,7 +51,8 @@ def parse_xml(data: bytes) -> Document:
         raise ResponseError(
             f"the response is {len(data)} bytes long, more than the limit of {MAX_SIZE}; check the endpoint"
         )
-    from xml.parsers import expat  # late: a run that gets no response does not need it
+    # late: a run that gets no response does not need it. xml.parsers.expat is another name of this module.
+    import pyexpat as expat
 
     reader = _Reader()
     # UTF-8 only: AWS always uses it, and a document must not select one of Python's codecs.
