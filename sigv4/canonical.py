@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from urllib.parse import quote
 
+from .characters import DIGITS, LETTERS, has_only
 from .errors import RequestError
 from .request import FileBody, Request, host_header, split_url
 
@@ -207,7 +208,7 @@ def credential_scope(stamp: str, region: str, service: str) -> str:
     Raises RequestError for an invalid region or service name.
     """
     for kind, name, example in (("region", region, "us-east-1"), ("service", service, "sts")):
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        if not has_only(name, LETTERS + DIGITS + "._-"):
             raise RequestError(f"{name!r} is not a valid {kind} name; use e.g. {example}")
     return f"{stamp[:8]}/{region}/{service}/aws4_request"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from .characters import DIGITS, LETTERS, has_only
 from .errors import RequestError
 from .partitions import LEGACY_GLOBAL, PARTITIONS
 from .request import split_url
@@ -34,7 +35,7 @@ GLOBAL_REGION = "us-east-1"
 _GLOBAL_NAMES = ("aws-global",)
 # (FIPS, dual-stack) to the variant's letter in services.HOSTS.
 _VARIANTS = {(False, False): "-", (True, False): "f", (False, True): "d", (True, True): "b"}
-_DIRECTION = re.compile("-(north|south|east|west|central|(north|south)(east|west))-[0-9]+$")
+_DIRECTION = "-(north|south|east|west|central|(north|south)(east|west))-[0-9]+$"
 _GLOBAL_URL = "https://sts.amazonaws.com/"
 _STS_MODE = "AWS_STS_REGIONAL_ENDPOINTS"
 
@@ -130,7 +131,7 @@ def resolve_service(
     environ = environ or {}
     plain_region, pseudo_fips = _parse_region(region)
     region = plain_region or GLOBAL_REGION
-    if not re.fullmatch(r"[a-z0-9-]{1,63}", name):
+    if not (has_only(name, LETTERS[:26] + DIGITS + "-") and len(name) <= 63):
         raise RequestError(f"{name!r} is not a valid service name; use e.g. s3 or dynamodb")
     signing_name = SIGNING_NAMES.get(name, name)
     if url := configured_url(name, endpoint_url, environ, profile):
@@ -210,10 +211,15 @@ def _parse_region(region: str | None) -> tuple[str | None, bool]:
     For example, the pseudo region fips-us-east-1 selects FIPS in us-east-1. Raises RequestError for an invalid
     name.
     """
-    if region is not None and not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
+    if region is not None and not _is_label(region):
         raise RequestError(f"{region!r} is not a valid region name; use e.g. eu-central-1")
     plain = None if region is None else region.replace("fips-", "").replace("-fips", "")
     return (None if plain in _GLOBAL_NAMES or not plain else plain), plain != region
+
+
+def _is_label(text: str) -> bool:
+    """Returns whether a text can be a label of a host name."""
+    return has_only(text, LETTERS + DIGITS + "-") and len(text) <= 63 and text.strip("-") == text
 
 
 def check_region(region: str) -> str:
@@ -222,7 +228,7 @@ def check_region(region: str) -> str:
     Other unknown names are accepted, because AWS adds regions.
     """
     _parse_region(region)
-    if not (_DIRECTION.search(region) and any(re.fullmatch(row[1], region) for row in PARTITIONS)):
+    if not (re.search(_DIRECTION, region) and any(re.fullmatch(row[1], region) for row in PARTITIONS)):
         from difflib import SequenceMatcher  # late: for an unusual region only
 
         likeness = {name: SequenceMatcher(None, region, name).ratio() for name in sorted(LEGACY_GLOBAL)}

@@ -198,7 +198,7 @@ def check_session(parameters: Iterable[Parameter]) -> None:
     Source: the text of the API reference for AssumeRole. The API's model does not contain these rules.
     """
     values = dict(pair for parameter in parameters for pair in parameter.pairs())
-    size = sum(len(value) for name, value in values.items() if re.match(r"Policy(Arns\.|$)", name))
+    size = sum(len(value) for name, value in values.items() if name == "Policy" or name.startswith("PolicyArns."))
     if size > _MAX_POLICIES:
         raise RequestError(f"Policy and PolicyArns have {size} characters; AWS allows {_MAX_POLICIES} together")
     seen: dict[str, str] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from urllib.parse import SplitResult, urlsplit
 
+from .characters import DIGITS, LETTERS, has_only
 from .errors import RequestError
 
 TYPE_CHECKING = False
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FileBody", "Request", "host_header", "split_url"]
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_TOKEN = LETTERS + DIGITS + "!#$%&'*+.^_`|~-"  # RFC 9110 §5.6.2
 # A line end followed by a space is a fold (RFC 9110 §5.5), which counts as one space. Any other line end would
 # start a new header.
-_HEADER_INJECTION = re.compile(r"\x00|\r(?!\n)|\n(?![ \t])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HEADER_INJECTION = r"\x00|\r(?!\n)|\n(?![ \t])"
+_CONTROL = r"[\x00-\x1f\x7f]"
 _BLOCK = 1 << 18  # bytes
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -100,12 +101,12 @@ class Request:
         body: bytes | FileBody | None = None,
     ) -> None:
         pairs = tuple((str(name), str(value)) for name, value in headers)
-        if not _TOKEN.fullmatch(method):
+        if not has_only(method, _TOKEN):
             raise RequestError(f"{method!r} is not a valid HTTP method; use e.g. GET or POST")
         for name, value in pairs:
-            if not _TOKEN.fullmatch(name):
+            if not has_only(name, _TOKEN):
                 raise RequestError(f"{name!r} is not a valid HTTP header name; use letters, digits and hyphens")
-            if _HEADER_INJECTION.search(value):
+            if not value.isprintable() and re.search(_HEADER_INJECTION, value):
                 raise RequestError(f"the value of header {name} contains a line end or NUL; remove it")
         split_url(url)
         set_field = object.__setattr__
@@ -151,7 +152,7 @@ class Request:
 
 def split_url(url: str) -> SplitResult:
     """Returns the parts of an absolute http or https URL. Raises RequestError for any other URL."""
-    if _CONTROL.search(url):
+    if not url.isprintable() and re.search(_CONTROL, url):
         raise RequestError("the URL contains a control character; percent-encode or remove it")
     try:
         url.encode("utf-8")

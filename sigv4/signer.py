@@ -4,7 +4,6 @@ The key computes one HMAC per UTC day.
 """
 
 import hmac
-import re
 from collections.abc import Callable
 from urllib.parse import parse_qsl, quote
 
@@ -19,6 +18,7 @@ from .canonical import (
     signed_headers,
     string_to_sign,
 )
+from .characters import DIGITS, GRAPHIC, LETTERS, has_only, read_numbers
 from .errors import RequestError
 from .request import Request, split_url
 from .times import http_date, timestamp
@@ -81,9 +81,9 @@ class Signer:
     def __init__(
         self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], session_token: str | None = None
     ) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_]{1,128}", access_key_id):
+        if not (has_only(access_key_id, LETTERS + DIGITS + "_") and len(access_key_id) <= 128):
             raise RequestError("invalid access key id: expected 1 to 128 letters, digits or _, such as AKIA...")
-        if session_token is not None and not re.fullmatch(r"[!-~]+", session_token):
+        if session_token is not None and not has_only(session_token, GRAPHIC):
             raise RequestError("invalid session token: expected printable ASCII without spaces")
         self.access_key_id = access_key_id
         self._hmac_secret = hmac_secret
@@ -257,7 +257,7 @@ class Signer:
     def _day_key(self, date: str) -> bytes:
         key = self._day_keys.get(date)
         if key is None:
-            if not re.fullmatch(r"[0-9]{8}", date):
+            if read_numbers(date, "00000000") is None:
                 raise RequestError(f"{date!r} is not a valid date; use YYYYMMDD in UTC")
             key = _Secret(self._hmac_secret(date.encode("ascii")))
             if len(key.value) != 32:

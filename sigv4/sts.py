@@ -5,14 +5,14 @@ Source: the STS API reference, version 2011-06-15 (botocore data/sts/2011-06-15/
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
+from .characters import DIGITS, GRAPHIC, LETTERS, has_only
 from .credentials import Credentials
 from .errors import ResponseError
 from .operation import IntegerParameter, ListParameter, Operation, Result, TextParameter, check_session
 from .times import is_rfc3339
-from .xml import Document
+from .xml import MAX_SIZE, Document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ class _CredentialsOperation(StsOperation[Credentials]):
     def result(self, document: Document) -> Credentials:
         start = f"{self.action}Response/{self.action}Result/"
         path = start + "Credentials/"
-        key_id = _read_text(document, path + "AccessKeyId", r"[A-Za-z0-9_]{16,128}")
-        secret = _read_text(document, path + "SecretAccessKey", r"[!-~]+")
-        token = _read_text(document, path + "SessionToken", r"[!-~]+")
+        key_id = _read_text(document, path + "AccessKeyId", LETTERS + DIGITS + "_", range(16, 129))
+        secret = _read_text(document, path + "SecretAccessKey")
+        token = _read_text(document, path + "SessionToken")
         expiration = _read_expiration(document, path)
         return Credentials(key_id, secret, token, expiration, _parse_account(document.first(start + self._arn)))
 
@@ -106,13 +106,16 @@ def _read_expiration(document: Document, path: str) -> str:
 
 def _parse_account(text: str) -> str | None:
     """Returns the account id in an ARN, or the account id itself; None for any other text."""
-    match = re.fullmatch(r"(?:arn:[^:]*:[^:]*:[^:]*:)?([0-9]{12})(?::.*)?", text, re.DOTALL)
-    return None if match is None else match[1]
+    fields = text.split(":")
+    account = fields[0] if fields[0] != "arn" else fields[4] if len(fields) > 4 else ""
+    return account if len(account) == 12 and has_only(account, DIGITS) else None
 
 
-def _read_text(document: Document, path: str, pattern: str) -> str:
+def _read_text(
+    document: Document, path: str, characters: str = GRAPHIC, sizes: Container[int] = range(1, MAX_SIZE)
+) -> str:
     text = document.one(path)
-    if not re.fullmatch(pattern, text):
+    if not has_only(text, characters) or len(text) not in sizes:
         raise ResponseError(f"the response's {path.rpartition('/')[2]} has invalid characters; check the endpoint")
     return text
 
@@ -346,9 +349,7 @@ class GetWebIdentityToken(StsOperation[WebIdentityToken]):
 
     def result(self, document: Document) -> WebIdentityToken:
         path = f"{self.action}Response/{self.action}Result/"
-        return WebIdentityToken(
-            _read_text(document, path + "WebIdentityToken", r"[!-~]+"), _read_expiration(document, path)
-        )
+        return WebIdentityToken(_read_text(document, path + "WebIdentityToken"), _read_expiration(document, path))
 
 
 class GetCallerIdentity(StsOperation[CallerIdentity]):
@@ -366,7 +367,7 @@ class GetAccessKeyInfo(StsOperation[str]):
         self.parameters = (TextParameter("AccessKeyId", access_key_id, 16, 128, r"[\w]*"),)
 
     def result(self, document: Document) -> str:
-        return _read_text(document, "GetAccessKeyInfoResponse/GetAccessKeyInfoResult/Account", r"[0-9]{12}")
+        return _read_text(document, "GetAccessKeyInfoResponse/GetAccessKeyInfoResult/Account", DIGITS, (12,))
 
 
 class DecodeAuthorizationMessage(StsOperation[str]):

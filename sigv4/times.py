@@ -1,8 +1,8 @@
 """Converts between POSIX seconds and AWS's time formats, without datetime, which slows start-up."""
 
-import re
 from time import gmtime, strftime
 
+from .characters import DIGITS, LETTERS, has_only, read_numbers
 from .errors import RequestError
 
 __all__ = ["http_date", "is_rfc3339", "parse_http_date", "parse_rfc3339", "rfc3339", "timestamp"]
@@ -34,14 +34,14 @@ def http_date(time: float) -> str:
 
 def parse_http_date(text: str) -> int | None:
     """Returns the POSIX seconds of a Date header; None if it is invalid (RFC 9110 §5.6.7, preferred form)."""
-    match = re.fullmatch(
-        r"[A-Za-z]{3}, ([0-9]{2}) ([A-Za-z]{3}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) (?:GMT|UTC|[+-]0000)",
-        text,
-    )
-    if match is None or match[2] not in _MONTHS:
+    # Sun, 06 Nov 1994 08:49:37 GMT
+    weekday, month_name, zone = text[:3], text[8:11], text[25:]
+    numbers = read_numbers(text[3:8] + text[11:25], ", 00  0000 00:00:00")
+    is_utc = zone in (" GMT", " UTC", " +0000", " -0000")
+    if numbers is None or not is_utc or not has_only(weekday, LETTERS) or month_name not in _MONTHS:
         return None
-    year, month, day = int(match[3]), _MONTHS.index(match[2]) + 1, int(match[1])
-    hour, minute, second = int(match[4]), int(match[5]), int(match[6])
+    day, year, hour, minute, second = numbers
+    month = _MONTHS.index(month_name) + 1
     if year < 1970 or not _is_date(year, month, day) or hour > 23 or minute > 59 or second > 60:
         return None
     return _posix_seconds(year, month, day, hour, minute, second)
@@ -73,14 +73,16 @@ def _rfc3339_fields(text: str) -> tuple[int, ...] | None:
 
     The numbers of the zone have no sign.
     """
-    match = re.fullmatch(
-        r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
-        r"(?:[Zz]|[+-]([0-9]{2}):([0-9]{2}))",
-        text,
-    )
-    if match is None:
+    numbers = read_numbers(text[:19].replace("t", "T"), "0000-00-00T00:00:00")
+    zone = text[19:]
+    if zone.startswith("."):
+        zone = zone[1:].lstrip(DIGITS)
+        if not 1 <= len(text) - len(zone) - 20 <= 9:
+            return None
+    offset = [0, 0] if zone in ("Z", "z") else read_numbers(zone.replace("-", "+"), "+00:00")
+    if numbers is None or offset is None:
         return None
-    fields = tuple(int(part or 0) for part in match.groups())
+    fields = (*numbers, *offset)
     year, month, day, hour, minute, second, zone_hour, zone_minute = fields
     clock = hour <= 23 and minute <= 59 and second <= 60 and zone_hour <= 23 and zone_minute <= 59
     return fields if clock and year >= 1 and _is_date(year, month, day) else None

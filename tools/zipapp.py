@@ -15,6 +15,7 @@ import io
 import marshal
 import os
 import re
+import struct
 import subprocess
 import sys
 import tarfile
@@ -35,9 +36,32 @@ PACKAGES = ("cli", "sigv4", "tpmwire")
 PROGRAMS = "tpmwire_programs.py"
 LIBRARY = "construct"
 DEBIAN = Path("/")
-# -E ignores PYTHONPATH and the like, which the caller sets. -S skips installed packages until one is needed.
-# A shell runs Python, because busybox lacks `env -S`.
-START = b'#!/bin/sh\nexec python3 -E -S "$0" "$@"\n'
+# The first lines of the file start Python by a shell, because busybox lacks `env -S`. -E ignores PYTHONPATH and
+# the like, which the caller sets. -S skips installed packages until one is needed. -c runs code that loads the
+# bytecode at PLACES: to start a zip archive, Python loads runpy and zipimport, and compiles a module, which takes
+# 3 ms. With -c, the first folder of sys.path is the caller's working directory: nothing is imported from there.
+START = b"""#!/bin/sh
+exec python3 -E -S -c '
+import sys
+del sys.argv[0]
+sys.path[0] = file = sys.argv[0]
+from marshal import loads
+from _frozen_importlib_external import MAGIC_NUMBER
+offset, size = {PLACES}.get(sys.implementation.cache_tag, (0, 0))
+with open(file, "rb") as archive:
+    archive.seek(offset)
+    found = loads(archive.read(size) or b"N") or [b""]
+if found[0] == MAGIC_NUMBER:
+    codes = loads(found[2][0])
+    start = {"__name__": "tpmwire_start"}
+    exec(codes["tpmwire_start"], start)
+    start["main"](file, found, codes)
+else:
+    from runpy import run_path
+    run_path(file, run_name="__main__")
+' "$0" "$@"
+"""
+PLACES = b"{PLACES}"
 # These are zip members, uncompressed. Before they have sorted sys.path, a caller's module named zlib would be
 # imported.
 STORED = ("__main__.py", "cli/__init__.py", PROGRAMS, "tpmwire_start.py")
@@ -221,9 +245,23 @@ def build(included: dict[str, tuple[str, str]]) -> bytes:
     contents[SOURCES] = pack_sources({name: contents.pop(name) for name in modules})
     for version, (program, _) in included.items():
         contents[f"bytecode/cpython-{version.replace('.', '')}"] = bytecode(program, sources)
+    tags = [f"cpython-{version.replace('.', '')}" for version in included]
+    # The offsets depend on the size of START, so the archive is written twice.
+    first = _archive(contents, dict.fromkeys(tags, (0, 0)))
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        places = {tag: _place(first, archive.getinfo(f"bytecode/{tag}")) for tag in tags}
+    return _archive(contents, places)
+
+
+def _archive(contents: dict[str, bytes], places: dict[str, tuple[int, int]]) -> bytes:
+    """Returns START and a zip archive of `contents`.
+
+    `places` maps the tag of each Python with bytecode to the (offset, size) of its bytecode in the result.
+    """
+    table = ", ".join(f'"{tag}": ({offset:8}, {size:8})' for tag, (offset, size) in places.items())
     epoch = max(int(os.environ.get("SOURCE_DATE_EPOCH", ZIP_EPOCH)), ZIP_EPOCH)
     moment = time.gmtime(epoch)[:6]
-    buffer = io.BytesIO(START)
+    buffer = io.BytesIO(START.replace(PLACES, f"{{{table}}}".encode()))
     buffer.seek(0, io.SEEK_END)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in sorted(contents.items()):
@@ -234,6 +272,12 @@ def build(included: dict[str, tuple[str, str]]) -> bytes:
             info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(info, content)
     return buffer.getvalue()
+
+
+def _place(data: bytes, member: zipfile.ZipInfo) -> tuple[int, int]:
+    """Returns (offset, size) of the content of an uncompressed member of the zip archive `data`."""
+    name, extra = struct.unpack_from("<HH", data, member.header_offset + 26)
+    return member.header_offset + 30 + name + extra, member.file_size
 
 
 def main() -> None:

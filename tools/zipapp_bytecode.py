@@ -6,14 +6,19 @@ functions, imports for type checkers, `__all__`, and docstrings, except docstrin
 PRINTED. Qualified names of functions are short. In modules of WITHOUT_LINES, a function has one line number.
 """
 
+import __future__
+
 import ast
 import marshal
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
 WITHOUT_LINES = ("construct.", "tpmwire.spec.")
+LIBRARY = ("construct.core", "construct.lib.binary", "construct.lib.bitstream", "construct.lib.hex")
+"""Modules of construct that are reduced to what the project needs; the first one uses the others."""
+
 EXPORTING = ("tpmwire.spec.properties",)
 """Modules whose `__all__` another module reads."""
 
@@ -67,19 +72,46 @@ class Trimmer(ast.NodeTransformer):
         return node
 
 
-def compiled(module: str, file: str, source: bytes, used: Iterable[str] = ()) -> CodeType:
-    """Returns the code of a module as Python compiles it from the single file, but without unneeded docstrings.
+def compiled(module: str, file: str, source: bytes, used: Collection[str] = ()) -> CodeType:
+    """Returns the code of a module as Python compiles it from the single file, but without unneeded parts.
 
-    `used` has the names that the project uses of construct. construct.core has only these, and what they need.
+    `used` has the names that the project uses of construct: construct's modules have only these, and what they
+    need (`list_needed`).
     """
     tree = ast.parse(source, file)
     if source.count(b"__all__") == 1 and module not in EXPORTING:
         tree.body = [one for one in tree.body if not ast.unparse(one).startswith("__all__ = [")]
-    if module == "construct.core":
+    if module in LIBRARY:
         tree.body = _select_used(tree.body, used)
+    flags = _remove_future(tree)
     Trimmer(printed=f"{module}.".startswith(PRINTED)).visit(tree)
-    code = compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
+    code = compile(tree, f"tpmwire.pyz/{file}", "exec", flags, dont_inherit=True)
     return _shrink(code, merge_lines=f"{module}.".startswith(WITHOUT_LINES))
+
+
+def list_needed(sources: Mapping[str, bytes], used: Iterable[str]) -> set[str]:
+    """Returns the names of construct that are needed if a program uses only those in `used`.
+
+    `sources` maps modules to sources.
+    """
+    needed = {*used}
+    for module, source in sources.items():
+        if module.partition(".")[0] == "construct":
+            body = ast.parse(source).body
+            kept = _select_used(body, needed) if module == LIBRARY[0] else body if module not in LIBRARY else []
+            needed |= {node.id for statement in kept for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return needed
+
+
+def _remove_future(tree: ast.Module) -> int:
+    """Removes `from __future__ import annotations`, and returns its flag for `compile`, or 0.
+
+    At run time, this statement only loads a module.
+    """
+    rest = [one for one in tree.body if ast.unparse(one) != "from __future__ import annotations"]
+    removed = len(rest) < len(tree.body)
+    tree.body = rest
+    return __future__.annotations.compiler_flag if removed else 0
 
 
 def _select_used(body: list[ast.stmt], used: Iterable[str]) -> list[ast.stmt]:
@@ -123,8 +155,9 @@ def _shrink(code: CodeType, *, merge_lines: bool) -> CodeType:
 
 def main() -> None:
     groups, used = marshal.loads(sys.stdin.buffer.read())
+    needed = list_needed({name: source for one in groups for name, _, source in one}, used)
     bytecode = [
-        marshal.dumps({name: compiled(name, file, source, used) for name, file, source in one}) for one in groups
+        marshal.dumps({name: compiled(name, file, source, needed) for name, file, source in one}) for one in groups
     ]
     # Version 2 of the format can be read by each Python 3.
     sys.stdout.buffer.write(marshal.dumps((MAGIC_NUMBER, bytecode), 2))

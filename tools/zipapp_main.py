@@ -1,4 +1,4 @@
-"""First module of the single file (its `__main__`): runs tpmwire_start (zipapp_start.py), if possible as bytecode.
+"""The `__main__` of the single file: `python3 FILE` runs it, and so tpmwire_start (tools/zipapp_start.py).
 
 Python compiles this module at each start, so it must be short. Any Python 3 can run it.
 """
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 
 folder = os.path.dirname(__file__)
 try:
-    bytecode = loads(__loader__.get_data(os.path.join(folder, "bytecode", sys.implementation.cache_tag)))
+    found = loads(__loader__.get_data(os.path.join(folder, "bytecode", sys.implementation.cache_tag)))
 except OSError:
-    bytecode = [b""]  # this Python was not available when the file was built
-if bytecode[0] == MAGIC_NUMBER:
-    _, modules, groups = bytecode
-    codes = loads(groups[0])
+    found = [b""]  # this Python was not available when the file was built
+if found[0] == MAGIC_NUMBER:
+    codes = loads(found[2][0])
     start = {"__name__": "tpmwire_start"}
     exec(codes["tpmwire_start"], start)
-    start["main"](__loader__, folder, modules, groups, codes)
+    start["main"](folder, found, codes)
 else:
     from tpmwire_start import main  # type: ignore[import-not-found]
 
-    main(__loader__, folder, {}, (), {})
+    main(folder, (b"", {}, ()), {})

@@ -13,7 +13,8 @@ from marshal import loads
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
-    from zipimport import zipimporter
+
+    Bytecode = tuple[bytes, dict[str, tuple[int, bool]], tuple[bytes, ...]]
 
 PROGRAM = "aws-tpm-process-credential"
 HELPER = "aws_signing_helper"
@@ -27,26 +28,22 @@ class Modules:
     of the zip archive, they would be larger, and Python would list them at each start.
     """
 
-    def __init__(
-        self,
-        loader: "zipimporter",
-        folder: str,
-        modules: "dict[str, tuple[int, bool]]",
-        groups: "tuple[bytes, ...]",
-        codes: "dict[str, CodeType]",
-    ) -> None:
-        self.loader = loader
+    def __init__(self, folder: str, bytecode: "Bytecode", codes: "dict[str, CodeType]") -> None:
         self.member_folder = folder
         self.folder = os.path.abspath(folder)
-        self.modules = modules
-        self.groups = groups
+        _, self.modules, self.groups = bytecode
         self.codes = codes
         self.sources = b""
         self.files: dict[str, tuple[int, int]] = {}
 
     def read_member(self, name: str) -> bytes:
         """Returns the content of a file in the single file. Raises OSError if there is none."""
-        return self.loader.get_data(os.path.join(self.member_folder, name))
+        if os.path.isdir(self.member_folder):  # unpacked
+            with open(os.path.join(self.member_folder, name), "rb") as file:
+                return file.read()
+        from zipimport import zipimporter
+
+        return zipimporter(self.member_folder).get_data(name)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
         file = name.replace(".", "/")
@@ -118,19 +115,14 @@ class InstalledPackages:
         return PathFinder.find_spec(name)
 
 
-def main(
-    loader: "zipimporter",
-    folder: str,
-    modules: "dict[str, tuple[int, bool]]",
-    groups: "tuple[bytes, ...]",
-    codes: "dict[str, CodeType]",
-) -> None:
+def main(folder: str, bytecode: "Bytecode", codes: "dict[str, CodeType]") -> None:
     """Runs the program that `argv[0]` or the first argument names.
 
-    `loader` reads the single file, which is at `folder`. `modules` maps the name of each module with bytecode to
-    (number of its group, whether it is a package). `codes` has the code of the modules in the first group.
+    `folder` is the path of the single file. `bytecode` is (magic number, modules, groups): `modules` maps the name
+    of each module with bytecode to (number of its group, whether it is a package), `groups` has their bytecode.
+    `codes` has the code of the modules in the first group.
     """
-    sys.meta_path.insert(0, Modules(loader, folder, modules, groups, codes))
+    sys.meta_path.insert(0, Modules(folder, bytecode, codes))
     if sys.flags.no_site and not sys.flags.isolated:
         sys.meta_path.append(InstalledPackages)
     from tpmwire_programs import credential_process, signing_helper, toolbox
