@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
 __all__ = ["credential_process", "signing_helper", "toolbox"]
 
@@ -54,12 +55,24 @@ def toolbox(words: "list[str] | None" = None) -> None:
 def _run(program: str, module: str, words: "list[str] | None") -> None:
     from importlib import import_module  # noqa: PLC0415 - `fetch` does not load it
 
+    _import_argparse()
     from cli.terminal.messages import guarded  # noqa: PLC0415 - `fetch` does not load it
 
     chosen = sys.argv[1:] if words is None else words
     code = guarded(program, lambda: import_module(module).run(chosen))
     # All output is flushed. The kernel frees memory at once; Python would take several milliseconds.
     os._exit(code)
+
+
+def _import_argparse() -> None:
+    """Imports argparse without gettext, which takes a millisecond: messages are in English."""
+    untranslated = type(sys)("gettext")
+    untranslated.__dict__.update(gettext=str, ngettext=lambda one, many, count: one if count == 1 else many)
+    if sys.modules.setdefault("gettext", untranslated) is untranslated:
+        import argparse  # noqa: F401, PLC0415 - `fetch` does not load it
+
+        # Other importers get the real module.
+        del sys.modules["gettext"]
 
 
 def _caller_last() -> None:
@@ -82,7 +95,7 @@ class _Library:
     such a module must not reach other directories.
 
     Modules in `lazy` are loaded at first use. urllib.parse imports ipaddress, which takes 1.5 ms, for hosts in
-    brackets.
+    brackets. (importlib.util.LazyLoader would do the same, but importlib.util takes a part of that time.)
     """
 
     lazy = ("ipaddress",)
@@ -98,11 +111,30 @@ class _Library:
         spec = PathFinder.find_spec(name, cls.folders)
         if spec is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        if name in cls.lazy and spec.loader is not None:
-            from importlib.util import LazyLoader  # noqa: PLC0415 - a run without it loads less
-
-            spec.loader = LazyLoader(spec.loader)
+        if name in cls.lazy:
+            spec.loader = _LazyLoader(spec.loader)  # type: ignore[assignment]
         return spec
+
+
+class _LazyLoader:
+    """Loads a module when one of its attributes is first used."""
+
+    def __init__(self, loader: "Any") -> None:
+        self.loader = loader
+
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
+        return _LazyModule(spec.name)
+
+    def exec_module(self, module: "ModuleType") -> None:
+        pass
+
+
+class _LazyModule(type(sys)):  # type: ignore[misc]
+    def __getattr__(self, name: str) -> "Any":
+        self.__class__ = type(sys)  # type: ignore[assignment]
+        self.__loader__ = self.__spec__.loader = self.__spec__.loader.loader
+        self.__loader__.exec_module(self)
+        return getattr(self, name)
 
 
 def _interrupted(_number: int, _frame: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from .errors import RequestError
 
@@ -72,7 +72,7 @@ class Authorities:
             if not os.path.isdir(path):
                 context.load_verify_locations(cadata=_read_pipe(path))
                 return
-            hashed = _count_hashed(path)
+            hashed = any(map(_is_hashed, _list_directory(path)))
         except OSError as error:  # includes ssl.SSLError
             reason = error.strerror if error.filename or error.errno == 2 else None
             raise RequestError(
@@ -106,8 +106,9 @@ def _load_system(context: ssl.SSLContext) -> bool:
     import ssl  # late: a run without TLS does not need it
 
     places = ssl.get_default_verify_paths()
-    hashed = _count_hashed(places.capath) if places.capath else 0
-    if places.capath and hashed and _covers(hashed, places.cafile, places.openssl_cafile):
+    names = _list_directory(places.capath) if places.capath else []
+    hashed = any(map(_is_hashed, names))
+    if places.capath and hashed and _covers(names, places.cafile, places.openssl_cafile):
         # From a hashed directory, OpenSSL reads only the CA that it needs; a whole bundle takes 18 ms of CPU.
         context.load_verify_locations(capath=places.capath)
         return True
@@ -126,8 +127,8 @@ def _load_system(context: ssl.SSLContext) -> bool:
     return bundle is not None
 
 
-def _covers(hashed: int, bundle: str | None, default: str) -> bool:
-    """Returns whether a hashed directory with `hashed` certificates can replace the CA file `bundle`.
+def _covers(names: Iterable[str], bundle: str | None, default: str) -> bool:
+    """Returns whether a hashed directory, with files `names`, can replace the CA file `bundle`.
 
     If `bundle` is not None, it must be the file `default`, with no more certificates than the directory.
     """
@@ -137,18 +138,18 @@ def _covers(hashed: int, bundle: str | None, default: str) -> bool:
         return False
     try:
         with open(bundle, "rb") as file:
-            return hashed >= file.read().count(b"-----BEGIN ")
+            return sum(map(_is_hashed, names)) >= file.read().count(b"-----BEGIN ")
     except OSError:
         return True
 
 
-def _count_hashed(directory: str) -> int:
-    """Returns the number of certificate files in a directory hashed by `openssl rehash`; 0 if it is not readable.
-
-    The files are named with 8 hex digits, a dot and a number.
-    """
+def _list_directory(directory: str) -> list[str]:
     try:
-        names = os.listdir(directory)
+        return os.listdir(directory)
     except PermissionError:  # the directory need not be readable, since OpenSSL opens files by name
-        return 0
-    return sum(len(name) > 9 and name[8] == "." and name[9:].isdigit() for name in names)
+        return []
+
+
+def _is_hashed(name: str) -> bool:
+    """Returns whether `name` is one that `openssl rehash` gives: 8 hex digits, a dot and a number."""
+    return len(name) > 9 and name[8] == "." and name[9:].isdigit()

@@ -11,7 +11,7 @@ import __future__
 import ast
 import marshal
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
@@ -124,7 +124,17 @@ def _select_used(body: list[ast.stmt], used: Iterable[str]) -> list[ast.stmt]:
         for statement, defined in zip(body, names, strict=True):
             if not defined or needed & defined:
                 needed |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    return [one for one, defined in zip(body, names, strict=True) if not defined or needed & defined]
+    kept = [one for one, defined in zip(body, names, strict=True) if not defined or needed & defined]
+    needed.update(node.id for one in kept for node in ast.walk(one) if isinstance(node, ast.Name))
+    return [each for one in kept if (each := _select_imports(one, needed))]
+
+
+def _select_imports(statement: ast.stmt, needed: Set[str]) -> ast.stmt | None:
+    """Returns the statement; an `import` only with modules whose names are needed, or None if there are none."""
+    if isinstance(statement, ast.Import):
+        statement.names = [one for one in statement.names if one.name.partition(".")[0] in needed]
+        return statement if statement.names else None
+    return statement
 
 
 def _list_defined(statement: ast.stmt) -> set[str]:

@@ -37,9 +37,6 @@ __all__ = [
     "suggestion",
 ]
 
-# Messages are in English, also those of argparse, whose search for translations takes a millisecond of each run.
-argparse._ = str  # type: ignore[attr-defined]
-
 _NEVER_EMPTY = ("FILE", "PATH", "HOSTS", "PEM", "KEYFILE", "PCRS")  # metavars
 _warned: set[str] = set()
 """Files of which `secret_file` has warned; a run may read a file several times."""

@@ -101,8 +101,8 @@ class Curve:
     def _double_4(self, one: _Projective) -> _Projective:
         """Returns 16 times a point.
 
-        Jacobian coordinates (x/z², y/z³) need fewer multiplications for this than projective ones (Explicit-Formulas
-        Database, dbl-2001-b for a = -3).
+        For this, Jacobian coordinates (x/z², y/z³) need fewer multiplications than projective ones (Explicit-
+        Formulas Database, dbl-2001-b for a = -3).
         """
         (x, y, z), p = one, self.p
         if not z:  # for a few known scalars on P-521 only
