@@ -89,7 +89,7 @@ def compiled(module: str, file: str, source: bytes, used: Collection[str] = ()) 
     return _shrink(code, merge_lines=f"{module}.".startswith(WITHOUT_LINES))
 
 
-def list_needed(sources: Mapping[str, bytes], used: Iterable[str]) -> set[str]:
+def list_needed(sources: Mapping[str, str | bytes], used: Iterable[str]) -> set[str]:
     """Returns the names of construct that are needed if a program uses only those in `used`.
 
     `sources` maps modules to sources.

@@ -30,8 +30,8 @@ NAMES = """
     cli.terminal.files cli.terminal.memory
     cli.terminal.messages cli.terminal.options cli.terminal.streams cli.toolbox
     cli.tpm cli.tpm.cleanup cli.tpm.path cli.verbs cli.verbs.roles_anywhere_credential_process
-    sigv4 sigv4.canonical sigv4.credentials sigv4.endpoints sigv4.errors sigv4.files sigv4.operation
-    sigv4.partitions sigv4.request sigv4.roles_anywhere sigv4.signer sigv4.times sigv4.xml
+    sigv4 sigv4.canonical sigv4.characters sigv4.credentials sigv4.endpoints sigv4.errors sigv4.files
+    sigv4.operation sigv4.partitions sigv4.request sigv4.roles_anywhere sigv4.signer sigv4.times sigv4.xml
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.crypto.formulas tpmwire.crypto.pure
     tpmwire.crypto.der tpmwire.crypto.ml_keys tpmwire.crypto.pure.curves tpmwire.crypto.spki
     tpmwire.errors tpmwire.exchange tpmwire.keys tpmwire.keys.templates

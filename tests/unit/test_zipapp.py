@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tools.zipapp import PACKAGES, list_used, members, pythons
-from tools.zipapp_bytecode import PRINTED, compiled
+from tools.zipapp_bytecode import PRINTED, compiled, list_needed
 from tools.zipapp_modules import FIRST, OMITTED, ROOTS, group_modules
 from tpmwire import __version__
 
@@ -250,7 +250,7 @@ def test_bytecode_is_that_of_the_sources(pyz: Path) -> None:
     """Each group's modules, and each module's code."""
     _, table, groups = bytecode_of(pyz)[TAG]
     sources = members()
-    used = list_used(sources)
+    used = list_needed(modules_of(sources), list_used(sources))
     codes = {}
     for number, data in enumerate(groups):
         group = marshal.loads(zlib.decompress(data) if number else data)
@@ -356,6 +356,46 @@ def test_an_internal_error_has_its_line(pyz: Path, tmp_path: Path) -> None:
 
 
 # Start
+
+
+def watched_python(directory: Path) -> Path:
+    """A folder with a python3 that prints what it imports."""
+    program = directory / "bin" / "python3"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -X importtime "$@"\n')
+    program.chmod(0o755)
+    return program.parent
+
+
+def start(pyz: Path, python: Path, cwd: Path) -> set[str]:
+    """Runs the file as a program; returns the modules that Python imported."""
+    environment = {"PATH": f"{python}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run([pyz, "--version"], check=True, capture_output=True, text=True, cwd=cwd, env=environment)
+    assert done.stdout == f"tpmwire {__version__}\n"
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    assert len(lines) == done.stderr.count("\n"), done.stderr
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_it_starts_from_its_bytecode_and_imports_nothing_of_the_callers(pyz: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    for name in ("argparse", "cli", "contextlib", "gc", "marshal", "runpy", "tpmwire_start", "zlib"):
+        (hostile / f"{name}.py").write_text("raise SystemExit('from the working directory')\n")
+    loaded = start(pyz, watched_python(tmp_path), hostile)
+    assert "cli.terminal.messages" in loaded
+    assert not loaded & {"runpy", "gettext", "importlib.util"}
+
+
+@pytest.mark.parametrize("gap", ["none for this Python", "another magic number"])
+def test_it_starts_as_any_archive_without_bytecode_for_its_python(pyz: Path, tmp_path: Path, gap: str) -> None:
+    content = pyz.read_bytes()
+    other = f'"{TAG[:-2]}xx"'.encode()
+    old, new = (f'"{TAG}"'.encode(), other) if gap.startswith("none") else (MAGIC_NUMBER, b"\xff\0\r\n")
+    assert content.count(old) == 1
+    (tmp_path / "other.pyz").write_bytes(content.replace(old, new))
+    (tmp_path / "other.pyz").chmod(0o755)
+    assert "runpy" in start(tmp_path / "other.pyz", watched_python(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize("with_bytecode", [True, False])
