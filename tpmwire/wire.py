@@ -6,6 +6,7 @@ The module has no I/O and no keys. A parameter that a session encrypts stays `En
 from __future__ import annotations
 
 import io
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -32,6 +33,15 @@ __all__ = [
 
 HEADER_SIZE = 10
 """Bytes of tag, size and code, in commands and in responses."""
+
+_CODEC = struct.Struct(">HII")
+
+# As ints, because operations on enumerations are slow.
+_DECRYPT, _ENCRYPT = int(TPMA_SESSION.DECRYPT), int(TPMA_SESSION.ENCRYPT)
+
+# Lookups in the tables of the enumerations are faster than calls of their classes.
+_TAGS: Any = TPM_ST._value2member_map_
+_CODES: Any = TPM_CC._value2member_map_
 
 MAX_RESPONSE = 16384
 """Bytes; known TPMs return at most 4096. A larger size is not a TPM's."""
@@ -209,7 +219,7 @@ class CommandMessage(Message):
         tag: TPM_ST | None = None,
     ) -> None:
         self.tag = tag or (TPM_ST.SESSIONS if authorizations else TPM_ST.NO_SESSIONS)
-        self.code = TPM_CC(code)
+        self.code = _CODES.get(code) or TPM_CC(code)
         self.command = command
         self.authorizations = tuple(authorizations)
 
@@ -236,7 +246,7 @@ class ResponseMessage(Message):
     ) -> None:
         self.tag = tag
         self.rc = rc
-        self.code = None if code is None else TPM_CC(code)
+        self.code = None if code is None else _CODES.get(code) or TPM_CC(code)
         self.response = response
         self.authorizations = tuple(authorizations)
 
@@ -269,12 +279,12 @@ def opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
         raise DecodeError(
             f"truncated: expected at least {HEADER_SIZE} bytes, got {len(data)}", 0, len(data), ("header",)
         )
-    size = int.from_bytes(data[2:6], "big")
+    tag, size, code = _CODEC.unpack_from(data)
     if size != len(data):
         raise DecodeError(f"expected {size} bytes, got {len(data)}", 2, len(data) - 2, ("size",))
     stream = io.BytesIO(data)
     stream.seek(HEADER_SIZE)
-    return TPM_ST(int.from_bytes(data[:2], "big")), int.from_bytes(data[6:10], "big"), stream
+    return _TAGS.get(tag) or TPM_ST(tag), code, stream
 
 
 def read_handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
@@ -361,7 +371,7 @@ def parse_command(data: bytes) -> CommandMessage:
                 ("authorizationSize",),
             )
         auths = authorizations(TPMS_AUTH_COMMAND, stream, stream.tell() + size)
-    encrypted = any(TPMA_SESSION.DECRYPT & a.session_attributes for a in auths)
+    encrypted = any(int(a.session_attributes) & _DECRYPT for a in auths)
     offset = stream.tell()
     return CommandMessage(code, _values(record, handles, stream.read(), offset, encrypted), auths, tag)
 
@@ -399,5 +409,5 @@ def parse_response(
         )
     parameters = stream.read(size)
     auths = authorizations(TPMS_AUTH_RESPONSE, stream, len(data))
-    encrypted = any(TPMA_SESSION.ENCRYPT & a.session_attributes for a in auths)
+    encrypted = any(int(a.session_attributes) & _ENCRYPT for a in auths)
     return ResponseMessage(0, code, _values(response, handles, parameters, offset, encrypted), auths, tag)

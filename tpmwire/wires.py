@@ -225,13 +225,14 @@ class Sized(Wire):
         """
         size = int.from_bytes(take(stream, self.size, "the size"), "big")
         if size > self.limit:
-            self._refuse(f"a size of {size} exceeds {self.limit}", stream)
-        if size > bytes_left(stream):
-            self._refuse(f"a size of {size} exceeds the remaining bytes", stream)
-        return take(stream, size, "the value")
+            self._refuse(f"a size of {size} exceeds {self.limit}", stream, self.size)
+        data = stream.read(size)
+        if len(data) != size and bytes_left(stream) != sys.maxsize:
+            self._refuse(f"a size of {size} exceeds the remaining bytes", stream, self.size + len(data))
+        return data if len(data) == size else _complete(stream, data, size, "the value")
 
-    def _refuse(self, reason: str, stream: IO[bytes]) -> NoReturn:
-        raise DecodeError(reason, _place(stream, self.size), bytes_left(stream) + self.size)
+    def _refuse(self, reason: str, stream: IO[bytes], back: int) -> NoReturn:
+        raise DecodeError(reason, _place(stream, back), bytes_left(stream) + back)
 
     def put(self, data: bytes, stream: IO[bytes]) -> None:
         """Writes the size field and the bytes. Raises EncodeError if `data` exceeds the limit."""
