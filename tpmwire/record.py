@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inspect import Signature  # for type checkers only
     from typing import IO, Any, ClassVar, Self
 
-    from .spec.descriptors import Buffer, ListOf, OneOf
+    from .spec.descriptors import Buffer, ListOf, OneOf, UnionOf
 
     class _Construct:
         """A stand-in, for type checkers, for the base class of constructs.
@@ -49,6 +49,10 @@ else:
     class OneOf:
         def __class_getitem__(cls, item: Any) -> Any:
             return item
+
+    class UnionOf:
+        def __class_getitem__(cls, item: Any) -> Any:
+            return item[0]
 
     class ListOf:
         def __class_getitem__(cls, item: Any) -> Any:
@@ -76,6 +80,7 @@ __all__ = [
     "Record",
     "RecordType",
     "Struct",
+    "UnionOf",
     "declare",
     "is_secret",
     "marks",

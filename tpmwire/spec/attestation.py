@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ..record import OneOf, Record, declare
+from ..record import Record, UnionOf, declare
 from ..wires import Number, Sized, select
 from .constants import TPM_ST
 from .structures import (
@@ -127,7 +127,23 @@ class TPMS_ATTEST(Record):
     extra_data: TPM2B_DATA
     clock_info: TPMS_CLOCK_INFO
     firmware_version: UINT64
-    attested: Annotated[OneOf[TPMU_ATTEST_TYPE], select("type", TPMU_ATTEST)]
+    attested: Annotated[UnionOf[TPMU_ATTEST_TYPE, "TPMU_ATTEST_MEMBERS"], select("type", TPMU_ATTEST)]
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+
+    class TPMU_ATTEST_MEMBERS(
+        TPMS_TIME_ATTEST_INFO,
+        TPMS_CERTIFY_INFO,
+        TPMS_QUOTE_INFO,
+        TPMS_COMMAND_AUDIT_INFO,
+        TPMS_SESSION_AUDIT_INFO,
+        TPMS_CREATION_INFO,
+        TPMS_NV_CERTIFY_INFO,
+        TPMS_NV_DIGEST_CERTIFY_INFO,
+    ):
+        """A member of TPMU_ATTEST."""
 
 
 declare(globals())

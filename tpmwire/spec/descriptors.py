@@ -7,7 +7,7 @@ are descriptors, so that a field accepts more types than it returns, and named t
 from collections.abc import Sequence
 from typing import IO, Any, Generic, Self, TypeVar, overload
 
-__all__ = ["Buffer", "ListOf", "OneOf"]
+__all__ = ["Buffer", "ListOf", "OneOf", "UnionOf"]
 
 M = TypeVar("M")
 G = TypeVar("G")
@@ -51,7 +51,12 @@ class ListOf(_Field[Sequence[M], tuple[M, ...]], Generic[M]):
 
 
 class OneOf(_Field[M, Any], Generic[M]):
-    """A union, or an optional structure. Its value is checked when a record is created.
+    """An optional value, checked when a record is created. Reading the field returns Any."""
 
-    Reading the field returns Any, because its type depends on the selector.
+
+class UnionOf(_Field[M, G | Any], Generic[M, G]):
+    """A union, whose value is checked when a record is created.
+
+    Reading the field returns the type G, which has the attributes of every member, or Any: the selector decides
+    which member it is. An attribute that no member has is an error; `isinstance` selects one member.
     """

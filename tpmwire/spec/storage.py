@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ..record import Buffer, OneOf, Record, declare
+from ..record import Buffer, Record, UnionOf, declare
 from ..wires import Number, Sized, SizedRecord, select
 from .constants import TPM_HT
 from .properties import TPMA_NV, TPMA_NV_EXP
@@ -51,7 +51,9 @@ class TPMT_NV_PUBLIC_2(Record):
     """The public area of an NV index of any handle type (§13.8)."""
 
     handle_type: Annotated[TPM_HT, Number(1, TPM_HT)]
-    public: Annotated[OneOf[TPMU_NV_PUBLIC_2_TYPE], select("handle_type", TPMU_NV_PUBLIC_2)]
+    public: Annotated[
+        UnionOf[TPMU_NV_PUBLIC_2_TYPE, "TPMU_NV_PUBLIC_2_MEMBERS"], select("handle_type", TPMU_NV_PUBLIC_2)
+    ]
 
 
 TPM2B_NV_PUBLIC_2 = Annotated[TPMT_NV_PUBLIC_2, SizedRecord(TPMT_NV_PUBLIC_2)]
@@ -62,6 +64,16 @@ class TPMS_NV_PIN_COUNTER_PARAMETERS(Record):
 
     pin_count: UINT32
     pin_limit: UINT32
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    class TPMU_NV_PUBLIC_2_MEMBERS(TPMS_NV_PUBLIC, TPMS_NV_PUBLIC_EXP_ATTR):  # type: ignore[misc]
+        """A member of TPMU_NV_PUBLIC_2."""
+
+        attributes: Any = None
 
 
 declare(globals())

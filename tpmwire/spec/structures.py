@@ -1,11 +1,12 @@
 """TPM 2.0 Part 2, §9 to §15: structures and tagged unions, in the standard's order and with its names.
 
 A union is a table from selector to member; the enclosing structure names the selector field. TPMU_…_TYPE is the
-Python type of its members. The modules `capabilities`, `storage` (NV) and `attestation` have the structures that
+Python type of its members. TPMU_…_MEMBERS, for type checkers only, has the attributes of all members (see
+`descriptors.UnionOf`). The modules `capabilities`, `storage` (NV) and `attestation` have the structures that
 only some commands need.
 """
 
-from ..record import ABSENT, NO_BYTES, SECRET, Buffer, ListOf, OneOf, Record, declare
+from ..record import ABSENT, NO_BYTES, SECRET, Buffer, ListOf, OneOf, Record, UnionOf, declare
 from ..typed import Annotated
 from ..wires import EMPTY, Counted, Fixed, Number, Sized, SizedRecord, YesNo, select
 from .constants import (
@@ -324,7 +325,9 @@ class TPMT_KEYEDHASH_SCHEME(Record):
     """The scheme of a keyed-hash object (§11.1.23)."""
 
     scheme: TPMI_ALG_KEYEDHASH_SCHEME
-    details: Annotated[OneOf[TPMU_SCHEME_KEYEDHASH_TYPE], select("scheme", TPMU_SCHEME_KEYEDHASH)] = ABSENT
+    details: Annotated[
+        UnionOf[TPMU_SCHEME_KEYEDHASH_TYPE, "TPMU_SCHEME_MEMBERS"], select("scheme", TPMU_SCHEME_KEYEDHASH)
+    ] = ABSENT
 
 
 _NO_SCHEME_HASH = Versioned(_HASHES, TPMS_SCHEME_HASH, EMPTY)
@@ -374,7 +377,9 @@ class TPMT_SIG_SCHEME(Record):
     """A signing scheme (§11.2.1.5)."""
 
     scheme: TPMI_ALG_SIG_SCHEME
-    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_SIG_SCHEME)] = ABSENT
+    details: Annotated[
+        UnionOf[TPMU_ASYM_SCHEME_TYPE, "TPMU_SCHEME_MEMBERS"], select("scheme", TPMU_SIG_SCHEME)
+    ] = ABSENT
 
 
 class TPMT_KDF_SCHEME(Record):
@@ -388,21 +393,27 @@ class TPMT_ASYM_SCHEME(Record):
     """A scheme of an asymmetric key (§11.2.3.6)."""
 
     scheme: TPMI_ALG_ASYM_SCHEME
-    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
+    details: Annotated[
+        UnionOf[TPMU_ASYM_SCHEME_TYPE, "TPMU_SCHEME_MEMBERS"], select("scheme", TPMU_ASYM_SCHEME)
+    ] = ABSENT
 
 
 class TPMT_RSA_SCHEME(Record):
     """The scheme of an RSA key (§11.2.4.2)."""
 
     scheme: TPMI_ALG_RSA_SCHEME
-    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
+    details: Annotated[
+        UnionOf[TPMU_ASYM_SCHEME_TYPE, "TPMU_SCHEME_MEMBERS"], select("scheme", TPMU_ASYM_SCHEME)
+    ] = ABSENT
 
 
 class TPMT_RSA_DECRYPT(Record):
     """The padding of RSA encryption (§11.2.4.4)."""
 
     scheme: TPMI_ALG_RSA_DECRYPT
-    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
+    details: Annotated[
+        UnionOf[TPMU_ASYM_SCHEME_TYPE, "TPMU_SCHEME_MEMBERS"], select("scheme", TPMU_ASYM_SCHEME)
+    ] = ABSENT
 
 
 TPM2B_PUBLIC_KEY_RSA = Annotated[Buffer, Sized(MAX_RSA_KEY_BYTES)]
@@ -424,7 +435,9 @@ class TPMT_ECC_SCHEME(Record):
     """The scheme of an ECC key (§11.2.5.6)."""
 
     scheme: TPMI_ALG_ECC_SCHEME
-    details: Annotated[OneOf[TPMU_ASYM_SCHEME_TYPE], select("scheme", TPMU_ASYM_SCHEME)] = ABSENT
+    details: Annotated[
+        UnionOf[TPMU_ASYM_SCHEME_TYPE, "TPMU_SCHEME_MEMBERS"], select("scheme", TPMU_ASYM_SCHEME)
+    ] = ABSENT
 
 
 class TPMS_ALGORITHM_DETAIL_ECC(Record):
@@ -501,7 +514,9 @@ class TPMT_SIGNATURE(Record):
     """A signature with its scheme (§11.3.4)."""
 
     sig_alg: TPMI_ALG_SIG_SCHEME
-    signature: Annotated[OneOf[TPMU_SIGNATURE_TYPE], select("sig_alg", TPMU_SIGNATURE)] = ABSENT
+    signature: Annotated[
+        UnionOf[TPMU_SIGNATURE_TYPE, "TPMU_SIGNATURE_MEMBERS"], select("sig_alg", TPMU_SIGNATURE)
+    ] = ABSENT
 
 
 # §11.3.8 and §11.3.9: the context string of a signature, and the part of it that verification needs first
@@ -593,7 +608,9 @@ class TPMT_PUBLIC_PARMS(Record):
     """Parameters with their type, for TPM2_TestParms (§12.2.3.8)."""
 
     type: TPMI_ALG_PUBLIC
-    parameters: Annotated[OneOf[TPMU_PUBLIC_PARMS_TYPE], select("type", TPMU_PUBLIC_PARMS)]
+    parameters: Annotated[
+        UnionOf[TPMU_PUBLIC_PARMS_TYPE, "TPMU_PUBLIC_PARMS_MEMBERS"], select("type", TPMU_PUBLIC_PARMS)
+    ]
 
 
 class TPMT_PUBLIC(Record):
@@ -603,8 +620,10 @@ class TPMT_PUBLIC(Record):
     name_alg: TPMI_ALG_HASH
     object_attributes: TPMA_OBJECT_BITS
     auth_policy: TPM2B_DIGEST
-    parameters: Annotated[OneOf[TPMU_PUBLIC_PARMS_TYPE], select("type", TPMU_PUBLIC_PARMS)]
-    unique: Annotated[OneOf[TPMU_PUBLIC_ID_TYPE], select("type", TPMU_PUBLIC_ID)]
+    parameters: Annotated[
+        UnionOf[TPMU_PUBLIC_PARMS_TYPE, "TPMU_PUBLIC_PARMS_MEMBERS"], select("type", TPMU_PUBLIC_PARMS)
+    ]
+    unique: Annotated[UnionOf[TPMU_PUBLIC_ID_TYPE, "TPMU_PUBLIC_ID_MEMBERS"], select("type", TPMU_PUBLIC_ID)]
 
 
 TPM2B_PUBLIC = Annotated[TPMT_PUBLIC, SizedRecord(TPMT_PUBLIC)]
@@ -696,6 +715,39 @@ class TPMS_AUTH_RESPONSE(Record):
     nonce: TPM2B_NONCE
     session_attributes: TPMA_SESSION_BITS
     hmac: TPM2B_AUTH
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    class TPMU_SCHEME_MEMBERS(TPMS_SCHEME_HASH, TPMS_SCHEME_ECDAA, TPMS_SCHEME_XOR):
+        """A member of TPMU_ASYM_SCHEME or TPMU_SCHEME_KEYEDHASH."""
+
+    class TPMU_SIGNATURE_MEMBERS(  # type: ignore[misc]
+        bytes, TPMS_SIGNATURE_RSA, TPMS_SIGNATURE_ECC, TPMS_SIGNATURE_HASH_MLDSA, TPMT_HA
+    ):
+        """A member of TPMU_SIGNATURE."""
+
+        replace: Any = None
+
+    class TPMU_PUBLIC_ID_MEMBERS(bytes, TPMS_ECC_POINT):  # type: ignore[misc]
+        """A member of TPMU_PUBLIC_ID."""
+
+        replace: Any = None
+
+    class TPMU_PUBLIC_PARMS_MEMBERS(  # type: ignore[misc]
+        TPMS_KEYEDHASH_PARMS,
+        TPMS_SYMCIPHER_PARMS,
+        TPMS_RSA_PARMS,
+        TPMS_ECC_PARMS,
+        TPMS_MLDSA_PARMS,
+        TPMS_HASH_MLDSA_PARMS,
+        TPMS_MLKEM_PARMS,
+    ):
+        """A member of TPMU_PUBLIC_PARMS."""
+
+        scheme: Any = None
 
 
 declare(globals())
