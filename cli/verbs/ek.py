@@ -22,10 +22,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpmwire.errors import CertificateError, NoCertificateError, NvError, UnusableCertificateError
+from tpmwire.primary import WELL_KNOWN
 from tpmwire.secret import Secret
 from tpmwire.state import nv
 from tpmwire.tpm import Tpm
-from tpmwire.use.endorsement import CHAIN, KINDS, EkKind, OwnKey, own_key
+from tpmwire.use.endorsement import CHAIN, KINDS, MLKEM_KINDS, EkKind, OwnKey, own_key
 
 from ..keys.trust import read_chain, read_trust
 from ..terminal.messages import UsageError, note, warn
@@ -125,12 +126,12 @@ def _certificates(
         chain = []
     if file is not None and given is not None:
         leaf, others = given
-        return [FoundCertificate(file, lambda: leaf, KINDS)], others + chain, present
+        return [FoundCertificate(file, lambda: leaf, (*KINDS, *MLKEM_KINDS))], others + chain, present
     found = [
         FoundCertificate(
             f"NV index 0x{kind.certificate:08x}", partial(_read_stored, tpm, kind.certificate), (kind,)
         )
-        for kind in KINDS
+        for kind in (*KINDS, *MLKEM_KINDS)
         if kind.certificate in present
     ]
     if not found:
@@ -182,8 +183,11 @@ def _pin(own: "OwnKey") -> str | None:
     """Returns NAME@WHERE of the EK for --tpm-session-encrypt-with-name; None if later runs cannot find the EK."""
     if own.handle is not None:
         return f"{own.name.hex()}@0x{own.handle:08x}"
-    made = {"L-1": "ek-rsa", "L-2": "ek-ecc"}.get(own.kind.name)
-    return made and f"{own.name.hex()}@{made}"
+    made = {"L-1": "ek-rsa", "L-2": "ek-ecc", "H-27": "ek-mlkem", "H-28": "ek-mlkem1024"}.get(own.kind.name)
+    # Later runs create the key from the library's template only.
+    if made is None or (own.kind in MLKEM_KINDS and not WELL_KNOWN[made].fits(own.public)):
+        return None
+    return f"{own.name.hex()}@{made}"
 
 
 def _text(row: dict[str, Any]) -> str:

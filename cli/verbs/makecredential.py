@@ -26,7 +26,7 @@ from tpmwire.crypto.spki import into_template
 from tpmwire.errors import KeyFileError
 from tpmwire.secret import Secret
 from tpmwire.spec.structures import TPMT_PUBLIC
-from tpmwire.use.endorsement import KINDS
+from tpmwire.use.endorsement import KINDS, MLKEM_KINDS
 
 from ..keys.trust import read_chain, read_trust
 from ..terminal.files import read_small, write_whole
@@ -161,7 +161,7 @@ def _endorsement_key(args: Settings) -> TPMT_PUBLIC:
             warn(f"{args.ek} is not verified; verify it with --ca FILE")
         assert found.key is not None  # one of the two is there
         key = found.key
-    for kind in KINDS:
+    for kind in (*KINDS, *MLKEM_KINDS):
         if (area := into_template(key, kind.template())) is not None:
             return area
     raise UsageError(f"{args.ek}: the EK Credential Profile has no template for this type of key")

@@ -16,13 +16,11 @@ from typing import Any, NamedTuple, Self
 
 from asn1crypto import x509 as fields
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import crypto
 
-from ..crypto.spki import PublicKey
-from ..errors import CertificateError, UnusableCertificateError
-from ..spec.constants import TPM_ECC
-from ..spec.structures import TPMS_ECC_POINT
+from ..crypto.spki import PublicKey, parse_public_key_der
+from ..errors import CertificateError, DecodeError, KeyFileError, UnusableCertificateError
 from .nv_certificate import without_padding
 
 __all__ = [
@@ -48,13 +46,6 @@ TPM_ATTRIBUTES = {"2.23.133.2.1": "manufacturer", "2.23.133.2.2": "model", "2.23
 
 BROKEN_HASHES = (b"md2", b"md4", b"md5")
 """Hash functions with which a signature can be moved to a forged certificate."""
-
-_CURVES = {
-    "secp256r1": (TPM_ECC.NIST_P256, 32),
-    "secp384r1": (TPM_ECC.NIST_P384, 48),
-    "secp521r1": (TPM_ECC.NIST_P521, 66),
-}
-"""Identifier, and bytes of a coordinate."""
 
 _STEPS = 100
 """Limit on the paths that are tried if several CAs share a name."""
@@ -290,19 +281,11 @@ def public_key(certificate: Certificate) -> PublicKey:
     """
     # OpenSSL reads the key, because makers encode keys in as many ways as certificates.
     try:
-        key = certificate.x509.get_pubkey().to_cryptography_key()
-    except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UnusableCertificateError(
-            f"unsupported public key in the certificate ({_read_reason(error)})"
-        ) from error
-    if isinstance(key, rsa.RSAPublicKey):
-        numbers = key.public_numbers()
-        return numbers.n.to_bytes((key.key_size + 7) // 8, "big"), numbers.e
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
-        curve, size = _CURVES[key.curve.name]
-        point = key.public_numbers()
-        return curve, TPMS_ECC_POINT(point.x.to_bytes(size, "big"), point.y.to_bytes(size, "big"))
-    raise UnusableCertificateError("unsupported public key in the certificate (expected RSA or a NIST curve)")
+        key: Any = certificate.x509.get_pubkey().to_cryptography_key()
+        return parse_public_key_der(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm, DecodeError, KeyFileError) as error:
+        reason = f"unsupported public key in the certificate ({_read_reason(error)})"
+        raise UnusableCertificateError(reason) from error
 
 
 def verify_chain(

@@ -6,6 +6,7 @@ TPM has the key.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 from ..channel import authorized_once, open_session
@@ -16,7 +17,7 @@ from ..keys import templates
 from ..primary import Loaded, create_primary, read_loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..spec.commands.random import GetRandom
-from ..spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_SE, TPMA_OBJECT
+from ..spec.constants import TPM_ALG, TPM_ECC, TPM_MLKEM, TPM_RH, TPM_SE, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
@@ -30,7 +31,7 @@ from ..spec.structures import (
 from ..state import nv
 from ..tpm import Tpm
 
-__all__ = ["CHAIN", "KINDS", "SM2_KIND", "EkKind", "OwnKey", "own_key", "prove", "template_of"]
+__all__ = ["CHAIN", "KINDS", "MLKEM_KINDS", "SM2_KIND", "EkKind", "OwnKey", "own_key", "prove", "template_of"]
 
 CHAIN = (0x01C00100, 0x01C001FF)
 """The first and last NV index of the intermediate CAs' certificates, which are concatenated (§2.2.1.4)."""
@@ -121,6 +122,17 @@ SM2_KIND = _high_kind(5, "SM2 P-256", TPM_ALG.SM3_256, 128, curve=TPM_ECC.SM2_P2
 """The template with China's algorithms, for which TPMs elsewhere have no certificates."""
 
 
+MLKEM_KINDS = tuple(
+    EkKind(f"H-{25 + kem}", f"ML-KEM-{size}", index, None, index + 1, partial(templates.ek_mlkem, kem))
+    for kem, size, index in (
+        (TPM_MLKEM.MLKEM_512, 512, 0x01C00060),
+        (TPM_MLKEM.MLKEM_768, 768, 0x01C00062),
+        (TPM_MLKEM.MLKEM_1024, 1024, 0x01C00064),
+    )
+)
+"""The templates for ML-KEM, from a draft of the profile's version 2.7, which reserves no handles for the keys."""
+
+
 class OwnKey(NamedTuple):
     """An endorsement key of this TPM: kind, Name, public area and, if the key is persistent, its handle."""
 
@@ -182,10 +194,10 @@ def own_key(
     present = set(present)
     expected: list[tuple[EkKind, TPMT_PUBLIC, TPMT_PUBLIC]] = []
     for kind in kinds:
-        template = template_of(tpm, kind, present)
-        public = into_template(key, template)
-        if public is not None:
-            expected.append((kind, template, public))
+        for template in _variants(template_of(tpm, kind, present)):
+            public = into_template(key, template)
+            if public is not None:
+                expected.append((kind, template, public))
     if not expected:
         raise UnusableCertificateError(
             "unsupported public key in the certificate: its type, size or curve matches no template"
@@ -206,8 +218,17 @@ def own_key(
             return OwnKey(kind, loaded.name, public, None)
     raise CertificateError(
         "the certificate belongs to a different TPM: no endorsement key of this TPM has its public key "
-        f"(tried template {' and '.join(kind.name for kind, _, _ in expected)})"
+        f"(tried template {' and '.join(dict.fromkeys(kind.name for kind, _, _ in expected))})"
     )
+
+
+def _variants(template: TPMT_PUBLIC) -> list[TPMT_PUBLIC]:
+    """Returns the templates to try for a kind of key.
+
+    Public extracts of the draft for ML-KEM keys disagree about userWithAuth.
+    """
+    other = template.replace(object_attributes=template.object_attributes ^ TPMA_OBJECT.USER_WITH_AUTH)
+    return [template, other] if template.type == TPM_ALG.MLKEM else [template]
 
 
 def prove(tpm: Tpm, loaded: Loaded) -> None:

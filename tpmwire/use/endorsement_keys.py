@@ -5,16 +5,17 @@ from collections.abc import Iterator
 
 from ..channel import authorized_once
 from ..errors import TpmError
+from ..keys.ek_policies import ek_policies
 from ..primary import Loaded, create_primary, read_loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import Password, SessionStart, Use
 from ..spec.codes import TPM_RC_HANDLE
-from ..spec.commands.policies import PolicySecret
+from ..spec.commands.policies import PolicyOR, PolicySecret
 from ..spec.constants import TPM_RH, TPM_SE, TPMA_OBJECT
 from ..spec.structures import TPMT_PUBLIC
 from ..state import nv
 from ..tpm import Tpm
-from .endorsement import KINDS, EkKind, template_of
+from .endorsement import KINDS, MLKEM_KINDS, EkKind, template_of
 
 __all__ = ["likely_kinds", "use_endorsement_key"]
 
@@ -25,15 +26,18 @@ _SEED_SIZES = {
     68: ("L-2", "H-2"),
     100: ("H-3",),
     136: ("H-4",),
+    768: ("H-26",),
+    1088: ("H-27",),
+    1568: ("H-28",),
 }
-"""Kinds by the size of a secret that is encrypted to them: an RSA modulus, or a point with two sizes."""
+"""Kinds by the size of an encrypted secret: an RSA modulus, a point with two sizes, or an ML-KEM ciphertext."""
 
 
 def likely_kinds(seed: bytes) -> list[EkKind]:
     """Returns the kinds of endorsement keys to which a seed of this size can be encrypted."""
     # A coordinate that begins with zeros may be shorter.
     size = min((size for size in _SEED_SIZES if size >= len(seed)), default=0)
-    return [kind for kind in KINDS if kind.name in _SEED_SIZES.get(size, ())]
+    return [kind for kind in (*KINDS, *MLKEM_KINDS) if kind.name in _SEED_SIZES.get(size, ())]
 
 
 @contextlib.contextmanager
@@ -58,6 +62,9 @@ def use_endorsement_key(
         # (tpm2-tss#1865).
         by = authorized_once(tpm, auth) if auth else Password()
         tpm.execute(PolicySecret(TPM_RH.ENDORSEMENT, session.handle), by)
+        policies = ek_policies(found.public.name_alg)
+        if policies is not None and found.public.auth_policy == policies.b:
+            tpm.execute(PolicyOR(session.handle, (policies.a, policies.c)))
         yield found, session.use()
     finally:
         for handle in reversed(opened):

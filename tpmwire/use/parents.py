@@ -15,7 +15,7 @@ from ..primary import WELL_KNOWN
 from ..spec.constants import TPM_ECC, TPM_HT, TPM_RH
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_RSA_PARMS, TPMT_PUBLIC
 from .endorsement import KINDS as ENDORSEMENT_KINDS
-from .endorsement import SM2_KIND, EkKind
+from .endorsement import MLKEM_KINDS, SM2_KIND, EkKind
 
 if TYPE_CHECKING:  # verbs without key files need not load this module
     from ..keys.keyfile import KeyFile
@@ -57,6 +57,9 @@ _ENDORSEMENT_NAMES = {
     "H-4": "ek-p521",
     "H-6": "ek-rsa3072",
     "H-7": "ek-rsa4096",
+    "H-26": "ek-mlkem512",
+    "H-27": "ek-mlkem",
+    "H-28": "ek-mlkem1024",
 }
 
 
@@ -82,7 +85,7 @@ def endorsement_kind(name: str) -> EkKind | None:
     The name can be that of the profile (`H-3`, `ek-h3`) or of the algorithm (`ek-p384`).
     """
     word = name.lower().removeprefix("ek-").replace("-", "")
-    for kind in (*ENDORSEMENT_KINDS, SM2_KIND):
+    for kind in (*ENDORSEMENT_KINDS, *MLKEM_KINDS, SM2_KIND):
         short = kind.name.lower().replace("-", "")
         # h1 and h2 without ek- or a hyphen are storage primary keys.
         if (word == short and name.lower() != short) or name == _ENDORSEMENT_NAMES.get(kind.name, "ek-sm2"):
