@@ -40,6 +40,7 @@ from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
 from ..terminal.files import read_input, read_small
 from ..terminal.messages import UsageError, warn
+from ..terminal.progress import activity
 from ..tpm.statement_options import VerifierSettings, add_verifier_options, nonce_from, trusted_key
 
 __all__ = ["Settings", "configure", "run"]
@@ -109,11 +110,12 @@ def run(args: Settings) -> int:
     if not logs and bundle.event_log is not None:
         logs = [bundle.event_log]
     given: dict[str, Any] = {"nonce": nonce, "pcrs": pcrs, "expected": expected, "event_logs": logs}
-    if len(bundle.quotes) == 1:  # one quote may have several banks
-        found = verify_quote(*bundle.quotes[0], key, values=bundle.values or None, **given)
-        _print([found], args.json)
-        return 0
-    _print(_verify_each(bundle, key, **given), args.json)
+    with activity("verifying the quote"):
+        if len(bundle.quotes) == 1:  # one quote may have several banks
+            found = [verify_quote(*bundle.quotes[0], key, values=bundle.values or None, **given)]
+        else:
+            found = _verify_each(bundle, key, **given)
+    _print(found, args.json)
     return 0
 
 

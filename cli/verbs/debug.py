@@ -39,6 +39,7 @@ from ..inspect.options import SessionKeySettings, add_session_key_options
 from ..inspect.session_keys import SessionKeys, session_keys
 from ..inspect.source import open_sources
 from ..terminal.messages import UsageError
+from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -91,15 +92,14 @@ def run(args: Settings) -> int:
     session = _handle(args.session)
     if args.change is not None:
         return _judge(args, keys)
-    if args.json:
-        with StepWriter() as writer:
-            for number, tree in _steps(_exchanges(args.input), keys, session):
-                writer.place = number
-                writer.add(tree)
-        return 0
-    if args.text or not sys.stdout.isatty():
-        for number, (place, tree) in enumerate(_steps(_exchanges(args.input), keys, session)):
-            print("\n" * bool(number) + step_text(place, tree))
+    if args.json or args.text or not sys.stdout.isatty():
+        with activity("explaining the recording", prints=True), StepWriter() as writer:
+            for number, (place, tree) in enumerate(_steps(_exchanges(args.input), keys, session)):
+                if args.json:
+                    writer.place = place
+                    writer.add(tree)
+                else:
+                    print("\n" * bool(number) + step_text(place, tree))
         return 0
     if "-" in (args.input or ["-"]):
         raise UsageError(
@@ -155,7 +155,8 @@ def _judge(args: Settings, keys: SessionKeys) -> int:
         raise UsageError(f"--change: {args.change!r} is not MESSAGE:OFFSET[:BIT]; use e.g. 9:0x1c or 9:28:7")
     change = Change(int(match[1]) - 1, int(match[2], 0), int(match[3] or 0))
     try:
-        said = who_notices(list(_exchanges(args.input)), change, keys.salts, keys.auths)
+        with activity("explaining the recording"):
+            said = who_notices(list(_exchanges(args.input)), change, keys.salts, keys.auths)
     except IndexError:
         raise UsageError(f"--change: the recording has no byte {match[2]} in message {match[1]}") from None
     if args.json:
@@ -178,11 +179,12 @@ def _open_screen(words: list[str], keys: SessionKeys, session: int | None) -> No
     from ..inspect.debugger.app import Debugger  # noqa: PLC0415 - it imports textual
 
     exchanges = []
-    for exchange in _exchanges(words):
-        exchanges.append(exchange)
-        if len(exchanges) > LIMIT // 2:
-            raise UsageError(f"the recording has more than {LIMIT:,} messages; use --text, or a part of it")
-    steps = list(_steps(iter(exchanges), keys, session))
+    with activity("explaining the recording"):
+        for exchange in _exchanges(words):
+            exchanges.append(exchange)
+            if len(exchanges) > LIMIT // 2:
+                raise UsageError(f"the recording has more than {LIMIT:,} messages; use --text, or a part of it")
+        steps = list(_steps(iter(exchanges), keys, session))
     if not steps:
         raise UsageError("the recording has no messages")
 

@@ -39,6 +39,7 @@ from tpmwire.state.pcrs import banks, read_pcrs
 from ..terminal.files import read_input, read_small
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import TpmSettings, add_tpm_options, filled
+from ..terminal.progress import activity
 from ..tpm.open import open_tpm
 
 __all__ = ["Settings", "configure", "run"]
@@ -85,13 +86,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Prints the events and the PCR values, and compares the values."""
-    logs = [_read(path) for path in args.files or _default_files()]
-    expected = _expected(args, logs) if args.expect else None
-    values = replay(logs)
-    if args.json:
-        print(json.dumps(_json(args, logs, values), indent=2))
-    else:
-        _print(args, logs, values)
+    with activity("reading the event log"):
+        logs = [_read(path) for path in args.files or _default_files()]
+        expected = _expected(args, logs) if args.expect else None
+        values = replay(logs)
+    with activity("explaining the event log", prints=not args.json):
+        if args.json:
+            print(json.dumps(_json(args, logs, values), indent=2))
+        else:
+            _print(args, logs, values)
     if expected is None:
         return 0
     if not set(expected) & set(replay(logs, [bank for bank, _ in expected])):

@@ -30,6 +30,7 @@ from ..inspect.interpretations import interpretation_json, interpretation_text
 from ..inspect.things import Explained, explain_thing, group_words
 from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError, note
+from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -69,18 +70,29 @@ def run(args: Settings) -> int:
     failed = False
     things = group_words(args.thing or ["-"], args.kind)
     refused: list[str] = []
-    for number, explained in enumerate(_explain_each(things, args.kind, refused)):
-        if number and not args.json:
-            print()
-        if args.json:
-            trees = list(explained.trees)
-            found.append(_plain(explained, trees))
-            failed |= any(tree.error for tree in trees)
-        else:
-            failed |= _print(explained, args.color)
+    with activity("explaining the input", prints=not args.json):
+        for number, explained in enumerate(_await_each(_explain_each(things, args.kind, refused))):
+            if number and not args.json:
+                print()
+            if args.json:
+                trees = list(explained.trees)
+                found.append(_plain(explained, trees))
+                failed |= any(tree.error for tree in trees)
+            else:
+                failed |= _print(explained, args.color)
     if args.json:
         print(json.dumps(found, indent=2))
     return 2 if refused else 1 if failed else 0
+
+
+def _await_each(found: Iterator[Explained]) -> Iterator[Explained]:
+    """Yields the explanations; shows the activity until each one is found."""
+    while True:
+        with activity("recognizing the input"):
+            explained = next(found, None)
+        if explained is None:
+            return
+        yield explained
 
 
 def _explain_each(things: list[str], kind: str | None, refused: list[str]) -> Iterator[Explained]:

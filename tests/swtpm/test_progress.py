@@ -82,12 +82,21 @@ def test_a_slow_tpm(terminal: bool, swtpm: Swtpm) -> None:
     assert others[-1] == b""  # the line is removed at the end
 
 
-def test_a_capture_that_arrives_slowly() -> None:
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["decode"], b"explaining standard input: "),
+        (["debug", "--json"], b"explaining the recording: "),
+        (["explain"], b"recognizing the input: "),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_a_capture_that_arrives_slowly(words: list[str], line: bytes) -> None:
     shown = threading.Event()
     with with_terminal(
-        "decode",
+        *words,
         "-",
-        seen=lambda text: b"explaining standard input: " in text and shown.set(),
+        seen=lambda text: line in text and shown.set(),
         stdin=subprocess.PIPE,
     ) as program:
         whole = recorded(Capture().to(COMMAND).back(RESPONSE).frames)
