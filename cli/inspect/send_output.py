@@ -136,6 +136,7 @@ class SendListener(Listener):
         self._show_salt = show_salt
         self._ending = False
         self._last_words = ""
+        self._failure: OSError | None = None
 
     def end(self, words: str) -> None:
         """Stops writing messages. `words` is a line to print before the next command, if one follows, or ""."""
@@ -144,15 +145,25 @@ class SendListener(Listener):
     def command(self, data: bytes) -> None:
         """Writes a command."""
         if not self._ending:
+            if self._failure is not None:
+                raise self._failure
             self._writer.add_command(data)
         elif self._last_words:
             note(self._last_words)
             self._last_words = ""
 
     def response(self, data: bytes, command: bytes) -> None:
-        """Writes a response."""
-        if not self._ending:
+        """Writes a response.
+
+        An error, such as a closed pipe, is raised at the next command: the Tpm must first record a new object, so
+        that it is flushed.
+        """
+        if self._ending or self._failure is not None:
+            return
+        try:
             self._writer.add_response(data, command)
+        except OSError as error:
+            self._failure = error
 
     def clear_command(self, data: bytes) -> None:
         """Writes a command before its encryption."""

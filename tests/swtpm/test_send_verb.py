@@ -1,7 +1,10 @@
 """`tpmwire send`: commands by name, sent to a real TPM and explained; mistakes, secrets, what is left behind."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +129,7 @@ def test_auth_file(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:
         ("Hash data=@/nowhere hashAlg=SHA256", "/nowhere: No such file"),
         ("Hash hashAlg=SHA257", "'SHA257' is not valid; expected a number, or a name from `tpmwire spec TPM_ALG`"),
         ("SelfTest fullTest=perhaps", "expected yes or no"),
-        ("CreatePrimary primaryHandle=owner inPublic=0001", "is not a valid TPMT_PUBLIC"),
+        ("CreatePrimary primaryHandle=owner inPublic=0001", "is not a valid public area"),
         (
             "CreatePrimary primaryHandle=owner inPublic=template:none",
             "is not a valid template; use a name of tpm2-tools",
@@ -181,3 +184,16 @@ def test_a_dry_run_needs_no_tpm(tool: Tool) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert "TPM2_CreatePrimary" in ran.out
     assert "80 00 00 00" in ran.out
+
+
+def test_a_closed_pipe_leaves_no_object_in_the_tpm(tool: Tool, tmp_path: Path) -> None:
+    """As in `tpmwire send CreatePrimary | head -0`."""
+    path = f"soft:{tmp_path / 'state'}"
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = ["send", "CreatePrimary", "+", "Create", "ecc", "--tpm-path", path]
+    ran = subprocess.run([sys.executable, "-m", "cli.toolbox", *words], stdout=writer, check=False)
+    os.close(writer)
+    assert ran.returncode == 128 + 13
+    listed = tool("list", "--tpm-path", path)
+    assert (listed.code, "transient" in listed.out) == (0, False)

@@ -109,7 +109,7 @@ class Authorizations:
         return next((one for one in self.all if one.session is not None and one.attributes & attribute), None)
 
     def check(self, parameters: bytes) -> None:
-        """Checks every authorization. `parameters` are the command's parameters as sent. Raises Refusal."""
+        """Raises Refusal for the first authorization that is not valid. `parameters` are those that were sent."""
         self._check_exclusive()
         for one in self.all:
             self._check_bound(one)
@@ -200,7 +200,7 @@ class Authorizations:
             self._tpm.da_used, self._tpm.orderly = True, None
 
     def _failed(self, one: Authorization, entity: Entity | None) -> Refusal:
-        """Counts an authorization failure, and returns the Refusal to raise."""
+        """Counts an authorization failure unless the entity has noDA, and returns the Refusal to raise."""
         if isinstance(entity, NvIndex):
             entity.count_use(right=False)
         bound = one.session is not None and one.session.protected_bind

@@ -73,7 +73,10 @@ def create_primary(
 def create_child(
     tpm: TpmState, parent: KeyedObject, public: TPMT_PUBLIC, given: TPMS_SENSITIVE_CREATE
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns (public area, sensitive area) of a new child. `given` is inSensitive. Raises Refusal."""
+    """Returns (public area, sensitive area) of a new child. `given` is inSensitive.
+
+    Raises Refusal if the template or inSensitive is not valid.
+    """
     with at_field("in_public"):
         check_creation(public, given.data, parent)
     objects.check_key_size(public, given.data)
@@ -90,7 +93,7 @@ def creation_data(
     outside: bytes,
     pcrs: tuple[TPMS_PCR_SELECTION, ...],
 ) -> tuple[TPMS_CREATION_DATA, bytes, TPMT_TK_CREATION]:
-    """Returns (creation data, their hash, creation ticket) of a new object (Part 2, §15.1).
+    """Returns (creation data, its hash, creation ticket) of a new object (Part 2, §15.1).
 
     `parent` is None for a primary object: the hierarchy is the parent. `outside` is outsideInfo.
     """

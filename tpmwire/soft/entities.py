@@ -69,7 +69,7 @@ class Hierarchy(Entity):
 
 @dataclass(repr=False)
 class Pcr(Entity):
-    """A PCR as an entity of commands. `PcrBanks` has the PCR values."""
+    """A PCR as an entity that commands name by handle. `PcrBanks` has the PCR values."""
 
     def needs_policy(self, role: Role) -> bool:
         """Returns whether only the policy can authorize a command: yes, if the PCR has a policy."""
@@ -94,7 +94,7 @@ class NvIndex(Entity):
         return not self.has(TPMA_NV.NO_DA)
 
     def has(self, attribute: TPMA_NV) -> bool:
-        """Returns whether all bits of `attribute` are set."""
+        """Returns whether any bit of `attribute` is set."""
         return bool(self.public.attributes & attribute)
 
     def set(self, attributes: TPMA_NV, on: bool = True) -> None:

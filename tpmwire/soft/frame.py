@@ -180,7 +180,7 @@ def _read_authorizations(tag: TPM_ST, kind: type[Command], stream: io.BytesIO) -
 
 
 def _check_encrypting(auths: Authorizations, kind: type[Command]) -> None:
-    """Raises Refusal if a session encrypts a first parameter that is not a TPM2B, or has no cipher.
+    """Raises Refusal if a session for encryption has no cipher, or if the first parameter is not a TPM2B.
 
     Source: Part 1, §21.
     """

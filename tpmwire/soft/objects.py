@@ -250,7 +250,7 @@ def wrap(parent: TPMT_PUBLIC, seed: bytes, name: bytes, data: bytes) -> bytes:
     """Returns `data`, encrypted and authenticated with keys that derive from `seed`.
 
     `parent` is the public area of the key that decrypts the seed. `name` is the Name of the object that the data
-    belong to: a duplicate (Part 1, §23.3.2.3) or the object of a credential (Part 1, §24).
+    belongs to: a duplicate (Part 1, §23.3.2.3) or the object of a credential (Part 1, §24).
     """
     alg = parent.name_alg
     key, integrity = _keys("seed", alg, storage_algorithm(parent).key_bits or 0, seed, name)

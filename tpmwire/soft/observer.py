@@ -65,7 +65,7 @@ def hidden(secret: bytes) -> str:
 
 
 def plain_or_hidden(data: bytes, *, secret: bool) -> str:
-    """Returns data in hex, or as `hidden` does if they contain a secret."""
+    """Returns data in hex, or as `hidden` does if it contains a secret."""
     return hidden(data) if secret else data.hex() or "empty"
 
 

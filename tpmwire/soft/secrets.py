@@ -97,7 +97,10 @@ def encrypt_secret(key: KeyedObject, label: bytes, random: Random) -> tuple[byte
 
 
 def encapsulate(key: KeyedObject, random: Random) -> tuple[bytes, bytes]:
-    """Returns (new ML-KEM shared secret, its ciphertext for the public key `key`) (FIPS 203, §7.2)."""
+    """Returns (new ML-KEM shared secret, its ciphertext for the public key `key`) (FIPS 203, §7.2).
+
+    Raises Refusal if the public key is not valid.
+    """
     assert isinstance(key.public.unique, bytes)
     try:
         return encapsulate_in_python(key.public.unique, random(32))

@@ -16,7 +16,7 @@ NO_KEY = TPMT_PUBLIC(TPM_ALG.NULL, TPM_ALG.NULL, TPMA_OBJECT.USER_WITH_AUTH, b""
 
 @dataclass(repr=False)
 class SoftSequence(KeyedObject):
-    """A sequence: its data, its hash algorithm (TPM_ALG_NULL for an event), its HMAC key.
+    """A sequence: its data, its hash algorithm (TPM_ALG_NULL for an event) and its HMAC key.
 
     `first` is the first block of data, which decides whether a restricted key may sign the digest. A sequence that
     signs or verifies has `signer`, the Name of its key, and `context`, the context string of its signature.

@@ -31,7 +31,7 @@ POWER_ON, POWER_OFF, RESET, RESTART = 1, 2, 17, 18
 
 
 class _Handled(NamedTuple):
-    """A handled request: the response, and how many bytes of the buffer the request has.
+    """A handled request: the response, and the size of the request in bytes.
 
     `closes` means that the client is disconnected, `stops` that the server ends.
     """
@@ -94,7 +94,7 @@ def _swtpm_control(tpm: SoftTransport, data: bytes) -> _Handled | None:
 
 
 def _mssim_command(tpm: SoftTransport, data: bytes) -> _Handled | None:
-    """Handles a code, a locality, a size and a TPM command.
+    """Handles a request to the simulator's command socket: code, locality, size and TPM command.
 
     The response has its size before it, and four zero bytes after it.
     """

@@ -50,7 +50,10 @@ def _lock(fd: int) -> None:
 
 
 def _open(path: str) -> int:
-    """Opens or creates a regular file, and returns its descriptor. Raises OSError or TransportError."""
+    """Opens or creates a regular file, and returns its descriptor.
+
+    Raises OSError if that fails, TransportError if the file is not a regular file.
+    """
     with contextlib.suppress(FileNotFoundError):
         _require_regular(path, os.stat(path))  # before open, which can have an effect on a device
     # Without O_NONBLOCK, a FIFO that replaces the file before open would block.
@@ -69,7 +72,7 @@ def _require_regular(path: str, status: os.stat_result) -> None:
 
 
 class StateFile:
-    """A locked file with the state of a soft TPM. It contains the TPM's secrets in clear, with mode 0600.
+    """A locked file with the state of a soft TPM. It contains the TPM's secrets unencrypted, and has mode 0600.
 
     Raises TransportError if the file cannot be opened, is in use by another process, or is not a regular file.
     """

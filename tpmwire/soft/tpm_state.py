@@ -56,7 +56,10 @@ class Lockout:
         self.failed += 1
 
     def heal(self, time: int) -> None:
-        """Decreases the failure count by 1 per elapsed recovery time. `time` is the TPM's time in seconds."""
+        """Decreases the failure count by 1 per elapsed recovery time, and enables lockoutAuth after its own.
+
+        `time` is the TPM's time in seconds.
+        """
         if self.failed and self.recovery:
             periods = (time - self.since) // self.recovery
             self.failed = max(0, self.failed - periods)

@@ -29,7 +29,7 @@ class SoftTransport(Transport):
 
     With `seed`, all random values of the TPM are repeatable. With `file`, the TPM stores its state in that file,
     which only one process at a time can open. `observe(step, detail)` is called at each internal step. Its details
-    have the sizes of secrets, or the secrets themselves if `show_secrets` is true. `faults` are simulated faults.
+    show the sizes of secrets, or the secrets themselves if `show_secrets` is true. `faults` are simulated faults.
     The attribute `resumed` is true if the state comes from the file.
 
     Raises TransportError if the state file cannot be opened or is not valid.
@@ -103,8 +103,8 @@ def print_step(step: str, detail: str) -> None:
 def open_soft(rest: str) -> SoftTransport:
     """Opens the soft TPM of the path `soft:REST`.
 
-    REST is empty for a new TPM, `seed=WORD` for a new repeatable TPM, or the name of a state file. After `?`, it
-    has options (see `address`). Raises TransportError if an option is not valid, or if the state file cannot be
+    REST is empty for a new TPM, `seed=WORD` for a new repeatable TPM, or the name of a state file. Options follow
+    after `?` (see `address`). Raises TransportError if an option is not valid, or if the state file cannot be
     opened or is not valid.
     """
     address = parse_address(rest)

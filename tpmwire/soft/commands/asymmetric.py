@@ -46,7 +46,7 @@ HASHES = {
 
 
 def _rsa(tpm: TpmState, handle: int) -> tuple[KeyedObject, TPMS_RSA_PARMS]:
-    """Returns (key, its RSA parameters). Raises Refusal for any object but an unrestricted RSA decryption key."""
+    """Returns (key, its RSA parameters). Raises Refusal unless the object is an RSA decryption key."""
     key = tpm.key(handle)
     parameters = key.public.parameters
     if not isinstance(parameters, TPMS_RSA_PARMS):
@@ -103,7 +103,7 @@ def rsa_decrypt(tpm: TpmState, command: RSA_Decrypt) -> RSA_Decrypt.Response:
 
 
 def _ecc(tpm: TpmState, handle: int) -> tuple[KeyedObject, Curve, Point]:
-    """Returns (key, curve, public point) of an ECC key. Raises Refusal for a handle of another type of object."""
+    """Returns (key, curve, public point) of an ECC key. Raises Refusal for another object or an invalid point."""
     key = tpm.key(handle)
     parameters, unique = key.public.parameters, key.public.unique
     if not isinstance(parameters, TPMS_ECC_PARMS) or not isinstance(unique, TPMS_ECC_POINT):
@@ -142,7 +142,7 @@ def ecdh_z_gen(tpm: TpmState, command: ECDH_ZGen) -> ECDH_ZGen.Response:
 
 @handles(ECC_Parameters)
 def ecc_parameters(tpm: TpmState, command: ECC_Parameters) -> ECC_Parameters.Response:
-    """Returns the parameters of a curve."""
+    """Returns the parameters of a curve (TPM2_ECC_Parameters)."""
     curve = ecc.CURVES.get(command.curve_id)
     if curve is None:
         raise Refusal(TPM_RC.CURVE, "curve_id")

@@ -296,7 +296,7 @@ def get_capability(tpm: TpmState, command: GetCapability) -> GetCapability.Respo
 
 
 def _more_properties(tpm: TpmState, command: GetCapability, some: list[Any]) -> bool:
-    """Returns whether variable TPM properties follow the properties in `some`, which the response already has."""
+    """Returns whether variable TPM properties follow the properties in `some`, which the response contains."""
     if command.capability != TPM_CAP.TPM_PROPERTIES or not some:
         return False
     return bool(some[-1].property < TPM_PT.PERMANENT)

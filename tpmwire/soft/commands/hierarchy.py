@@ -34,7 +34,7 @@ def create_primary_object(tpm: TpmState, command: CreatePrimary) -> CreatePrimar
 
 @handles(HierarchyChangeAuth)
 def hierarchy_change_auth(tpm: TpmState, command: HierarchyChangeAuth) -> None:
-    """Sets the authValue of a hierarchy or of lockout."""
+    """Sets the authValue of a hierarchy or of lockout (TPM2_HierarchyChangeAuth)."""
     auth = trimmed(command.new_auth)
     require(len(auth) <= digest_size(TPM_ALG.SHA512), TPM_RC.SIZE, "new_auth")
     tpm.hierarchies[command.auth_handle].auth = auth
@@ -42,7 +42,7 @@ def hierarchy_change_auth(tpm: TpmState, command: HierarchyChangeAuth) -> None:
 
 @handles(SetPrimaryPolicy)
 def set_primary_policy(tpm: TpmState, command: SetPrimaryPolicy) -> None:
-    """Sets the policy of a hierarchy or of lockout."""
+    """Sets the policy of a hierarchy or of lockout (TPM2_SetPrimaryPolicy)."""
     size = 0 if command.hash_alg == TPM_ALG.NULL else digest_size(command.hash_alg)
     require(len(command.auth_policy) == size, TPM_RC.SIZE, "auth_policy")
     hierarchy = tpm.hierarchies[command.auth_handle]
@@ -68,7 +68,7 @@ def hierarchy_control(tpm: TpmState, command: HierarchyControl) -> None:
 def clear(tpm: TpmState, command: Clear) -> None:
     """Removes the objects and NV indices of the owner and endorsement hierarchies (TPM2_Clear).
 
-    Resets the authorizations of both, the lockout and the clock.
+    Also resets the authorizations of both hierarchies and of lockout, and the clock.
     """
     if tpm.disable_clear:
         raise Refusal(TPM_RC.DISABLED)

@@ -140,7 +140,7 @@ def _store(index: NvIndex, data: bytes) -> None:
 def nv_write(tpm: TpmState, command: NV_Write) -> None:
     """Writes data to an NV index at an offset (TPM2_NV_Write). Bytes never written read as 0xff.
 
-    In an orderly index, which swtpm has in RAM, they read as 0.
+    In an orderly index, they read as 0, as in swtpm.
     """
     index = check_write(tpm, command.auth_handle, command.nv_index)
     require(index.type in (TPM_NT.ORDINARY, TPM_NT.PIN_FAIL, TPM_NT.PIN_PASS), TPM_RC.ATTRIBUTES)

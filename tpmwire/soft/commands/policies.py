@@ -153,7 +153,8 @@ def policy_physical_presence(tpm: TpmState, command: PolicyPhysicalPresence) -> 
 def _bind(session: SoftSession, kind: str, value: bytes, field: str) -> None:
     """Stores the hash that the authorized command must match (Part 3, §23.13 to §23.15).
 
-    `kind` is the kind of hash: cpHash, nameHash or template hash. Raises Refusal if the session has another kind.
+    `kind` is the kind of hash: cpHash, nameHash or template hash. Raises Refusal for a hash
+    of the wrong size, and if the session already has a different hash or a hash of another kind.
     """
     policy = session.policy
     if kind != "template_hash":

@@ -10,7 +10,7 @@ LARGEST = 64
 
 @handles(GetRandom)
 def get_random(tpm: TpmState, command: GetRandom) -> GetRandom.Response:
-    """Returns random bytes, at most as many as the largest digest has (TPM2_GetRandom)."""
+    """Returns random bytes, at most 64, the size of the largest digest (TPM2_GetRandom)."""
     return GetRandom.Response(tpm.generator.bytes(min(command.bytes_requested, LARGEST)))
 
 

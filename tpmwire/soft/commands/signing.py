@@ -134,7 +134,7 @@ def verify_digest(tpm: TpmState, command: VerifyDigestSignature) -> VerifyDigest
 
 
 def _find_sequence(tpm: TpmState, handle: int, key: KeyedObject, verifies: bool) -> SoftSequence:
-    """Returns a signature sequence. Raises Refusal for another sequence, or for another key than at the start."""
+    """Returns a signature sequence. Raises Refusal for another kind of sequence, or if `key` did not start it."""
     found = tpm.entity(handle)
     if not isinstance(found, SoftSequence) or not found.signer or found.verifies != verifies:
         raise Refusal(TPM_RC.MODE, "sequence_handle")

@@ -34,7 +34,7 @@ def hash_data(tpm: TpmState, command: Hash) -> Hash.Response:
 
 
 def hmac_algorithm(key: KeyedObject, hash_alg: int, field: str) -> int:
-    """Returns the algorithm for a MAC, a hash or CMAC: the key's algorithm, or `hash_alg` if the key has none.
+    """Returns the algorithm of a MAC (a hash algorithm or CMAC): the key's, or `hash_alg` if the key has none.
 
     `field` is the name of the key's handle in the command. Raises Refusal if the key or `hash_alg` is not valid.
     """
@@ -92,7 +92,7 @@ def encrypt_decrypt(tpm: TpmState, command: EncryptDecrypt) -> EncryptDecrypt.Re
 def encrypt_decrypt_2(tpm: TpmState, command: EncryptDecrypt2) -> EncryptDecrypt2.Response:
     """Encrypts or decrypts data with a symmetric key (TPM2_EncryptDecrypt2).
 
-    The data is the first parameter, so that parameter encryption can protect them.
+    The data is the first parameter, so that parameter encryption can protect it.
     """
     return EncryptDecrypt2.Response(*_crypt(tpm, command))
 
