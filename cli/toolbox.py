@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from keyword import iskeyword
 from types import ModuleType
 
@@ -208,7 +207,9 @@ def verb_module(verb: str) -> ModuleType:
 
 
 def _overview() -> str:
-    from .terminal.help import fill, listed  # noqa: PLC0415 - for --help only
+    from importlib.util import find_spec  # noqa: PLC0415 - for --help only
+
+    from .terminal.help import fill, listed  # noqa: PLC0415 - likewise
 
     width = columns() - 2
     shown = {

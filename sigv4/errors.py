@@ -71,7 +71,7 @@ class StsError(SigV4Error):
         request = f", request id {one_line(self.request_id, 80)}" if self.request_id else ""
         message = one_line(self.message).rstrip(".")
         text = f"{one_line(self.code, 80)}: {message or 'no message'} (HTTP {self.http_status}{request})"
-        return f"{text}. {self.hint}" if self.hint else text
+        return f"{text}; {self.hint}" if self.hint else text
 
 
 class NoErrorDocumentError(StsError):

@@ -26,7 +26,7 @@ from tpmwire import __version__  # noqa: E402
 
 __all__ = ["pages", "write_pages"]
 
-PROGRAM_TEXT = "print temporary AWS credentials, signed for by a key in the TPM"
+PROGRAM_TEXT = "print temporary AWS credentials; a key in the TPM signs the request"
 TOOLBOX_TEXT = "keys in a TPM 2.0, and AWS requests signed with them"
 
 _ESCAPES = str.maketrans({"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti"})

@@ -199,7 +199,7 @@ _shtab_tpmwire_aws_defaults_added=0
 
 _shtab_tpmwire_aws_decode_message_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
+  "--sigv4a=[P-256 key in the TPM that signs with SigV4A]:KEY:_tpmwire_keys"
   "--region-set=[regions in which the SigV4A signature is valid, such as us-east-1,eu-\* or \*]:SET:"
   "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
   "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
@@ -252,7 +252,7 @@ _shtab_tpmwire_aws_decode_message_defaults_added=0
 _shtab_tpmwire_aws_delegated_access_token_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--trade-in-token-file=[file with the trade-in token]:FILE:_files"
-  "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
+  "--sigv4a=[P-256 key in the TPM that signs with SigV4A]:KEY:_tpmwire_keys"
   "--region-set=[regions in which the SigV4A signature is valid, such as us-east-1,eu-\* or \*]:SET:"
   "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
   "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
@@ -307,7 +307,7 @@ _shtab_tpmwire_aws_delegated_access_token_defaults_added=0
 _shtab_tpmwire_aws_key_info_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print one JSON object]"
-  "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
+  "--sigv4a=[P-256 key in the TPM that signs with SigV4A]:KEY:_tpmwire_keys"
   "--region-set=[regions in which the SigV4A signature is valid, such as us-east-1,eu-\* or \*]:SET:"
   "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
   "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
@@ -366,7 +366,7 @@ _shtab_tpmwire_aws_web_identity_token_options=(
   "--scope=[OAuth scopes, separated by spaces]:SCOPES:"
   "--subject-mode=[subject of the token]:MODE:"
   "--json[print one JSON object]"
-  "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
+  "--sigv4a=[P-256 key in the TPM that signs with SigV4A]:KEY:_tpmwire_keys"
   "--region-set=[regions in which the SigV4A signature is valid, such as us-east-1,eu-\* or \*]:SET:"
   "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
   "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
@@ -418,7 +418,7 @@ _shtab_tpmwire_aws_web_identity_token_defaults_added=0
 _shtab_tpmwire_aws_whoami_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print one JSON object]"
-  "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
+  "--sigv4a=[P-256 key in the TPM that signs with SigV4A]:KEY:_tpmwire_keys"
   "--region-set=[regions in which the SigV4A signature is valid, such as us-east-1,eu-\* or \*]:SET:"
   "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
   "--aws-access-key-id=[access key ID that belongs to the HMAC key]:ID:"
@@ -513,7 +513,7 @@ _shtab_tpmwire_checkcertify_options=(
   "--offset=[offset of the contents]:N:"
   "--message=[file with the statement]:FILE:_files"
   "--signature=[file with the signature]:FILE:_files"
-  "--json[print one JSON object with what the statement proves]"
+  "--json[print the verified facts as one JSON object]"
   ":JSON of \`tpmwire certify\` or CertificationParameters of go-attestation, or - for standard input:"
 )
 
@@ -533,7 +533,7 @@ _shtab_tpmwire_checkquote_options=(
   "--signature=[file with the signature]:FILE:_files"
   "--values=[PCR values to compare with the quote]:FILE:_files"
   "*--event-log=[event log that must result in the quoted values]:FILE:_files"
-  "--json[print one JSON object with what the quote proves]"
+  "--json[print the verified facts as one JSON object]"
   ":JSON of \`tpmwire quote\` or of go-attestation, or - for standard input:"
 )
 
@@ -628,7 +628,7 @@ _shtab_tpmwire_curl_options=(
   "*"{-H+,--header=}"[header \'Name]:LINE:"
   "--service=[service name in the signature, such as s3]:NAME:"
   "--region=[region to sign for]:REGION:"
-  "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
+  "--sigv4a=[P-256 key in the TPM that signs with SigV4A]:KEY:_tpmwire_keys"
   "--region-set=[regions in which the SigV4A signature is valid, such as us-east-1,eu-\* or \*]:SET:"
   "*"{-d+,--data=}"[request body]:DATA:"
   {-T+,--upload-file=}"[file with the request body]:FILE:_files"
@@ -1092,7 +1092,7 @@ _shtab_tpmwire_learn_options=(
   "--list[print a line for each lesson]"
   "--reset[forget that LESSON is solved]"
   {-f+,--file=}"[read the lines from FILE, or from standard input if FILE is -, and check them]:FILE:_files"
-  "--tpm-path=[TPM to use instead of a new soft TPM, in any form of \`tpmwire send --tpm-path\`]:PATH:_files"
+  "--tpm-path=[TPM to use instead of a new soft TPM]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM, such as 2s or 1m]:TIME:"
   ":number or title of a lesson in --list:"
 )
@@ -1190,7 +1190,7 @@ _shtab_tpmwire_presign_options=(
   "*"{-H+,--header=}"[header \'Name]:LINE:"
   "--service=[service name in the signature, such as s3]:NAME:"
   "--region=[region to sign for]:REGION:"
-  "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
+  "--sigv4a=[P-256 key in the TPM that signs with SigV4A]:KEY:_tpmwire_keys"
   "--region-set=[regions in which the SigV4A signature is valid, such as us-east-1,eu-\* or \*]:SET:"
   "--expires=[lifetime of the URL in seconds, 1 to 604800]:SECONDS:"
   "--profile=[read the key, roles and settings from this profile of \~\/.aws\/config and its source_profile chain]:P:_tpmwire_profiles"
@@ -1243,7 +1243,7 @@ _shtab_tpmwire_presign_defaults_added=0
 
 _shtab_tpmwire_quote_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--pcrs=[PCRs to quote, such as sha256\:0,7 or sha1\:0\+sha256\:0]:PCRS:"
+  "--pcrs=[PCRs to quote, such as sha256\:0,7]:PCRS:"
   "--nonce=[the verifier\'s random number, at most as long as a digest]:BYTES:"
   "--event-log=[event log to include in the output]:FILE:_files"
   "--message=[write the signed TPMS_ATTEST to FILE]:FILE:_files"
@@ -1684,7 +1684,7 @@ _shtab_tpmwire_sign_options=(
   "*"{-H+,--header=}"[header \'Name]:LINE:"
   "--service=[service name in the signature, such as s3]:NAME:"
   "--region=[region to sign for]:REGION:"
-  "--sigv4a=[P-256 key in the TPM that signs by SigV4A]:KEY:_tpmwire_keys"
+  "--sigv4a=[P-256 key in the TPM that signs with SigV4A]:KEY:_tpmwire_keys"
   "--region-set=[regions in which the SigV4A signature is valid, such as us-east-1,eu-\* or \*]:SET:"
   "*"{-d+,--data=}"[request body]:DATA:"
   {-T+,--upload-file=}"[file with the request body]:FILE:_files"

@@ -10,7 +10,7 @@ from .settings import PROGRAM, RunSettings
 __all__ = ["given_options", "key_place", "parse_run", "run_parser", "totp_place"]
 
 DESCRIPTION = """\
-Prints temporary AWS credentials, signed for by a key inside the TPM, for credential_process in ~/.aws/config.
+Prints temporary AWS credentials for credential_process in ~/.aws/config. A key in the TPM signs the request.
 
   aws-tpm-process-credential --profile tpm --verbose
   eval "$(aws-tpm-process-credential --profile tpm --format export)"
@@ -24,7 +24,8 @@ the default handle, ~/.aws/config has:
     [profile tpm]
     credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA...
 
-Options may be written as -name value, -name=value, --name value or --name=value.
+Options may be written as -name value, -name=value, --name value or --name=value. Case and hyphens between words do
+not matter.
 """
 
 

@@ -49,7 +49,7 @@ def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
     """Returns the decimal code of an HMAC (RFC 4226, §5.3). Raises UsageError if the HMAC's length is invalid."""
     if len(mac) not in _HASHES.values():
         raise UsageError(
-            "the key's hash is not valid for one-time passwords (SHA-1, SHA-256 or SHA-512); choose a token's key"
+            "the key's hash is not valid for one-time passwords (SHA-1, SHA-256 or SHA-512); choose an MFA key"
         )
     start = mac[-1] & 0x0F
     number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFFFFFF

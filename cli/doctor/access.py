@@ -44,7 +44,7 @@ def check_device(machine: Machine) -> Iterator[Finding]:
     elif stat.S_ISCHR(mode := os.stat(path).st_mode):
         if os.path.realpath(path) == DEFAULT_PATHS[1]:
             yield Finding.warning(
-                f"{path} has one user at a time, and keeps what a killed program leaves in the TPM",
+                f"{path} allows one program at a time, and does not flush what a killed program leaves in the TPM",
                 f"use {DEFAULT_PATHS[0]}, the kernel's resource manager, if it exists (--tpm-path)",
             )
         else:

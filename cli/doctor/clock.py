@@ -62,7 +62,9 @@ def _compare(url: str, environ: Mapping[str, str], timeout: float) -> Finding:
         return Finding.failure(str(error), "check the network")
     date = parse_http_date(response.header("Date") or "")
     if date is None:
-        return Finding.warning(f"{url} responds without its time", "check the endpoint and any proxy in between")
+        return Finding.warning(
+            f"the response of {url} has no Date header", "check the endpoint and any proxy in between"
+        )
     skew = round(time.time() - date)
     text = f"this clock is {abs(skew)} seconds {'ahead of' if skew > 0 else 'behind'} {url}"
     if abs(skew) > _REFUSED:

@@ -53,7 +53,7 @@ def _find_fault(profile: Profile, word: str) -> Finding | None:
         return Finding.error(f"{profile}: {path} needs {missing}, which does not exist", "install tpmwire again")
     if not os.path.isabs(word) and shutil.which(word, path=_USUAL_PATH) is None:
         return Finding.warning(
-            f"{profile}: {word} is found in {os.path.dirname(path)} only, which services do not search", _ABSOLUTE
+            f"{profile}: {word} is found only in {os.path.dirname(path)}, which services do not search", _ABSOLUTE
         )
     return None
 

@@ -38,7 +38,7 @@ class Order(NamedTuple):
     authValue; `pin` is the key that sessions are salted to. `duplication` is the policy that allows duplicating
     the key; without it, the key never leaves its TPM. `hash_name` is the HMAC's hash, a name of TPM_ALG.
 
-    `ways` has alternative policies (PolicyOR branches) and replaces `pcrs`. The key is then not tested, because
+    `ways` lists alternative policies (PolicyOR branches) and replaces `pcrs`. The key is then not tested, because
     the current state may satisfy none of these policies. `template` is the public area of an existing key whose
     policy is satisfied now. The new key has the same attributes with a new secret, and is tested.
     """
@@ -135,7 +135,7 @@ def policy_of(tpm: Tpm, order: Order) -> Policy | None:
 
 
 def _make_duplicable(attributes: TPMA_OBJECT, order: Order) -> TPMA_OBJECT:
-    """Returns the attributes for a duplicable key, which its password can authorize unless it has PCRs."""
+    """Returns the attributes of a duplicable key. The password can authorize its use unless it has PCRs."""
     attributes = TPMA_OBJECT(attributes & ~(TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT))
     return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH
 

@@ -95,7 +95,8 @@ def _open_run(lesson: Lesson, tpm_path: str | None, seconds: float) -> LessonRun
         return LessonRun(lesson)
     if lesson.risk and (tpm_path.startswith("device:") or os.path.exists(tpm_path)):
         raise UsageError(
-            f"lesson {lesson.number} {lesson.risk}: not on {tpm_path}; leave out --tpm-path, or use a software TPM"
+            f"lesson {lesson.number} {lesson.risk}, so it does not run on {tpm_path}; omit --tpm-path, or use a "
+            "software TPM"
         )
     return LessonRun(lesson, partial(connect, tpm_path, seconds))
 

@@ -118,7 +118,7 @@ def read_endorsement_key(
         key = _read_certified_key(given[0])
         kinds = [each for each in kinds if into_template(key, each.template()) is not None]
         if not kinds:
-            raise UsageError("the certificate of --ek-cert is for another type of endorsement key")
+            raise UsageError("the certificate of --ek-cert is for another type of key; correct --ek or --ek-cert")
         certificates = tuple(given)
     else:
         kinds = [each for each in kinds if each.certificate in present][:1] or [kind or EK_NAMES["ek-ecc"]]
@@ -338,7 +338,9 @@ def _ask(issuer: Issuer, csr: str, state: PendingEnrolment) -> str:
     expected = _requested_key(state.csr)
     leaf = next((each for each in issued if is_for(each, expected)), None)
     if leaf is None:
-        raise UsageError(f"--ca-command: no certificate of the CA has the public key of the request; {retry}")
+        raise UsageError(
+            f"--ca-command: the CA returned no certificate with the public key of the request; {retry}"
+        )
     check_leaf(leaf, "--ca-command", time.time())
     chain, _ = order_chain(leaf, [each for each in issued if each is not leaf])
     return "".join(map(certificate_pem, [leaf, *chain]))

@@ -136,7 +136,7 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
     output = OUTPUT_OPTIONS if "--format" in without else ()
     group = parser.add_argument_group(
         "options of aws-tpm-process-credential",
-        "key and identity that sign; explicit options override the profile's",
+        "key and role used to sign; explicit options override the profile's",
     )
     for action in run_parser()._actions:
         if action.dest not in output and not {"-h", "--version", *without} & set(action.option_strings):
@@ -228,7 +228,7 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
     parser.add_argument(
         "--sigv4a",
         metavar="KEY",
-        help="P-256 key in the TPM that signs by SigV4A: a file or persistent handle from `tpmwire import "
+        help="P-256 key in the TPM that signs with SigV4A: a file or persistent handle from `tpmwire import "
         "--sigv4a-out`; uses the same password, PCRs and other options as the HMAC key",
     )
     parser.add_argument(

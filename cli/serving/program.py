@@ -53,7 +53,7 @@ def run_with_server(words: Sequence[str], environment: Mapping[str, str], store:
 
 
 def _renew_until_end(pid: int, store: Store) -> None:
-    """Renews the credentials when they are due, until the process `pid` ends. May raise Interrupted at its end."""
+    """Renews the credentials when they are due, until the process `pid` ends. May then raise Interrupted."""
 
     def end(_number: int, _frame: object) -> None:
         if _has_ended(pid):

@@ -1,8 +1,8 @@
 """A stand-in for STS on 127.0.0.1, for `tpmwire demo`: it verifies each signature as AWS does.
 
-It computes signatures as the IAM User Guide says ("Create a signed AWS API request"), without `sigv4`: a mistake
-there cannot make a wrong signature valid. It has one user and one role, and supports GetSessionToken, AssumeRole
-and GetCallerIdentity.
+It computes signatures as the IAM User Guide says ("Create a signed AWS API request"), without `sigv4`, so that a
+mistake in `sigv4` cannot make a wrong signature valid. It has one user and one role, and supports GetSessionToken,
+AssumeRole and GetCallerIdentity.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ class _Refused(Exception):
 
 
 class StsStandIn:
-    """A running server. A context manager; each request is served in a thread.
+    """A running stand-in for STS, and a context manager that ends it. Each request is served in a thread.
 
     `endpoint` is its URL, `access_key_id` and `secret_access_key` are the key of its user, `role_arn` is its role.
     """

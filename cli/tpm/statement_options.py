@@ -115,7 +115,7 @@ def nonce_from(text: str | None) -> bytes:
     Raises UsageError if it is missing, not valid, or too long for any TPM.
     """
     if text is None:
-        raise UsageError("--nonce: required option is missing")
+        raise UsageError("--nonce is required; give the nonce of the verifier, in hex")
     nonce = bytes_from(text, "--nonce")
     if len(nonce) > LARGEST_NONCE:
         raise UsageError(f"--nonce is {len(nonce)} bytes long, more than any TPM accepts; use at most 32")

@@ -8,10 +8,11 @@
   tpmwire aws delegated-access-token --trade-in-token-file FILE \\
       --profile work --format env
 
-whoami needs no permission, and so tests whether a key works. key-info prints the account of any access key id.
+whoami needs no permission, and so tests whether a key works. key-info prints the account of any access key ID.
 decode-message decodes the encoded message of an UnauthorizedOperation error. web-identity-token prints a JWT about
 the caller for services outside AWS. delegated-access-token exchanges a trade-in token of another account for
-credentials. The last three need the sts: permission of the same name; the last two need a region.
+credentials. These three need the permissions sts:DecodeAuthorizationMessage, sts:GetWebIdentityToken and
+sts:GetDelegatedAccessToken; the last two need a region.
 """
 
 import argparse
@@ -73,7 +74,7 @@ class Settings(Sigv4aUseSettings, UseSettings, OutputSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    questions = parser.add_subparsers(dest="question", required=True, metavar="QUESTION")
+    questions = parser.add_subparsers(dest="question", required=True, metavar="OPERATION")
     for name, text in _QUESTIONS.items():
         question = questions.add_parser(name, help=text, description=text)
         if name == "key-info":

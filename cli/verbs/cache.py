@@ -1,10 +1,10 @@
-"""Lists the credentials that `--cache` stores for this user, and removes them.
+"""Lists the credentials that `aws-tpm-process-credential --cache` stores for this user, or removes them.
 
   tpmwire cache
   tpmwire cache --json
   tpmwire cache clear
 
-Each line shows the access key id, the requested role or session, the region, and until when runs use the cached
+Each line shows the access key ID, the requested role or session, the region, and until when runs use the cached
 credentials. The credentials themselves are sealed by the TPM and not shown; this verb does not open the TPM. After
 a change of a role's policy, use `clear` to make the next run request new credentials; it also removes cached data
 about the TPM. Credentials that a program already has stay valid until they expire.

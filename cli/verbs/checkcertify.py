@@ -91,7 +91,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--signature", metavar="FILE", help="file with the signature (TPMT_SIGNATURE), from tpm2_certify -s"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object with what the statement proves")
+    parser.add_argument("--json", action="store_true", help="print the verified facts as one JSON object")
 
 
 def run(args: Settings) -> int:
@@ -101,7 +101,7 @@ def run(args: Settings) -> int:
     nonce = nonce_from(args.nonce)
     statement = _read(args)
     if args.item is None and (args.contents is not None or statement.item is None):
-        raise UsageError("--item: required option is missing")
+        raise UsageError("--item is required; give the object's public area or Name")
     key = trusted_key(args)
     more: dict[str, str] = {}
     if args.item is None and statement.item is not None:

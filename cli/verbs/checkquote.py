@@ -92,7 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="event log that must result in the quoted values; repeatable: firmware log first, then IMA log",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object with what the quote proves")
+    parser.add_argument("--json", action="store_true", help="print the verified facts as one JSON object")
 
 
 def run(args: Settings) -> int:

@@ -15,9 +15,10 @@ X.509 certificate, a TPM key file (TSS2 PRIVATE KEY), or a context file of tpm2-
 TPMT_SIGNATURE, ECDSA signatures in DER, or, with --scheme rsassa or rsapss, the plain bytes of an RSA signature.
 
 For a signature, --to der writes DER for ECDSA and the plain bytes for RSA, and --to jws writes the bytes of a JWS.
-A key from outside a TPM has no attributes: --template selects them by a name of tpm2-tools (rsa2048:rsapss) or of
-a standard key (ek-rsa, srk). Without --template, the public area is suitable for tpm2_loadexternal. Private keys
-are never read or written in cleartext: a .priv file and a TPM key file are encrypted by their parent.
+A key that was not created in a TPM has no TPM attributes: --template supplies them, by a name of tpm2-tools
+(rsa2048:rsapss) or of a standard key (ek-rsa, srk). Without --template, the public area is suitable for
+tpm2_loadexternal. Private keys are never read or written in cleartext: a .priv file and a TPM key file are
+encrypted by their parent.
 """
 
 import argparse

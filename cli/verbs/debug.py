@@ -2,12 +2,13 @@
 
   tpmwire debug --salt-file salt.hex --auth-file password capture.pcapng
   tpmwire debug --text swtpm.log
-  tpmwire debug --text --session 0x02000000 talk.hex
-  tpmwire debug --change 9:0x1c talk.hex
+  tpmwire trace --out talk.txt -- tpm2_getrandom 8    # records talk.txt
+  tpmwire debug --text --session 0x02000000 talk.txt
+  tpmwire debug --change 9:0x1c talk.txt
 
 The sides are the program, the TPM, and anyone who can read the bus between them. For each message that uses a
 session, the left side shows the values that only the program and the TPM know (salt, authValue, session key, HMAC
-key, key of the cipher), and those that anyone on the bus can know (nonces, Names, cpHash, rpHash, HMACs,
+key, cipher key), and those that anyone on the bus can know (nonces, Names, cpHash, rpHash, HMACs,
 policyDigest). Each value has its formula; + marks values that the message adds. The right side shows the bytes
 with their fields, and decrypted parameters in lines that begin with =.
 

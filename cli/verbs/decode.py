@@ -18,21 +18,23 @@
 
 Input is text or binary, as arguments, in files, or on standard input (-). Messages are found by their tag and
 size: in hex, in dumps of xxd, hexdump and od, in arrays and strings of C, Python, Go, Rust, Java and JSON, and in
-base64. Labels, log prefixes, comments, quotes and colors are skipped. `decode --format jsonl` can be read again.
+base64. Labels, log prefixes, comments, quotes and colors are skipped. decode also reads its own JSON and JSON
+Lines.
 
-Also logs of tpm2-tss, tpm2-abrmd, swtpm, QEMU, EDK2, wolfTPM and IBM TSS, and network captures (pcap, pcapng) of
-swtpm or the reference simulator over TCP, which need the extra tpmwire[explain]. Recordings can have any size, and
-are explained while they arrive.
+decode reads logs of tpm2-tss, tpm2-abrmd, swtpm, QEMU, EDK2, wolfTPM and IBM TSS. Network captures (pcap, pcapng)
+of swtpm or the reference simulator over TCP need the extra tpmwire[explain]. Recordings can have any size, and are
+explained as they arrive.
 
-Captures of other programs: strace (with -s 65536), bpftrace's %r, arrays of kernel probes (ftrace, trace-cmd,
+decode also reads the output of strace (with -s 65536), bpftrace's %r, arrays of kernel probes (ftrace, trace-cmd,
 perf), packets that Wireshark or tshark export as JSON, PDML or text, and captures of the SPI or LPC bus as Saleae
 Logic, sigrok, PulseView, the Bus Pirate and lpc_sniffer write them.
 
-Files: the files of tpm2-tools 5 (public areas, contexts, signatures, quotes, PCR values, tickets and others), TPM
-key files, other keys and certificates in PEM or DER, and the caches of aws-tpm-process-credential.
+Files that decode explains: the files of tpm2-tools 5 (public areas, contexts, signatures, quotes, PCR values,
+tickets and others), TPM key files, other keys and certificates in PEM or DER, and the caches of
+aws-tpm-process-credential.
 
-Input can contain several messages. A response is explained by the command before it; for a response
-without its command, name the command with --command. A damaged message does not hide the next one.
+Input can contain several messages. The command before a response determines how the response is explained; for a
+response without its command, name the command with --command. A damaged message does not hide the next one.
 
 With --salt and --auth, decode follows the sessions of a recording: it derives their keys, checks each HMAC, and
 shows decrypted parameters in lines that begin with =. Both options are repeatable, in any order: the HMACs

@@ -5,15 +5,16 @@
   tpmwire eventlog binary_bios_measurements --expect quote.json
 
 FILE is a log of the TCG (crypto-agile or SHA-1) or a measurement list of IMA (binary or text). The default is the
-logs of this machine: the firmware's and, if the kernel has one, IMA's. Several logs are one sequence.
+logs of this machine: the firmware's and, if the kernel has one, IMA's. Several logs are replayed
+in the given order.
 
 --expect compares the resulting PCR values with the TPM's current values (tpm), with values such as sha256:7=HEX,
 with a file of `tpmwire pcr` or `tpm2_pcrread`, or with a quote in JSON. If a value differs, the exit code is 8,
-and eventlog names the first event that is not in the PCR if possible. `tpmwire checkquote --event-log` also
-verifies the signature of a quote.
+and eventlog names the first event that does not match, if it can be determined. `tpmwire checkquote --event-log`
+also verifies the signature of a quote.
 
-A log itself is not protected. Its digests are authentic if they result in the correct PCR values. The data of an
-event are proven only if the digest is the digest of the data.
+A log is not signed. Its digests are authentic if they reproduce the PCR values. The data of an event is authentic
+only if its hash equals the digest.
 """
 
 import argparse

@@ -6,9 +6,9 @@
   tpmwire learn 3 -f my.tpm
   tpmwire learn 9 --tpm-path 127.0.0.1:2321
 
-Without a number, the first lesson that is not solved is continued. A lesson is a page of text and some tasks. Type
+Without LESSON, continues the first unsolved lesson. A lesson is a page of text and some tasks. Type
 commands as in `tpmwire shell` at the prompt, for example `GetRandom bytesRequested=8`. The tasks are checked after
-each line. More words at the prompt:
+each line. Other commands at the prompt:
 
   hint       a hint for the next task
   tasks      the tasks, and what is missing
@@ -62,8 +62,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tpm-path",
         metavar="PATH",
-        help="TPM to use instead of a new soft TPM, in any form of `tpmwire send --tpm-path`; some lessons refuse "
-        "a device, since they lock or clear the TPM",
+        help="TPM to use instead of a new soft TPM (see `tpmwire send --help`); some lessons refuse a device, "
+        "since they lock or clear the TPM",
     )
     parser.add_argument(
         "--timeout",

@@ -1,9 +1,11 @@
 """Loads a key file and makes its key persistent.
 
   tpmwire persist key.pem 0x81010020
+  aws-tpm-process-credential --aws-access-key-id=AKIA... \\
+      --persistentHandle=0x81010020 --key-name=000b...
 
-A persistent key is faster to use than a key file; you may delete the file or keep it as a backup. The key's Name
-is printed: with `--key-name NAME`, aws-tpm-process-credential need not read the Name in each run.
+A persistent key is faster to use than a key file; you may delete the file or keep it as a backup. Prints the
+key's Name: with it as --key-name, aws-tpm-process-credential need not read the Name in each run.
 """
 
 import argparse

@@ -60,7 +60,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument("key", metavar="KEY", help=f"attestation key: {KEY_FORMS}")
     parser.add_argument(
-        "--pcrs", metavar="PCRS", required=True, help="PCRs to quote, such as sha256:0,7 or sha1:0+sha256:0"
+        "--pcrs",
+        metavar="PCRS",
+        required=True,
+        help="PCRs to quote, such as sha256:0,7; + joins banks, as in sha1:0+sha256:0",
     )
     parser.add_argument(
         "--nonce",

@@ -227,8 +227,9 @@ def _find_orphan(args: Settings, state: State) -> None:
     for key in others:
         if args.discard != key.access_key_id:
             raise UsageError(
-                f"IAM has a key {key.access_key_id} since {key.created or 'then'}; if the interrupted run "
-                f"created it, continue with --resume --discard {key.access_key_id}"
+                f"IAM has another new key, {key.access_key_id}, created "
+                f"{key.created or 'since the rotation began'}; if the interrupted run created it, continue with "
+                f"--resume --discard {key.access_key_id}"
             )
         state.reach("created", new={"id": key.access_key_id})
 

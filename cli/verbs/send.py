@@ -11,9 +11,9 @@
   tpmwire send --json commands.json
 
 `send` can be omitted before a command with a capital letter. A command has the fields of the standard (`tpmwire
-spec TPM2_NAME`), as FIELD=VALUE, with dots for fields of structures. A value without a name goes to the first
-field that accepts it. Missing fields have the defaults of tpm2-tools; a missing handle is the newest one that
-suits. + separates commands, which share one connection.
+spec TPM2_NAME`), as FIELD=VALUE, with dots for fields of structures. A value without a name is assigned to the
+first field that accepts it. Missing fields have the defaults of tpm2-tools; a missing handle defaults to the most
+recent object of a suitable type. + separates commands, which share one connection.
 
 Values: a number can be the name of a constant; join attributes with |. A handle can be owner, endorsement,
 platform, lockout, null, a context file of tpm2-tools (@key.ctx) or a Name. Bytes are hex, text:WORDS or @FILE. A
@@ -32,11 +32,12 @@ can be loaded until its next reset. Secret values are not saved. `--forget NAME`
 outPublic=@FILE writes a value of the response, in the format of tpm2-tools; context=@FILE
 writes the object's saved context.
 
-Authorization, after the command that it is for: --auth-file FILE is the password of its first handle. --policy
+Options for authorization follow their command: --auth-file FILE is the password of its first handle. --policy
 STEP satisfies the policy of the handle that needs one: pcr:sha256:7, auth-value, password, secret:endorsement,
 or any policy command with its fields ('PolicyNV 1 00 operation=EQ'). keyHandle.auth=@FILE, keyHandle.policy=STEP
-and keyHandle.session='$s' name the handle. The policy of a standard endorsement key is satisfied without being
-asked. --session opens a session for all commands; session='$s,audit' uses one of your own (StartAuthSession):
+and keyHandle.session='$s' name the handle. The policy of a standard endorsement key is satisfied
+automatically. --session opens a session for all commands; session='$s,audit' uses your own session
+(StartAuthSession):
 
   tpmwire send --session salted GetRandom 8
   tpmwire send HMAC 0x81010021 text:20261124 --policy pcr:sha256:23
@@ -44,7 +45,7 @@ asked. --session opens a session for all commands; session='$s,audit' uses one o
 
 The output includes the commands that open the sessions, and encrypted parameters in plaintext.
 
-A script (-f) has commands in lines, with the same language; # begins a comment. --json takes an object, or a list
+A script (-f) has commands in lines, with the same syntax; # begins a comment. --json reads an object, or a list
 of objects: {"command": "GetRandom", "bytesRequested": 8}, with "passwords": ["text:..."] for its handles, in
 order, "policy": ["pcr:sha256:7"] and "save": "NAME". At the end, transient objects and sessions that the commands
 created are flushed, unless --keep is given. `tpmwire shell` is interactive.

@@ -26,14 +26,16 @@ names a directory, each profile has its own token there, in a file of its name:
 accept these and loopback addresses only. Add them to the machine first, so that containers can reach the server.
 
 With --process, unix sockets also serve the output of a credential_process, to programs of the same user without a
-token. `tpmwire fetch` prints it in a fraction of the time of a run that uses the TPM:
+token. `tpmwire fetch`, as the credential_process of a profile, prints it in a fraction of the time of a run that
+uses the TPM:
 
   tpmwire serve --profile work --process --socket /run/user/1000/tpmwire.sock
-  credential_process = tpmwire fetch
+  aws configure set profile.fast.credential_process "tpmwire fetch"
 
-serve creates the token file, readable by its owner only, and removes it at the end; an existing file is used
-unchanged. SIGTERM or Ctrl-C ends it. SIGHUP makes it read the profile again, fetch new credentials and renew the
-token. It accepts sockets from systemd, and reports its state to systemd; docs/serve.md describes its units.
+serve creates a missing token file, readable by its owner only, and removes this file at the end; an existing file
+is used unchanged. SIGTERM or Ctrl-C ends serve. On SIGHUP, serve reads the profile again, fetches new credentials
+and renews the token. It accepts sockets from systemd, and reports its state to systemd; docs/serve.md describes
+the units.
 """
 
 import argparse
@@ -248,7 +250,7 @@ def _fetch_first(stores: Mapping[str, Store], *, tolerant: bool) -> None:
                 store.fetch()
         except Exception as error:
             if number > 1:
-                error.add_note(f"no profile has credentials, and this is the error of the profile {name}")
+                error.add_note(f"no profile has credentials; the error is that of the profile {name}")
             raise
 
 

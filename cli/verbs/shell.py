@@ -5,20 +5,20 @@
   tpmwire shell --tpm-path soft:seed=word --secrets
   tpmwire shell < lesson.tpm
 
-Lines have the language of `tpmwire send`:
+The syntax is that of `tpmwire send`:
 
   tpm> GetRandom 8
   tpm> key = CreatePrimary ecc:ecdsa-sha256
   tpm> Sign $key text:hello
   tpm> explain last
 
-`help` shows the language, `help NAME` a command with its fields and their defaults. Ctrl-C discards the line, and
+`help` shows the syntax, `help NAME` a command with its fields and their defaults. Ctrl-C discards the line, and
 Ctrl-D or `quit` ends the shell. At the end, transient objects and sessions that the commands created are flushed,
 unless --keep is given.
 
 Completion and history need the extra tpmwire[shell]. The history is in $XDG_STATE_HOME/tpmwire/shell_history,
 readable by its owner only. Lines with passwords or other secrets are not stored; @FILE keeps a secret off the
-screen, too. Without a terminal, lines are read from standard input, and the first error ends the run.
+screen, too. Without a terminal, lines are read from standard input, and the shell exits at the first error.
 """
 
 import argparse

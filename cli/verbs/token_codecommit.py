@@ -8,7 +8,7 @@ Git runs it:
   git config --global "credential.https://$HOST.useHttpPath" true
   git clone "https://$HOST/v1/repos/app"
 
-To see its output, run it by hand:
+To see its output, which contains a password, run it by hand:
 
   printf 'protocol=https\\nhost=%s\\npath=v1/repos/app\\n' "$HOST" |
       tpmwire token codecommit --profile work get

@@ -4,7 +4,7 @@
 
 A Kafka client uses it as its OAUTHBEARER token (security.protocol=SASL_SSL,
 sasl.mechanism=OAUTHBEARER, port 9098).
-In Python, a token provider runs this verb:
+In Python, a token provider runs this command:
 
   subprocess.check_output(
       ["tpmwire", "token", "msk", "--profile", "work"], text=True

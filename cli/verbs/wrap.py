@@ -4,15 +4,15 @@
 
 web-1.json is the output of `tpmwire export-public` on the target, or its public key in another form: PEM, DER,
 TPM2B_PUBLIC or TPMT_PUBLIC (binary, hex, base64), an EK certificate, or JSON printed by `aws ec2
-get-instance-tpm-ek-pub` or `gcloud compute instances get-shielded-identity`. A bare public key is
-assumed to be the endorsement key; --to-key states a different kind. On the target, `tpmwire import-key web-1.pem`
-imports the key. It works on that TPM only and never leaves it. With --pcrs the key works only while the PCRs have
-the given values (sha256:7=HEX) or, without a value, zeros.
+get-instance-tpm-ek-pub` or `gcloud compute instances get-shielded-identity`. A bare public key is assumed to be
+the endorsement key; --to-key selects another kind. On the target, `tpmwire import-key web-1.pem` imports the key.
+The key works on that TPM only and never leaves it. With --pcrs the key works only while the PCRs have the given
+values (sha256:7=HEX) or, without a value, zeros.
 
 A fleet: --fleet is a directory of exported *.json files, or a file with one host per line (JSON Lines, or CSV with
 a header: host, kind, public, and optionally parent, name, certificate). A host may have values of its own: secret,
 aws_access_key_id, pcrs, policy, password_file. Each host gets OUT/HOST.pem and a line in OUT/manifest.jsonl; a bad
-host is reported and does not affect other hosts. --fleet - and --out - are JSON Lines on stdin and stdout.
+host is reported and does not affect other hosts. With --fleet - and --out -, wrap reads and writes JSON Lines.
 
   printf %s "$SECRET" | tpmwire wrap --fleet hosts/ --out wrapped/ \\
       --ca maker-ca.pem
@@ -179,7 +179,7 @@ def _check(args: Settings) -> tuple[int, int]:
             if given:
                 raise UsageError(f"{option} needs --fleet")
     elif args.sigv4a_out:
-        raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
+        raise UsageError("--sigv4a-out is for one target (--to); remove it to wrap HMAC keys for a fleet")
     if args.resume and args.out == STDOUT:
         raise UsageError("--resume needs a directory with a manifest; --out - has none")
     once = args.fleet is not None and Fleet(args.fleet).once

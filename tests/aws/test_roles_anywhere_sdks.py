@@ -313,7 +313,7 @@ def test_doctor_examines_certificates(site: Site) -> None:
         ((f"{HANDLE:x}", "81010002"), "error", "does not belong to the certificate"),
         ((f"{HANDLE:x}", "81010077"), "error", "no key at 0x81010077"),
         (("host.pem", "missing.pem"), "error", "missing.pem"),
-        (("--role-arn", "--role-session-name"), "error", "--role-arn: required option is missing"),
+        (("--role-arn", "--role-session-name"), "error", "--role-arn is required"),
     ):
         other.write_text(line.replace(*change))
         (found,) = _doctor(site, AWS_CONFIG_FILE=str(other))

@@ -324,7 +324,7 @@ def test_options_that_are_refused(run: Run, bus: Interposer, options: list[str],
 def test_a_backslash_of_a_shell(tool: Tool) -> None:
     ran = tool("roles-anywhere", "credential-process", "--certificate", "x.pem", "\\")
     assert ran.code == 2
-    assert "--private-key, --role-arn, --profile-arn, --trust-anchor-arn: required option is missing" in ran.err
+    assert "--private-key, --role-arn, --profile-arn, --trust-anchor-arn are required" in ran.err
     assert "no line continuation" in ran.err
 
 

@@ -184,7 +184,7 @@ def test_no_profile_has_credentials(at: Machine, tmp_path: Path) -> None:
     first, second = done.stderr.splitlines()
     assert first.startswith("tpmwire serve: profile one: TPM2_")
     assert first.endswith(". Trying the next profile")
-    assert second.endswith("; no profile has credentials, and this is the error of the profile two")
+    assert second.endswith("; no profile has credentials; the error is that of the profile two")
     assert not (tmp_path / "token").exists()
 
 

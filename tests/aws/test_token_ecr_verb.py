@@ -127,7 +127,7 @@ def test_a_wrong_clock_is_corrected_once(
 
 
 ANSWERS: dict[str, tuple[Step, int, str, int]] = {
-    "is throttled": (THROTTLED, 6, "ThrottlingException: Rate exceeded (HTTP 400). too many requests", 3),
+    "is throttled": (THROTTLED, 6, "ThrottlingException: Rate exceeded (HTTP 400); too many requests", 3),
     "is a refusal": (
         say(http("400 No", '{"__type":"a#AccessDeniedException","Message":"not you"}', "x-amzn-RequestId: r-1")),
         6,

@@ -165,8 +165,8 @@ def test_options_that_do_not_fit(tool: Tool, options: list[str], text: str) -> N
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ([], "--nonce: required option is missing"),
-        (["--nonce=00"], "--item: required option is missing"),
+        ([], "--nonce is required"),
+        (["--nonce=00"], "x.json: No such file"),
         (["--csr=x", "--nonce=00"], "--csr replaces --item and --nonce"),
     ],
 )

@@ -118,8 +118,12 @@ def test_who_notices_a_changed_bit(talk: Talk, tool: Tool) -> None:
         (load, len(talk.trees[load].octets) - 1, f"The TPM notices, {by_hmac}"),
         (create, 0, "The TPM notices, because it cannot parse the message: "),
         (wrong, where, "The TPM notices, because the password is wrong."),
-        (public, 13, "Nobody notices: no HMAC protects this message. The TPM uses"),
-        (public + 1, 60, "Nobody notices: no HMAC protects this message. The program uses"),
+        (public, 13, "Neither the TPM nor the program notices: no HMAC protects this message. The TPM uses"),
+        (
+            public + 1,
+            60,
+            "Neither the TPM nor the program notices: no HMAC protects this message. The program uses",
+        ),
     ):
         said = talk.judge(Change(place, offset))
         assert said[1].startswith(who), (place, offset, said)

@@ -124,7 +124,7 @@ def test_a_persistent_key_and_standard_output(tool: Tool, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--subject", "CN=a"), "--private-key: required option is missing"),
+        (("--subject", "CN=a"), "--private-key is required"),
         (("--subject", "C=a", "--private-key", "x"), "expected 2 characters"),
         (("--subject", "CN=a", "--private-key", "x", "--san-dns", "a b"), "not a valid DNS name"),
         (("--subject", "CN=a", "--private-key", "/nonexistent"), "/nonexistent"),

@@ -70,7 +70,7 @@ def test_a_profile_without_a_fault(home: Home, tool: Tool) -> None:
 @pytest.mark.parametrize(
     ("start", "status", "says"),
     [
-        (PROGRAM, "warning", f"{PROGRAM} is found in HOME/bin only, which services do not search; write its abs"),
+        (PROGRAM, "warning", f"{PROGRAM} is found only in HOME/bin, which services do not search; write its abs"),
         (f"opt/{PROGRAM}", "error", f"opt/{PROGRAM} depends on the working directory of each program"),
         (f"~/bin/{PROGRAM}", "error", f"not every SDK expands ~/bin/{PROGRAM}; write its absolute path"),
         (f"$HOME/bin/{PROGRAM}", "error", f"not every SDK expands $HOME/bin/{PROGRAM}; write its absolute path"),
@@ -81,7 +81,7 @@ def test_a_profile_without_a_fault(home: Home, tool: Tool) -> None:
         ),
         (f"/nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found; install it"),
         (f"HOME/bin/{PROGRAM}l", "error", f"HOME/bin/{PROGRAM}l is not found; install it"),
-        (f"/usr/bin/env {PROGRAM}", "warning", f"{PROGRAM} is found in HOME/bin only"),
+        (f"/usr/bin/env {PROGRAM}", "warning", f"{PROGRAM} is found only in HOME/bin"),
         (f"/usr/bin/env HOME=/x /nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found"),
         (f"/bin/sh /nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found"),
         (f"/bin/sh -x opt/{PROGRAM}", "error", f"opt/{PROGRAM} depends on the working directory"),

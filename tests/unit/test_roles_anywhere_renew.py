@@ -128,7 +128,7 @@ def test_a_failing_program_leaves_the_certificate(host: Host, renew: Renew, comm
 
 
 WRONG: dict[str, Callable[[Host], list[x509.Certificate]]] = {
-    "no certificate of the CA has the public key": lambda host: [host.authority.intermediate],
+    "the CA returned no certificate with the public key": lambda host: [host.authority.intermediate],
     "the CA returned the old certificate again": lambda host: [host.old],
     "expired at": lambda host: [host.issue(start=9, days=-8)],
     "not valid before": lambda host: [host.issue(start=-9)],

@@ -437,7 +437,7 @@ def test_a_servers_text_is_shown_in_one_printable_line() -> None:
     assert one_line("a\r\n b\x1b[31m\x00\u202e c") == "a b?[31m?? c"
     assert one_line("x" * 1000) == "x" * 597 + "..."
     error = StsError("Co\nde", "Some.\n\tText.", "id\x1b", 403, "do that")
-    assert str(error) == "Co de: Some. Text (HTTP 403, request id id?). do that"
+    assert str(error) == "Co de: Some. Text (HTTP 403, request id id?); do that"
     assert str(StsError("500", "", "", 500)) == "500: no message (HTTP 500)"
 
 

@@ -146,5 +146,5 @@ def certified_attestation_key(
     if public is None:
         return AttestationKey(area_of(key), False)
     if public_key_of(public) != key:
-        raise AttestationError("key", "the certificate and the public area have different keys")
+        raise AttestationError("key", "the certificate is for another key; give that key's public area")
     return AttestationKey(public, True)

@@ -24,7 +24,7 @@ class QuoteBundle(NamedTuple):
 
     `quotes` are marshaled (TPMS_ATTEST, TPMT_SIGNATURE) pairs. `values` are PCR values, `public` is the public
     area of the attestation key, and `event_log` is the boot event log; each is None or empty if absent. All data
-    are untrusted until verified.
+    is untrusted until verified.
     """
 
     quotes: tuple[tuple[bytes, bytes], ...]

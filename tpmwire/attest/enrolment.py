@@ -292,7 +292,7 @@ def _check_csr(data: bytes, expected: PublicKey) -> str:
     if not same:
         raise AttestationError("CSR", "the certificate request is for a different key")
     if algorithm is None or algorithm.digest_size < _SECRET_SIZE:
-        raise AttestationError("CSR", "the certificate request is signed with a hash weaker than SHA-256")
+        raise AttestationError("CSR", "the certificate request uses a hash weaker than SHA-256; use SHA-256")
     if not valid:
         raise AttestationError("CSR", "the signature of the certificate request is not valid")
     return subject

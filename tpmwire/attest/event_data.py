@@ -107,7 +107,7 @@ def _candidates(event: Event) -> Iterator[bytes]:
 
 
 class _TruncatedError(Exception):
-    """The data of an event are truncated within a field."""
+    """The data of an event is truncated within a field."""
 
 
 class _Reader:

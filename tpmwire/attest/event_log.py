@@ -128,8 +128,8 @@ def _number(data: bytes, start: int, size: int, number: int) -> int:
 def replay(logs: Iterable[EventLog], banks: Sequence[int] = ()) -> dict[tuple[TPM_ALG, int], bytes]:
     """Returns {(bank, PCR number): value} for the PCRs that the logs extend.
 
-    The logs are one sequence, in order. By default, all banks of the logs with a supported hash are computed. A
-    PCR has no value in a bank if one of its events has no digest for this bank.
+    The logs are replayed in the given order. By default, all banks of the logs with a supported hash are computed.
+    A PCR has no value in a bank if one of its events has no digest for this bank.
     """
     logs = list(logs)
     chosen = list(banks) or list(dict.fromkeys(bank for log in logs for bank in log.banks))

@@ -1,4 +1,4 @@
-"""JSON of go-attestation: keys, with attestations of their creation or of their place in the TPM."""
+"""JSON of go-attestation: keys, with attestations that a TPM created them or has them loaded."""
 
 import base64
 import binascii

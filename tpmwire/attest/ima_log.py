@@ -33,7 +33,7 @@ _LINE = re.compile(rb"^(\d{1,2}) ([0-9a-f]{40,128}) (\S+) (.+)$")
 
 
 def looks_like_ima(data: bytes) -> bool:
-    """Returns whether `data` start like an IMA measurement list, binary or as text."""
+    """Returns whether `data` starts like an IMA measurement list, binary or as text."""
     if _LINE.match(data.partition(b"\n")[0]):
         return True
     size = int.from_bytes(data[24:28], "little")

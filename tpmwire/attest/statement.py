@@ -12,7 +12,7 @@ from .attestation_key import AttestationKey, read_attestation_key
 __all__ = ["parse_statement", "qualified_name", "verify_statement"]
 
 MAGIC = 0xFF544347
-"""TPM_GENERATED_VALUE (Part 2, §6.2). A restricted key never signs external data that start with it."""
+"""TPM_GENERATED_VALUE (Part 2, §6.2). A restricted key never signs external data that starts with it."""
 
 _COMMANDS = {
     TPM_ST.ATTEST_CERTIFY: "TPM2_Certify",
@@ -100,7 +100,7 @@ def qualified_name(name: bytes, *above: bytes) -> bytes:
     """Returns the Qualified Name of a key with the Name `name` (Part 1, §16).
 
     `above` contains the hierarchy's handle in 4 bytes, then the Names of the key's ancestors, from the primary key
-    down. It is only the handle for a primary key.
+    down. For a primary key, it contains only the handle.
     """
     qualified, *rest = above
     for one in (*rest, name):

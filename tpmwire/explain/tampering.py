@@ -62,8 +62,8 @@ def _name_field(tree: Node, offset: int) -> tuple[str, str]:
     field, name = tree, "?"
     while inside := [node for node in field.children if node.offset <= offset < node.offset + node.size]:
         outer, field = field, inside[0]
-        of = f" of {outer.name}" if outer is not tree else ""
-        name = f"{field.name}{of}" if field.name in ("size", "count", "buffer", "encrypted") else field.name
+        of = f"{outer.name}." if outer is not tree else ""
+        name = f"{of}{field.name}" if field.name in ("size", "count", "buffer", "encrypted") else field.name
     return name, field.text.partition(";")[0]
 
 
@@ -95,7 +95,10 @@ def _notice(before: Node, after: Node, offset: int, *, answered: bool) -> Iterat
     elif checked:
         yield f"No HMAC covers this byte, but {side[0].lower()}{side[1:]} may refuse the message."
     else:
-        yield f"Nobody notices: no HMAC protects this message. {side} uses the changed value."
+        yield (
+            "Neither the TPM nor the program notices: no HMAC protects this message. "
+            f"{side} uses the changed value."
+        )
 
 
 def _names(titles: set[str]) -> str:

@@ -354,6 +354,8 @@ def _build_for(algorithm: str, policy: "Policy | bytes", remove: TPMA_OBJECT, ad
     digest = policy if isinstance(policy, bytes) else policy.digest()
     name = parse_name(algorithm)
     if not name.purpose & ~remove:
-        raise EncodeError(f"a key {algorithm!r} cannot {'sign' if remove == TPMA_OBJECT.DECRYPT else 'decrypt'}")
+        raise EncodeError(
+            f"a key of type {algorithm!r} cannot {'sign' if remove == TPMA_OBJECT.DECRYPT else 'decrypt'}"
+        )
     attributes = name.default_attributes(primary=False, with_data=False, policy=digest) & ~remove | add
     return (name.with_signing_scheme() if add else name).build(attributes, digest)

@@ -43,7 +43,7 @@ class _CertificateSource:
             return self._opener.hmac(tpm, label)
 
     def fetch(self, label: bytes | None, _held: CachedCredentials | None) -> Fetched:
-        """Returns new credentials and, unless `label` is None, its root. The TPM is opened once."""
+        """Returns new credentials, and the root of `label` unless it is None. The TPM is opened once."""
         from ..roles_anywhere.key import sign_in  # noqa: PLC0415 - cached credentials need no signature
         from ..roles_anywhere.session import CertificateSession  # noqa: PLC0415 - likewise
 

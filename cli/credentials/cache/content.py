@@ -27,7 +27,7 @@ class SigningKey(NamedTuple):
 class CachedCredentials(NamedTuple):
     """Credentials and signing key from a cache file.
 
-    `root` is the HMAC by the TPM that opened the file; `nonce` is part of the HMAC's message.
+    `root` is the TPM's HMAC, which opened the file; `nonce` is part of the HMAC's message.
     """
 
     credentials: Credentials

@@ -242,7 +242,10 @@ def helper_arguments(text: str) -> list[str] | None:
 
 
 def parse_helper_line(words: Sequence[str]) -> RunSettings:
-    """Parses the arguments of a profile's `roles-anywhere credential-process`. Raises UsageError."""
+    """Parses the arguments of a profile's `roles-anywhere credential-process`.
+
+    Raises UsageError if they are invalid.
+    """
     parser = Parser(prog="tpmwire roles-anywhere credential-process")
     add_session_options(parser, output=True)
     settings = HelperSettings()
@@ -325,4 +328,4 @@ def _check_required(args: PrivateKeySettings, *names: str) -> None:
             if "\\" in getattr(args, "words", ())
             else ""
         )
-        raise UsageError(f"{', '.join(missing)}: required option is missing{hint}")
+        raise UsageError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} required{hint}")

@@ -115,7 +115,7 @@ def check_issued(
     where, kept = "--ca-command", "the old certificate is unchanged"
     leaf = next((each for each in issued if is_for(each, expected)), None)
     if leaf is None:
-        raise UsageError(f"{where}: no certificate of the CA has the public key of the request; {kept}")
+        raise UsageError(f"{where}: the CA returned no certificate with the public key of the request; {kept}")
     if leaf.der == old[0].der:
         raise UsageError(f"{where}: the CA returned the old certificate again; it must issue a new one")
     check_leaf(leaf, where, now)

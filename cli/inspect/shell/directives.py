@@ -122,7 +122,7 @@ def _swap(script: Any, words: Sequence[str]) -> str:
     if len(words) > 1 or (words and words[0] not in ("on", "off")):
         raise UsageError("swap: use `swap on` or `swap off`")
     if words == ["on"] and script.keep:
-        raise UsageError("swap: --keep leaves objects in the TPM, so none can be saved outside of it")
+        raise UsageError("swap cannot be used with --keep, which leaves the objects in the TPM; remove --keep")
     if words:
         script.swapper.enabled = words[0] == "on"
     return (
