@@ -24,7 +24,6 @@ from tpmwire.spec.structures import TPMS_ECC_PARMS, TPMS_SCHEME_HASH, TPMT_PUBLI
         "dsa",
         "ecc:rsassa",
         "rsa:ecdsa",
-        "ecc:",
         "ecc:ecdsa-sha256:null:null",
         "hmac:sha2",
         "aes127",

@@ -89,6 +89,7 @@ _CURVES = {
     "384": TPM_ECC.NIST_P384,
     "521": TPM_ECC.NIST_P521,
     "_sm2": TPM_ECC.SM2_P256,
+    "_sm2_p256": TPM_ECC.SM2_P256,
 }
 _KEM_SETS = {"512": TPM_MLKEM.MLKEM_512, "768": TPM_MLKEM.MLKEM_768, "1024": TPM_MLKEM.MLKEM_1024}
 _DSA_SETS = {"44": TPM_MLDSA.MLDSA_44, "65": TPM_MLDSA.MLDSA_65, "87": TPM_MLDSA.MLDSA_87}
@@ -121,7 +122,7 @@ class TemplateName(NamedTuple):
     @property
     def purpose(self) -> TPMA_OBJECT:
         """Returns the attributes SIGN_ENCRYPT and DECRYPT, without those that the scheme does not allow."""
-        word = re.split(r"[-\d]", self.scheme)[0]
+        word = re.findall("^(?:sm2|[a-z]*)", self.scheme)[0]
         if self.kind in ("hmac", "mldsa", "hashmldsa") or word in _SIGNING.get(self.kind, {}):
             return TPMA_OBJECT.SIGN_ENCRYPT
         if self.kind in ("xor", "mlkem") or word in _DECRYPTION.get(self.kind, {}):
@@ -189,6 +190,8 @@ class TemplateName(NamedTuple):
             )
         storage = attributes & TPMA_OBJECT.RESTRICTED and attributes & TPMA_OBJECT.DECRYPT
         cipher = _cipher(self.symmetric or ("aes128cfb" if storage else "null"))
+        if cipher.algorithm != TPM_ALG.NULL and cipher.mode == TPM_ALG.NULL:
+            cipher = cipher.replace(mode=TPM_ALG.CFB)  # the only mode that protects children
         if self.kind == "rsa":
             rsa = TPMS_RSA_PARMS(cipher, TPMT_RSA_SCHEME(alg, details), int(self.size or 2048))
             return TPMT_PUBLIC(TPM_ALG.RSA, name_alg, attributes, policy, rsa, b"")
@@ -220,7 +223,7 @@ class TemplateName(NamedTuple):
     def _asymmetric_scheme(self) -> tuple[TPM_ALG, TPMS_SCHEME_HASH | TPMS_SCHEME_ECDAA | None]:
         if self.scheme in ("", "null"):
             return TPM_ALG.NULL, None
-        word, dash, hash_name = self.scheme.partition("-")
+        word, dash, hash_name = re.sub("^([a-z0-9]+)_", r"\1-", self.scheme).partition("-")
         count = re.fullmatch(r"ecdaa(\d{0,5})", word)
         schemes = {**_SIGNING[self.kind], **_DECRYPTION[self.kind]}
         alg = schemes.get("ecdaa" if count else word)
@@ -236,10 +239,10 @@ class TemplateName(NamedTuple):
 
 def parse_name(name: str) -> TemplateName:
     """Splits a template's name into its parts. Raises EncodeError for an unknown type or size."""
-    parts = [part.strip().lower() for part in name.split(":")]
+    parts = [part.strip().lower() for part in name.removesuffix(":").split(":")]
     head = re.sub("[-_]", "", parts[0]) if "ml" in parts[0] else parts[0]  # also ML-DSA-65
     match = re.fullmatch(r"(rsa|ecc|aes|camellia|sm4|hmac|xor|keyedhash|mlkem|mldsa|hashmldsa)(\w*)", head)
-    if match is None or len(parts) > 3 or "" in parts:
+    if match is None or len(parts) > 3 or parts[2:] == [""]:
         raise _invalid(name)
     kind, size = match.groups()
     if kind == "ecc":
