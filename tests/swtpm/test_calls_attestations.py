@@ -1,4 +1,4 @@
-"""Attestations of time and audit sessions, PolicySigned with a session's nonce, and reprs without secrets."""
+"""Attestations of time and audit sessions, signed policies, key files as arguments, reprs without secrets."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,11 +9,23 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import tpmwire
 from tests.support.swtpm import Swtpm
-from tpmwire import Policy, PolicySigned, SessionStart, attest, bridges, calls, commands, templates
+from tpmwire import (
+    KeyFile,
+    Password,
+    Policy,
+    PolicyCommandCode,
+    PolicySigned,
+    SessionStart,
+    attest,
+    bridges,
+    calls,
+    commands,
+    templates,
+)
 from tpmwire.calls.version_185 import Encapsulated
 from tpmwire.errors import PolicyError, TpmError
 from tpmwire.policy.sign import assert_signed
-from tpmwire.spec.constants import TPM_CC
+from tpmwire.spec.constants import TPM_CC, TPM_RH
 
 NONCE = b"a nonce of the verifier"
 
@@ -85,3 +97,28 @@ def test_reprs_do_not_show_shared_secrets(tpm: tpmwire.Tpm) -> None:
     assert "secret=<32 bytes>" in repr(made)
     secret = b"a shared secret, never shown...."
     assert "never" not in repr(Encapsulated(secret, b"c"))
+
+
+def test_key_files_are_accepted_wherever_an_object_is(tpm: tpmwire.Tpm) -> None:
+    parent = calls.create_primary(tpm, templates.h2_primary())
+    blob = calls.create(tpm, parent, templates.signing(), auth=b"old")
+    key = KeyFile.of(blob.public, blob.private, TPM_RH.OWNER)
+    changed = calls.change_auth(tpm, key, parent, b"new", by=Password(b"old"))
+    key = KeyFile.of(changed.public, changed.private, TPM_RH.OWNER)
+    for copy in (
+        calls.load_context(tpm, calls.save_context(tpm, key)),
+        calls.load_context_file(tpm, calls.save_context_file(tpm, key)),
+    ):
+        assert calls.sign_message(tpm, copy, b"data", by=Password(b"new"))
+        tpm.flush(copy.handle)
+    storage = calls.create(tpm, parent, templates.storage())
+    target = KeyFile.of(storage.public, storage.private, TPM_RH.OWNER)
+    policy = Policy(PolicyCommandCode(TPM_CC.Duplicate))
+    template = templates.parse_template("ecc:ecdsa", "sensitivedataorigin|userwithauth|sign", policy=policy)
+    source = calls.load(tpm, parent, calls.create(tpm, parent, template))
+    tpm.flush(parent.handle)
+    with calls.satisfy_policy(tpm, policy) as by:
+        wrapped = calls.duplicate(tpm, source, target, by=by)
+    tpm.flush(source.handle)  # a TPM may have three object slots only
+    moved = calls.load(tpm, target, calls.import_wrapped(tpm, target, wrapped))
+    assert moved.name == source.name

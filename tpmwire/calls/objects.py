@@ -21,7 +21,7 @@ from ..tpm import Tpm
 from ..use.flush import flush_run
 from ..use.key import Key
 from ..use.run import Run
-from .arguments import NOBODY, Item, digest_of, handle_of, reach, secret_of
+from .arguments import NOBODY, Item, digest_of, handle_of, public_of, reach, secret_of
 
 if TYPE_CHECKING:  # an optional package for everything else
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -204,16 +204,16 @@ def unseal(
         tpm.flush(item.handle)
 
 
-def change_auth(
-    tpm: Tpm, item: Loaded, parent: int | Loaded, auth: Secret | bytes, *, by: Password | Use = NOBODY
-) -> Blob:
+def change_auth(tpm: Tpm, item: Item, parent: Item, auth: Secret | bytes, *, by: Password | Use = NOBODY) -> Blob:
     """Returns the object with a new authValue `auth`; the loaded object keeps the old authValue (Part 3, §12.8).
 
     `by` authorizes the object, with its old authValue. `auth` crosses the bus in cleartext unless `by` encrypts it
     (`Session.use(decrypt=True)`).
     """
-    command = ObjectChangeAuth(item.handle, handle_of(parent), secret_of(auth).reveal())
-    return Blob(item.public, tpm.execute(command, by).out_private)
+    public = public_of(tpm, item)
+    with reach(tpm, item, by) as (handle, authorization), reach(tpm, parent) as (above, _):
+        command = ObjectChangeAuth(handle, above, secret_of(auth).reveal())
+        return Blob(public, tpm.execute(command, authorization).out_private)
 
 
 def persist(
@@ -235,13 +235,14 @@ def evict(tpm: Tpm, key: int | Loaded, hierarchy: int = TPM_RH.OWNER, *, by: Pas
     tpm.execute(EvictControl(hierarchy, handle, handle), by)
 
 
-def save_context(tpm: Tpm, item: int | Loaded) -> TPMS_CONTEXT:
+def save_context(tpm: Tpm, item: Item) -> TPMS_CONTEXT:
     """Returns the saved context of an object or session, which only this TPM can load (Part 3, §28.2).
 
     An object stays loaded. A session must be loaded again before its next use. A context cannot be loaded after a
     TPM reset.
     """
-    return tpm.execute(ContextSave(handle_of(item))).context
+    with reach(tpm, item) as (handle, _):
+        return tpm.execute(ContextSave(handle)).context
 
 
 def load_context(tpm: Tpm, context: TPMS_CONTEXT) -> Loaded:

@@ -7,6 +7,7 @@ from ..keys.context_file import build_context_file, parse_context_file
 from ..primary import Loaded, read_loaded
 from ..spec.structures import TPM2B_PRIVATE, TPM2B_PUBLIC
 from ..tpm import Tpm
+from .arguments import Item, reach
 from .objects import Blob, load_context, save_context
 
 __all__ = ["build_tools_pair", "load_context_file", "parse_tools_pair", "save_context_file"]
@@ -38,10 +39,11 @@ def load_context_file(tpm: Tpm, data: bytes) -> Loaded:
     return load_context(tpm, parse_context_file(data))
 
 
-def save_context_file(tpm: Tpm, item: int | Loaded) -> bytes:
+def save_context_file(tpm: Tpm, item: Item) -> bytes:
     """Returns the content of a context file of an object, for option `-c FILE` of tpm2-tools.
 
     The object stays loaded. The context cannot be loaded after a TPM reset.
     """
-    loaded = item if isinstance(item, Loaded) else read_loaded(tpm, item)
-    return build_context_file(save_context(tpm, loaded), loaded.name, loaded.public)
+    with reach(tpm, item) as (handle, _):
+        loaded = item if isinstance(item, Loaded) else read_loaded(tpm, handle)
+        return build_context_file(save_context(tpm, loaded), loaded.name, loaded.public)

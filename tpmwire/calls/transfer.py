@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from ..errors import EncodeError
+from ..keys.keyfile import KeyFile
 from ..keys.private_areas import private_areas
 from ..keys.wrapping import WrappedKey
 from ..keys.wrapping import duplicate as wrap
-from ..primary import Loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import Password, Use
 from ..spec.commands.duplication import Duplicate, Import
@@ -53,19 +53,19 @@ def private_key(tpm: Tpm, key: Item, *, by: "Authorization" = NOBODY) -> "Privat
 def duplicate(
     tpm: Tpm,
     key: Item,
-    parent: int | Loaded | TPMT_PUBLIC,
+    parent: Item | TPMT_PUBLIC,
     *,
     by: Use,
     inner_key: Secret | bytes = EMPTY_AUTH,
 ) -> WrappedKey:
     """Wraps a key for a new parent, usually in another TPM, where `import_wrapped` imports it (Part 3, §13.1).
 
-    `parent` is the new parent's public area, or an object in this TPM. `by` is a policy session: the key's policy
-    must allow duplication. `inner_key` (16 bytes) adds an inner wrapper; send `inner_key` to the TPM only in an
-    encrypted parameter.
+    `parent` is the new parent's public area or key file, or an object in this TPM. `by` is a policy session: the
+    key's policy must allow duplication. `inner_key` (16 bytes) adds an inner wrapper; send `inner_key` to the TPM
+    only in an encrypted parameter.
     """
-    if isinstance(parent, TPMT_PUBLIC):
-        loaded = load_external(tpm, parent)
+    if isinstance(parent, (TPMT_PUBLIC, KeyFile)):
+        loaded = load_external(tpm, parent.public if isinstance(parent, KeyFile) else parent)
         try:
             return duplicate(tpm, key, loaded, by=by, inner_key=inner_key)
         finally:
