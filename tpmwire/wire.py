@@ -44,7 +44,7 @@ _TAGS: Any = TPM_ST._value2member_map_
 _CODES: Any = TPM_CC._value2member_map_
 
 MAX_RESPONSE = 16384
-"""Bytes; known TPMs return at most 4096. A larger size is not a TPM's."""
+"""Bytes; TPMs of version 1.85 return at most 8192, others 4096. A larger size is not a TPM's."""
 
 
 class Transport(ABC):

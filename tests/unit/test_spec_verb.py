@@ -195,6 +195,15 @@ def test_mistakes_are_one_line(spec: Spec, words: str, says: str) -> None:
     assert said.count("\n") == 1
 
 
+def test_each_field_has_a_meaning() -> None:
+    tables = [table_of(name) for names in kinds().values() for name in names]
+    rows = [
+        (table.name, row) for table in tables for part, rows in table.parts if part == "fields" for row in rows
+    ]
+    assert len(rows) > 200
+    assert [(name, row[0]) for name, row in rows if not row[-1]] == []
+
+
 def test_the_list_and_json(spec: Spec) -> None:
     assert "TPM2_HMAC" in spec()[1]
     assert json.loads(spec("--json")[1]) == kinds()

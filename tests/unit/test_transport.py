@@ -1,5 +1,6 @@
 """Transports against a peer that misbehaves in ways no TPM can be made to."""
 
+import errno
 import os
 import socket
 import threading
@@ -223,3 +224,20 @@ def test_an_ipv6_address_is_taken_apart() -> None:
 
 def test_the_default_is_the_resource_manager_where_it_exists() -> None:
     assert default_path() == ("/dev/tpmrm0" if os.path.exists("/dev/tpmrm0") else "/dev/tpm0")
+
+
+def test_command_too_large_for_the_driver(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux refuses a command above its buffer's size (E2BIG); the transport can then send other commands."""
+    write = os.write
+
+    def refuse(descriptor: int, data: memoryview) -> int:
+        if len(data) > 4096:
+            raise OSError(errno.E2BIG, "Argument list too long")
+        return write(descriptor, data)
+
+    transport = open_transport(serve(answering(OK)), 5.0)
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(TransportError, match="does not support commands of 5000 bytes"):
+        transport.transceive(bytes(5000))
+    assert transport.transceive(COMMAND) == OK
+    transport.close()

@@ -72,6 +72,11 @@ class DescriptorTransport(Transport):
             except BlockingIOError:
                 self._wait(select.POLLOUT, deadline)
             except OSError as error:
+                if error.errno == errno.E2BIG:  # Linux's driver has not sent any part of the command
+                    self._waiting = False
+                    raise TransportError(
+                        f"cannot send to {self.path}: the driver does not support commands of {len(command)} bytes"
+                    ) from error
                 self._raise_error("send to", error)
         self.sent += len(command)
         self.commands += 1

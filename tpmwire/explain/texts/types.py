@@ -205,4 +205,181 @@ TPMS_AUTH_RESPONSE:
  nonce: nonceTPM: new in each response.
  sessionAttributes: the state of the session after the command.
  hmac: the HMAC over response, nonces and attributes, which proves that the response comes from the TPM.
+TPMT_HA:
+ hashAlg: the hash algorithm.
+ digest: the digest, without a size field.
+TPMS_PCR_SELECT:
+ pcrSelect: one bit per PCR; PCR n is bit n % 8 of byte n // 8.
+TPMS_PCR_SELECTION:
+ hash: the bank.
+ pcrSelect: one bit per PCR; PCR n is bit n % 8 of byte n // 8.
+TPMT_TK_CREATION:
+ tag: TPM_ST_CREATION.
+ hierarchy: the hierarchy of the object; TPM_RH_NULL for an empty ticket.
+ digest: HMAC over the Name and the digest of the creation data, by the hierarchy's proof.
+TPMT_TK_VERIFIED:
+ tag: TPM_ST_VERIFIED for TPM2_VerifySignature; MESSAGE_VERIFIED and DIGEST_VERIFIED for the commands of 1.85.
+ hierarchy: the hierarchy of the key; TPM_RH_NULL for an empty ticket.
+ metadata: the hash algorithm of the digest, only with TPM_ST_DIGEST_VERIFIED.
+ hmac: HMAC over the digest or message and the key's Name, by the hierarchy's proof.
+TPMT_TK_AUTH:
+ tag: TPM_ST_AUTH_SIGNED or TPM_ST_AUTH_SECRET, by the command that created the ticket.
+ hierarchy: the hierarchy of the authorizing object; TPM_RH_NULL for an empty ticket.
+ digest: HMAC over timeout, cpHashA, policyRef and the object's Name, by the hierarchy's proof.
+TPMT_TK_HASHCHECK:
+ tag: TPM_ST_HASHCHECK.
+ hierarchy: the hierarchy that the caller chose; TPM_RH_NULL for an empty ticket.
+ digest: HMAC over the digest, by the hierarchy's proof.
+TPMT_SYM_DEF:
+ algorithm: a block cipher, TPM_ALG_XOR, or TPM_ALG_NULL for no encryption.
+ keyBits: size of the cipher's key; for XOR, the hash.
+ mode: mode of the cipher; TPM_ALG_CFB for sessions.
+TPMT_SYM_DEF_OBJECT:
+ algorithm: a block cipher, or TPM_ALG_NULL for a key that is not a storage key.
+ keyBits: size of the cipher's key.
+ mode: mode of the cipher; TPM_ALG_CFB for a storage key.
+TPMS_SYMCIPHER_PARMS:
+ sym: the cipher.
+TPMS_DERIVE:
+ label: names the purpose of the derived object.
+ context: distinguishes objects with the same label.
+TPMS_SCHEME_HASH:
+ hashAlg: the hash.
+TPMS_SCHEME_ECDAA:
+ hashAlg: the hash.
+ count: the counter that TPM2_Commit returned.
+TPMS_SCHEME_XOR:
+ hashAlg: the hash of the key derivation.
+ kdf: the key derivation function.
+TPMS_ECC_POINT:
+ x: the x coordinate.
+ y: the y coordinate.
+TPMS_ALGORITHM_DETAIL_ECC:
+ curveID: the curve.
+ keySize: size of a key in bits.
+ kdf: the key derivation function of the curve, if any.
+ sign: the signing scheme of the curve, if any.
+ p: the prime of the field.
+ a: coefficient of x in the curve's equation.
+ b: constant in the curve's equation.
+ gX: x coordinate of the base point.
+ gY: y coordinate of the base point.
+ n: order of the base point.
+ h: cofactor.
+TPMS_SIGNATURE_RSA:
+ hash: the hash of the message.
+ sig: the signature, as long as the modulus.
+TPMS_SIGNATURE_ECC:
+ hash: the hash of the message.
+ signatureR: the first number of the signature.
+ signatureS: the second number of the signature.
+TPMS_SIGNATURE_HASH_MLDSA:
+ hash: the hash of the message.
+ signature: the signature, as in FIPS 204.
+TPMT_SIGNATURE:
+ sigAlg: the scheme; TPM_ALG_NULL for no signature.
+ signature: the signature, by the scheme.
+TPMS_MLDSA_PARMS:
+ parameterSet: ML-DSA-44, 65 or 87.
+ allowExternalMu: YES if TPM2_SignDigest may sign a Mu that was computed outside the TPM.
+TPMS_HASH_MLDSA_PARMS:
+ parameterSet: ML-DSA-44, 65 or 87.
+ hashAlg: the hash of the message.
+TPMS_MLKEM_PARMS:
+ symmetric: the cipher for children of a storage key; else TPM_ALG_NULL.
+ parameterSet: ML-KEM-512, 768 or 1024.
+TPMT_PUBLIC_PARMS:
+ type: the type of the object.
+ parameters: its parameters, by the type.
+TPMS_ID_OBJECT:
+ integrityHMAC: HMAC over encIdentity and the object's Name.
+ encIdentity: the encrypted credential.
+TPMS_ALGORITHM_DESCRIPTION:
+ alg: the algorithm.
+ attributes: its purposes.
+TPMS_ALG_PROPERTY:
+ alg: the algorithm.
+ algProperties: its purposes.
+TPMS_TAGGED_PROPERTY:
+ property: the property (TPM_PT).
+ value: its value.
+TPMS_TAGGED_PCR_SELECT:
+ tag: the property (TPM_PT_PCR).
+ pcrSelect: the PCRs that have it.
+TPMS_TAGGED_POLICY:
+ handle: a permanent handle.
+ policyHash: digest of its policy.
+TPMS_ACT_DATA:
+ handle: the timer.
+ timeout: seconds until it expires.
+ attributes: its state.
+TPMS_SPDM_SESSION_INFO:
+ reqKeyName: Name of the key that the requester authenticated with.
+ tpmKeyName: Name of the key that the TPM authenticated with.
+TPMS_CAPABILITY_DATA:
+ capability: the kind of data.
+ data: the list.
+TPMS_SET_CAPABILITY_DATA:
+ setCapability: the capability to change.
+ data: its new value.
+TPMS_NV_PUBLIC_EXP_ATTR:
+ nvIndex: the handle of the index.
+ nameAlg: the hash of the index's Name and policy.
+ attributes: the permissions to read and write, the type, and the protection of external memory (TPMA_NV_EXP).
+ authPolicy: digest of the policy that authorizes uses; empty for none.
+ dataSize: size of the data, in bytes.
+TPMT_NV_PUBLIC_2:
+ handleType: the first byte of the index's handle.
+ public: the public area, by the handle type.
+TPMS_NV_PIN_COUNTER_PARAMETERS:
+ pinCount: number of successful authorizations (TPM_NT_PIN_PASS) or of failed ones (TPM_NT_PIN_FAIL).
+ pinLimit: the limit at which the index no longer authorizes.
+TPMS_TIME_INFO:
+ time: milliseconds since the TPM had power.
+ clockInfo: clock and counters of resets.
+TPMS_TIME_ATTEST_INFO:
+ time: time, clock and counters of resets.
+ firmwareVersion: the TPM's firmware version.
+TPMS_COMMAND_AUDIT_INFO:
+ auditCounter: counts the audit digests that were started.
+ digestAlg: the hash of the digests.
+ auditDigest: digest of the audited commands.
+ commandDigest: digest of the list of audited command codes.
+TPMS_SESSION_AUDIT_INFO:
+ exclusiveSession: YES if no command ran outside the session since it started to audit.
+ sessionDigest: digest of the commands in the session.
+TPMS_CREATION_INFO:
+ objectName: the Name of the object.
+ creationHash: digest of its creation data.
+TPMS_NV_CERTIFY_INFO:
+ indexName: the Name of the index.
+ offset: offset of the contents in the index.
+ nvContents: the certified contents.
+TPMS_NV_DIGEST_CERTIFY_INFO:
+ indexName: the Name of the index.
+ nvDigest: digest of all contents.
+TPMS_AC_OUTPUT:
+ tag: the kind of data (TPM_AT).
+ data: its value.
+TPMT_KEYEDHASH_SCHEME:
+ scheme: HMAC, XOR or TPM_ALG_NULL.
+ details: the hash and other choices, by the scheme.
+TPMT_SIG_SCHEME:
+ scheme: the scheme; TPM_ALG_NULL for the key's own.
+ details: the hash and other choices, by the scheme.
+TPMT_KDF_SCHEME:
+ scheme: the key derivation function, or TPM_ALG_NULL.
+ details: the hash and other choices, by the scheme.
+TPMT_ASYM_SCHEME:
+ scheme: the scheme, or TPM_ALG_NULL.
+ details: the hash and other choices, by the scheme.
+TPMT_RSA_SCHEME:
+ scheme: a signing scheme or a padding, or TPM_ALG_NULL.
+ details: the hash and other choices, by the scheme.
+TPMT_RSA_DECRYPT:
+ scheme: the padding; TPM_ALG_NULL for the key's own or none.
+ details: the hash and other choices, by the scheme.
+TPMT_ECC_SCHEME:
+ scheme: a signing scheme, a key exchange, or TPM_ALG_NULL.
+ details: the hash and other choices, by the scheme.
 """
