@@ -105,10 +105,11 @@ def test_key_files_are_accepted_wherever_an_object_is(tpm: tpmwire.Tpm) -> None:
     key = KeyFile.of(blob.public, blob.private, TPM_RH.OWNER)
     changed = calls.change_auth(tpm, key, parent, b"new", by=Password(b"old"))
     key = KeyFile.of(changed.public, changed.private, TPM_RH.OWNER)
-    for copy in (
-        calls.load_context(tpm, calls.save_context(tpm, key)),
-        calls.load_context_file(tpm, calls.save_context_file(tpm, key)),
+    for save in (
+        lambda: calls.load_context(tpm, calls.save_context(tpm, key)),
+        lambda: calls.load_context_file(tpm, calls.save_context_file(tpm, key)),
     ):
+        copy = save()
         assert calls.sign_message(tpm, copy, b"data", by=Password(b"new"))
         tpm.flush(copy.handle)
     storage = calls.create(tpm, parent, templates.storage())
