@@ -1,6 +1,6 @@
 """Selects the proxy by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as urllib and botocore do."""
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
@@ -65,7 +65,7 @@ def _basic_authorization(user: str | None, password: str | None) -> str | None:
     if user is None:
         return None
     pair = f"{unquote(user)}:{unquote(password or '')}"
-    return "Basic " + b64encode(pair.encode("utf-8")).decode("ascii")
+    return "Basic " + b2a_base64(pair.encode("utf-8"), newline=False).decode("ascii")
 
 
 def _is_bypassed(netloc: str, no_proxy: str) -> bool:

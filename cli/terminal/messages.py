@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -13,7 +12,10 @@ from .streams import printable, printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import NoReturn
+else:
+    import _signal as signal  # without the enumerations of signal, which take 0.4 ms of each run
 
 __all__ = ["EXIT_CODES", "Interrupted", "UsageError", "advice", "explain_error", "guarded", "note", "warn"]
 

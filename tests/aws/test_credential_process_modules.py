@@ -76,6 +76,7 @@ NAMES = """
 PLAIN = set(NAMES.split())
 PROTECTED = PLAIN | {
     "tpmwire.crypto.pure",
+    "tpmwire.crypto.pure.comb",
     "tpmwire.crypto.pure.curves",
     "tpmwire.crypto.salt",
     "tpmwire.spec.commands.objects",
@@ -152,7 +153,7 @@ WARM_NAMES = """
 WARM = set(WARM_NAMES.split())
 REMEMBERED = WARM | {
     *("cli.credentials.cache.key_data", "tpmwire.use.cached_key", "tpmwire.spec.commands.context"),
-    *("tpmwire.crypto.pure", "tpmwire.crypto.pure.curves", "tpmwire.crypto.salt"),
+    *("tpmwire.crypto.pure", "tpmwire.crypto.pure.comb", "tpmwire.crypto.pure.curves", "tpmwire.crypto.salt"),
 }
 READ = {"cli.terminal.files", "sigv4.files", "tpmwire.crypto.der", "tpmwire.keys.keyfile"}
 WARM_WAYS = {

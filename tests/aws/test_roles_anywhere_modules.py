@@ -33,7 +33,8 @@ NAMES = """
     sigv4 sigv4.canonical sigv4.characters sigv4.credentials sigv4.endpoints sigv4.errors sigv4.files
     sigv4.operation sigv4.partitions sigv4.request sigv4.roles_anywhere sigv4.signer sigv4.times sigv4.xml
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.crypto.formulas tpmwire.crypto.pure
-    tpmwire.crypto.der tpmwire.crypto.ml_keys tpmwire.crypto.pure.curves tpmwire.crypto.spki
+    tpmwire.crypto.der tpmwire.crypto.ml_keys tpmwire.crypto.pure.comb
+    tpmwire.crypto.pure.curves tpmwire.crypto.spki
     tpmwire.errors tpmwire.exchange tpmwire.keys tpmwire.keys.templates
     tpmwire.keys.x509 tpmwire.primary tpmwire.record tpmwire.secret
     tpmwire.sessions tpmwire.tpm tpmwire.typed tpmwire.use tpmwire.use.asymmetric tpmwire.use.hmac tpmwire.use.key

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
 from tpmwire.crypto import salt
+from tpmwire.crypto.pure.comb import COMB
 from tpmwire.crypto.pure.curves import P256, P384, P521, Curve, Point
 from tpmwire.crypto.salt import seal_secret
 from tpmwire.errors import EncodeError, SessionError
@@ -265,3 +266,11 @@ def test_p521_works_without_cryptography_too() -> None:
     x, y = (number.to_bytes(66, "big") for number in P521.g)
     blocked = "sys.modules['cryptography'] = None"
     assert not imported_after_sealing(ecc_public(TPM_ECC.NIST_P521, x, y, TPM_ALG.SHA512), blocked)
+
+
+def test_the_comb_has_the_multiples_of_the_generator() -> None:
+    assert len(COMB) == 15 * 64
+    for index in range(1, 16):
+        scalar = sum(1 << 64 * row for row in range(4) if index >> row & 1)
+        point = ec.derive_private_key(scalar, ec.SECP256R1()).public_key().public_numbers()
+        assert COMB[64 * index - 64 : 64 * index] == point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")

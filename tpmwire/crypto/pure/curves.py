@@ -9,6 +9,8 @@ twice. Verification uses public values only.
 
 import os
 
+from .comb import COMB
+
 __all__ = ["P256", "P384", "P521", "Curve", "Point"]
 
 Point = tuple[int, int]
@@ -21,12 +23,13 @@ _INFINITY: _Projective = (0, 1, 0)
 class Curve:
     """A curve of prime order `n` over the integers modulo `p`, with the generator `g`.
 
-    `size` is the size of a coordinate in bytes.
+    `size` is the size of a coordinate in bytes. `comb` has multiples of g (see `comb`), or is empty.
     """
 
-    def __init__(self, p: int, n: int, b: int, g: Point) -> None:
+    def __init__(self, p: int, n: int, b: int, g: Point, comb: bytes = b"") -> None:
         self.p, self.n, self.b, self.g = p, n, b, g
         self.size = (p.bit_length() + 7) // 8
+        self._comb = comb
 
     def holds(self, point: Point) -> bool:
         """Returns whether a point is on the curve, with both coordinates below `p`.
@@ -83,6 +86,8 @@ class Curve:
             raise ValueError("the scalar is not between 0 and the curve's order")
         if not self.holds(point):
             raise ValueError("the point is not on the curve")
+        if self._comb and point == self.g:
+            return self._multiply_generator(scalar)
         one = (*point, 1)
         multiples = [_INFINITY, one]
         while len(multiples) < 16:
@@ -96,6 +101,18 @@ class Curve:
         total = one
         for shift in range(bits - 4, -4, -4):
             total = self._add(self._double_4(total), multiples[scalar >> shift & 15])
+        return total
+
+    def _multiply_generator(self, scalar: int) -> _Projective:
+        numbers = [
+            int.from_bytes(self._comb[at : at + self.size], "big") for at in range(0, len(self._comb), self.size)
+        ]
+        multiples = [_INFINITY, *((x, y, 1) for x, y in zip(numbers[::2], numbers[1::2], strict=True))]
+        total = _INFINITY
+        for column in range(63, -1, -1):
+            rows = scalar >> column
+            selected = rows & 1 | rows >> 63 & 2 | rows >> 126 & 4 | rows >> 189 & 8
+            total = self._add(self._add(total, total), multiples[selected])
         return total
 
     def _double_4(self, one: _Projective) -> _Projective:
@@ -147,6 +164,7 @@ P256 = Curve(
         0x6B17D1F2_E12C4247_F8BCE6E5_63A440F2_77037D81_2DEB33A0_F4A13945_D898C296,
         0x4FE342E2_FE1A7F9B_8EE7EB4A_7C0F9E16_2BCE3357_6B315ECE_CBB64068_37BF51F5,
     ),
+    COMB,
 )
 P384 = Curve(
     2**384 - 2**128 - 2**96 + 2**32 - 1,
