@@ -10,6 +10,7 @@ import __future__
 
 import ast
 import marshal
+import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Set
 from importlib.util import MAGIC_NUMBER
@@ -18,6 +19,9 @@ from types import CodeType
 WITHOUT_LINES = ("construct.", "tpmwire.spec.")
 LIBRARY = ("construct.core", "construct.lib.binary", "construct.lib.bitstream", "construct.lib.hex")
 """Modules of construct that are reduced to what the project needs; the first one uses the others."""
+
+COMPILER = re.compile("_emit|_compile|(compile|benchmark|export_ksy)$").match
+"""Matches the names of these methods of construct."""
 
 EXPORTING = ("tpmwire.spec.properties",)
 """Modules whose `__all__` another module reads."""
@@ -44,14 +48,7 @@ class Trimmer(ast.NodeTransformer):
         return self._remove_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Removes the docstrings inside a class and, unless they are printed, the docstring of the class.
-
-        Methods that write declarations as Python source, which only construct's `compile` needs, are removed.
-        """
-        kept = [
-            one for one in node.body if not (isinstance(one, ast.FunctionDef) and one.name.startswith("_emit"))
-        ]
-        node.body = kept or [ast.copy_location(ast.Pass(), node)]
+        """Removes the docstrings inside a class and, unless they are printed, the docstring of the class."""
         return self.generic_visit(node) if self._printed else self._remove_docstring(node)
 
     def visit_If(self, node: ast.If) -> ast.AST:
@@ -81,6 +78,8 @@ def compiled(module: str, file: str, source: bytes, used: Collection[str] = ()) 
     tree = ast.parse(source, file)
     if source.count(b"__all__") == 1 and module not in EXPORTING:
         tree.body = [one for one in tree.body if not ast.unparse(one).startswith("__all__ = [")]
+    if module.startswith("construct."):
+        _remove_compiler(tree.body)
     if module in LIBRARY:
         tree.body = _select_used(tree.body, used)
     flags = _remove_future(tree)
@@ -98,6 +97,7 @@ def list_needed(sources: Mapping[str, str | bytes], used: Iterable[str]) -> set[
     for module, source in sources.items():
         if module.partition(".")[0] == "construct":
             body = ast.parse(source).body
+            _remove_compiler(body)
             kept = _select_used(body, needed) if module == LIBRARY[0] else body if module not in LIBRARY else []
             needed |= {node.id for statement in kept for node in ast.walk(statement) if isinstance(node, ast.Name)}
     return needed
@@ -112,6 +112,14 @@ def _remove_future(tree: ast.Module) -> int:
     removed = len(rest) < len(tree.body)
     tree.body = rest
     return __future__.annotations.compiler_flag if removed else 0
+
+
+def _remove_compiler(body: Iterable[ast.stmt]) -> None:
+    """Removes construct's methods `compile`, `benchmark` and `export_ksy`, which the project does not use."""
+    for one in body:
+        if isinstance(one, ast.ClassDef):
+            kept = [each for each in one.body if not (isinstance(each, ast.FunctionDef) and COMPILER(each.name))]
+            one.body = kept or [ast.copy_location(ast.Pass(), one)]
 
 
 def _select_used(body: list[ast.stmt], used: Iterable[str]) -> list[ast.stmt]:

@@ -6,8 +6,8 @@ imports are modules that Python has already loaded.
 
 import os
 import sys
+from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import PathFinder
-from importlib.machinery import ModuleSpec
 from marshal import loads
 
 TYPE_CHECKING = False

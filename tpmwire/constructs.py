@@ -8,7 +8,6 @@ modules by a placeholder. The module is imported when an attribute of the placeh
 
 import os
 import sys
-from importlib import import_module
 from types import ModuleType
 
 __all__ = ["construct"]
@@ -20,7 +19,8 @@ class _Deferred(ModuleType):
     def __getattr__(self, name: str) -> object:
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
-        return getattr(import_module(self.__name__), name)
+        __import__(self.__name__)
+        return getattr(sys.modules[self.__name__], name)
 
 
 class _DeferredPlatform(_Deferred):

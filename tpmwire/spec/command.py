@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from importlib import import_module
 
 from ..record import Record, marks
 from ..typed import Protocol, TypeVar
@@ -87,6 +86,8 @@ def command_class(code: int) -> type[Command] | None:
     Loads the modules of all chapters of Part 3 if the code is not known yet.
     """
     if code not in _by_code:
+        from importlib import import_module  # late: a credential run does not need it
+
         from .commands import CHAPTERS  # late: the modules of `commands` import this one
 
         for chapter in CHAPTERS:
