@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import ROOT
+from tests.support.sources import imported, modules, tree_of
+
 pytestmark = pytest.mark.once
 
-ROOT = Path(__file__).parents[2]
 PURE = (
     "tpmwire/spec",
     "tpmwire/record.py",
@@ -24,34 +26,6 @@ PURE = (
     "tpmwire/errors.py",
 )
 NO_IO = {"os", "socket", "ssl", "cryptography", "subprocess", "select"}
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
-
-
-@cache
-def imported(path: Path) -> set[str]:
-    """Top-level names that a module imports, at its head or inside its functions."""
-    package = path.relative_to(ROOT).parts[0]
-    names: set[str] = set()
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(package if node.level else (node.module or "").partition(".")[0])
-    return names
-
-
-def modules(*places: str) -> list[Path]:
-    found = [
-        path
-        for place in places
-        for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
-    ]
-    assert found
-    return found
 
 
 @pytest.mark.parametrize("path", modules(*PURE), ids=lambda path: str(path.relative_to(ROOT)))
@@ -77,45 +51,6 @@ def test_imports_point_one_way(package: str, closed: set[str]) -> None:
 def test_construct_is_imported_in_one_place() -> None:
     importers = [path for path in modules("cli", "sigv4", "tpmwire") if "construct" in imported(path)]
     assert importers == [ROOT / "tpmwire/constructs.py"]
-
-
-def test_argparse_stays_at_the_border() -> None:
-    """Verbs, files of options and the terminal read the command line; all else has typed settings."""
-    border = {"toolbox", "credential_process"}
-    importers = {path.relative_to(ROOT / "cli") for path in modules("cli") if "argparse" in imported(path)}
-    below = {
-        path
-        for path in importers
-        if path.parts[0] not in ("verbs", "terminal") and not path.stem.endswith("options") | (path.stem in border)
-    }
-    assert importers
-    assert not below
-
-
-def writes_into_settings(tree: ast.AST) -> list[str]:
-    """The statements of functions that change settings which they are given."""
-    found = []
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef):
-            continue
-        given = {
-            each.arg
-            for each in (*function.args.args, *function.args.kwonlyargs)
-            if each.annotation is not None and "Settings" in ast.unparse(each.annotation)
-        }
-        for node in ast.walk(function):
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
-                found += [ast.unparse(node)] if ast.unparse(node.value) in given else []
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
-                found += [ast.unparse(node)] if ast.unparse(node.args[0]) in given else []
-    return found
-
-
-def test_nobody_writes_into_settings() -> None:
-    bad = "def f(args: Settings, more: X) -> None:\n    args.a = more.b = 1\n    setattr(args, 'c', 2)\n"
-    assert writes_into_settings(ast.parse(bad)) == ["args.a", "setattr(args, 'c', 2)"]
-    written = {path: writes_into_settings(tree_of(path)) for path in modules("cli")}
-    assert not {path: statements for path, statements in written.items() if statements}
 
 
 def _targets(node: ast.AST, module: str, is_package: bool, known: Mapping[str, Path]) -> Iterator[str]:
@@ -242,7 +177,7 @@ def test_the_standard_as_data_needs_only_records() -> None:
     assert used == {f"tpmwire.{name}" for name in ("errors", "record", "spec", "typed", "wires")}
 
 
-@pytest.mark.parametrize("name", ["crypto", "policy", "keys", "explain"])
+@pytest.mark.parametrize("name", ["crypto", "policy", "keys", "attest", "explain"])
 def test_no_tpm_is_needed_by(name: str) -> None:
     graph = arrows(annotations=False)
     with_tpm = {f"tpmwire.{each}" for each in ("transport", "tpm", "primary", "channel", "state", "use", "calls")}
@@ -267,7 +202,7 @@ NETWORK = {
 
 
 def opens_sockets(path: Path) -> bool:
-    client = re.search(r"(import|from) http\.client", path.read_text())
+    client = re.search(r"(import|from) (http\.client|urllib\.request|urllib import request)", path.read_text())
     return bool(client or imported(path) & {"socket", "asyncio", "socketserver"})
 
 
@@ -286,6 +221,41 @@ def test_sockets_are_in_few_places() -> None:
     users = {str(path.relative_to(ROOT)) for path in modules("tpmwire", "sigv4", "cli") if opens_sockets(path)}
     assert "sigv4/http.py" in users
     assert {path for path in users if not any(path.startswith(place) for place in NETWORK)} == set()
+
+
+IO = {
+    "tpmwire/transport",
+    "tpmwire/soft/server.py",
+    "tpmwire/soft/state_file.py",
+    "sigv4/http.py",
+    "sigv4/sockets.py",
+    "sigv4/transfer.py",
+    "sigv4/authorities.py",  # certificates of authorities
+    "sigv4/files.py",  # ~/.aws/config and tokens
+}
+IO_MODULES = {"asyncio", "fcntl", "mmap", "pathlib", "select", "shutil", "socket", "ssl", "subprocess", "tempfile"}
+NO_IO_OF_OS = {"os.urandom", "os.strerror", "os.uname", "os.fspath", "os.environ.get"}
+
+
+def io_of(tree: ast.AST, imports: set[str]) -> set[str]:
+    """Returns the modules and calls by which a module of a library does I/O."""
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return (imports & IO_MODULES) | {
+        call for call in calls - NO_IO_OF_OS if call in ("open", "io.open", "print") or call.startswith("os.")
+    }
+
+
+def test_libraries_do_io_in_few_places() -> None:
+    assert io_of(ast.parse("import mmap\nopen(os.path.join('a'))\nos.urandom(4)"), {"mmap", "os"}) == {
+        *("mmap", "open", "os.path.join")
+    }
+    doing = {
+        str(path.relative_to(ROOT)): io_of(tree_of(path), imported(path)) for path in modules("tpmwire", "sigv4")
+    }
+    shown = "tpmwire/soft/transport.py"  # prints the soft TPM's steps on stderr
+    assert doing.pop(shown) == {"print"}
+    elsewhere = {path: io for path, io in doing.items() if not any(path.startswith(place) for place in IO)}
+    assert {path: io for path, io in elsewhere.items() if io} == {}
 
 
 def test_packages_have_few_parts() -> None:
