@@ -1,9 +1,7 @@
 """`tpmwire roles-anywhere` with keys of a software TPM and a server that verifies each request."""
 
-import base64
 import json
 from collections.abc import Callable, Iterator
-from hashlib import sha512
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import cli.credentials.cache.run
-from cli.credentials.roles_anywhere.certificate import check_leaf
 from cli.credentials.roles_anywhere.key import text_to_test
 from tests.support.interposer import Interposer
 from tests.support.roles_anywhere import ANCHOR, PROFILE, ROLE, Authority, VerifyingRolesAnywhere, pem, send_json
@@ -23,16 +20,13 @@ from tests.support.signing_keys import PLAIN, make_signing_key, public_key_of_fi
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Ran, Tool
 from tpmwire.keys.keyfile import parse
-from tpmwire.keys.x509 import X509Certificate
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.tpm import Tpm
-from tpmwire.use.asymmetric import verify_numbers
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "rolesanywhere"
 PASSWORD = Secret(b"key password")
 HANDLE, RESTRICTED, PSS, LOCKED, OTHER = 0x81010050, 0x81010051, 0x81010052, 0x81010053, 0x81010054
 P521 = 0x81010055
@@ -269,17 +263,6 @@ def test_warnings_of_a_certificate(run: Run, tool: Tool, bench: Bench, tmp_path:
     assert (ran.code, "warning: " in ran.err, "the certificate expired at " in ran.err) == (0, True, True)
 
 
-@pytest.mark.parametrize(
-    ("left", "text"),
-    [(9 * 86400, "9 days"), (86400, "24 hours"), (5400, "2 hours"), (5399, "90 minutes"), (20, "1 minute")],
-)
-def test_the_time_left_of_a_certificate(left: float, text: str) -> None:
-    certificate = X509Certificate(base64.b64decode(SIGNED["certificate_der_base64"]))
-    reports: list[str] = []
-    check_leaf(certificate, "a.pem", certificate.not_after - left, reports.append)
-    assert f"the certificate expires in {text}, at" in reports[-1]
-
-
 def test_chains(run: Run, bench: Bench, server: VerifyingRolesAnywhere, bus: Interposer, tmp_path: Path) -> None:
     authority, other = bench.authority, Authority("Other")
     leaf = (bench.home / "p256.pem").read_bytes()
@@ -321,13 +304,6 @@ def test_options_that_are_refused(run: Run, bus: Interposer, options: list[str],
     assert not bus.codes
 
 
-def test_a_backslash_of_a_shell(tool: Tool) -> None:
-    ran = tool("roles-anywhere", "credential-process", "--certificate", "x.pem", "\\")
-    assert ran.code == 2
-    assert "--private-key, --role-arn, --profile-arn, --trust-anchor-arn are required" in ran.err
-    assert "no line continuation" in ran.err
-
-
 def csr_of(key: str) -> list[str]:
     return ["roles-anywhere", "csr", "--private-key", key, "--subject", "CN=a"]
 
@@ -366,42 +342,11 @@ def test_a_truncated_certificate(run: Run, bench: Bench, bus: Interposer, tmp_pa
         assert "a certificate is truncated: BEGIN CERTIFICATE without END CERTIFICATE" in ran.err
 
 
-def test_help_names_the_values_of_refused_options(tool: Tool, capfd: pytest.CaptureFixture[str]) -> None:
-    for verb in ("credential-process", "serve", "update", "sign-string"):
-        with pytest.raises(SystemExit):
-            tool("roles-anywhere", verb, "--help")
-        text = capfd.readouterr().out
-        assert ("--pkcs11-lib [VALUE]" in text, "SUPPRESS" in text) == (True, False)
-
-
 def test_verbose_says_what_is_sent_and_no_secret(run: Run) -> None:
     ran = run("p256", "--debug")
     assert ran.code == 0
     assert "CreateSession at http://127.0.0.1" in ran.err
     assert "wJalrXUtnFEMI" not in ran.err
-
-
-SIGNED = json.loads((FIXTURES / "helper-sign-string.json").read_text())
-
-
-def test_read_certificate_data(tool: Tool, tmp_path: Path) -> None:
-    path = tmp_path / "certificate.der"
-    path.write_bytes(base64.b64decode(SIGNED["certificate_der_base64"]))
-    ran = tool("roles-anywhere", "read-certificate-data", "--certificate", path)
-    assert (ran.code, ran.err) == (0, "")
-    assert json.loads(ran.out) == SIGNED["read_certificate_data"]
-
-
-def test_the_test_string_is_that_of_the_helper() -> None:
-    certificate = X509Certificate(base64.b64decode(SIGNED["certificate_der_base64"]))
-    assert text_to_test(certificate.public_key_der).hex() == SIGNED["signed_octets_hex"]
-    (digest,) = {each["signature_hex"] for each in SIGNED["results"] if each["digest"] == "SHA512"}
-    assert verify_numbers(
-        certificate.public_key,
-        sha512(bytes.fromhex(SIGNED["signed_octets_hex"])).digest(),
-        (bytes.fromhex(digest),),
-        TPM_ALG.SHA512,
-    )
 
 
 @pytest.mark.parametrize("name", ["rsanull", "p256null", "p384"])
@@ -428,14 +373,6 @@ def test_sign_string_of_a_key_with_a_hash_of_its_own(bench: Bench, tool: Tool) -
     ran = tool("roles-anywhere", "sign-string", *words, "--digest=SHA384", "--tpm-path", bench.swtpm.path)
     assert (ran.code, ran.out) == (4, "")
     assert "signs with SHA256 only" in ran.err
-
-
-def test_a_family_lists_its_verbs(tool: Tool) -> None:
-    ran = tool("roles-anywhere", "--help")
-    assert ran.code == 0
-    for verb in ("credential-process", "serve", "update", "read-certificate-data", "sign-string"):
-        assert verb in ran.out
-    assert tool("roles-anywhere").code == 2
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ The private parts are known, so that both TPMs return equal values or verify wha
 import hashlib
 from typing import Any
 
-from tests.support.soft_pair import BASE_POINT, NO_KDF, NO_POINT, NO_SCHEME, NO_SYMMETRIC
+from tests.support.soft_pair_core import BASE_POINT, NO_KDF, NO_POINT, NO_SCHEME, NO_SYMMETRIC, scheme_of
 from tests.support.soft_pair_wide import RSA, WidePair
 from tpmwire import commands
 from tpmwire.crypto.formulas import digest_size
@@ -27,7 +27,6 @@ from tpmwire.spec.structures import (
     TPMT_RSA_DECRYPT,
     TPMT_RSA_SCHEME,
     TPMT_SENSITIVE,
-    TPMT_SIG_SCHEME,
     TPMT_SYM_DEF,
     TPMT_SYM_DEF_OBJECT,
     TPMT_TK_HASHCHECK,
@@ -59,13 +58,6 @@ def point_of(number: TPM_ECC) -> Any:
 
 
 POINTS = {number: point_of(number) for number in set(CURVES)}
-
-
-def scheme_of(alg: TPM_ALG, hash_alg: TPM_ALG, count: int = 0) -> TPMT_SIG_SCHEME:
-    """Returns a signature scheme with its hash."""
-    if alg == TPM_ALG.ECDAA:
-        return TPMT_SIG_SCHEME(alg, TPMS_SCHEME_ECDAA(hash_alg, count))
-    return NO_SCHEME if alg == TPM_ALG.NULL else TPMT_SIG_SCHEME(alg, TPMS_SCHEME_HASH(hash_alg))
 
 
 class KeyPair(WidePair):

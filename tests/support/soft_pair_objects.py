@@ -6,8 +6,8 @@ Some responses of one TPM go to the other one.
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.soft_pair import AES, HMAC, NO_SCHEME, NO_SYMMETRIC
-from tests.support.soft_pair_keys import HASHES, KeyPair, scheme_of
+from tests.support.soft_pair_core import AES, HMAC, NO_SCHEME, NO_SYMMETRIC, scheme_of
+from tests.support.soft_pair_keys import HASHES, KeyPair
 from tpmwire import commands
 from tpmwire.crypto.formulas import digest
 from tpmwire.crypto.salt import seal_secret

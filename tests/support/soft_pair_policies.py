@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.soft_pair import NO_SCHEME
+from tests.support.soft_pair_core import NO_SCHEME
 from tests.support.soft_pair_keys import NO_TICKET
 from tests.support.soft_pair_objects import CIPHER, NV_OPEN, ObjectPair
 from tests.support.soft_pair_wide import RSA

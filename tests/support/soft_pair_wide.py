@@ -3,17 +3,8 @@
 import time
 from typing import Any
 
-from tests.support.soft_pair import (
-    AES,
-    BASE_POINT,
-    HMAC,
-    INDICES,
-    NO_SCHEME,
-    NO_SYMMETRIC,
-    SCHEMES,
-    SHA256,
-    Pair,
-)
+from tests.support.soft_pair import Pair
+from tests.support.soft_pair_core import AES, BASE_POINT, HMAC, INDICES, NO_SCHEME, NO_SYMMETRIC, SCHEMES, SHA256
 from tpmwire import commands
 from tpmwire.crypto.formulas import digest
 from tpmwire.sessions import Password, SessionStart

@@ -9,7 +9,14 @@ from tests.support.bench import Bench
 from tests.support.bench import bench as made_bench
 from tests.support.swtpm import SOFT, Swtpm
 from tests.support.verbs import Ran, Tool
+from tpmwire.keys import templates
+from tpmwire.primary import create_primary
+from tpmwire.sessions import Password
+from tpmwire.spec.commands.context import EvictControl
+from tpmwire.spec.constants import TPM_RH
+from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
+from tpmwire.use import parents
 
 VENDOR = "expects swtpm's manufacturer, and its number of commands"
 CAMELLIA = "needs Camellia, which the soft TPM does not have"
@@ -68,3 +75,23 @@ def send(swtpm: Swtpm, tool: Tool) -> Tool:
         return tool("send", "--tpm-path", swtpm.path, *arguments, stdin=stdin)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def storage_root_key(shared_swtpm: Swtpm) -> None:
+    """Makes a P-256 storage root key persistent in the shared TPM, and no endorsement key."""
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
+        srk = create_primary(tpm, TPM_RH.OWNER, templates.srk_ecc())
+        tpm.execute(EvictControl(TPM_RH.OWNER, srk.handle, 0x81000001), Password())
+
+
+@pytest.fixture(scope="module")
+def public_areas(shared_swtpm: Swtpm) -> dict[str, TPMT_PUBLIC]:
+    """Returns the public area of each kind of parent in the shared TPM."""
+    made = {}
+    for name, parent in parents.PARENTS.items():
+        if name in ("ek-rsa3072", "ek-rsa4096"):
+            continue  # this TPM makes none, or takes long
+        with Tpm.open(shared_swtpm.path, 20) as tpm:
+            made[name] = create_primary(tpm, parent.hierarchy, parent.template()).public
+    return made

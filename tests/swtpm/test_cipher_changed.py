@@ -86,6 +86,15 @@ def test_a_result_is_not_given(bench: Bench, way: str, cipher: str) -> None:
     assert isinstance(error, TpmError) or "changed the session's cipher" in str(error)
 
 
+def test_another_public_area_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decrypted public area that can be parsed must have the Name of the key."""
+    monkeypatch.setattr("tpmwire.use.run.name_of", lambda public: b"another Name")
+    key = HmacKey(handle=keys.PLAIN_HANDLE)
+    key.checked = True
+    with pytest.raises(SessionError, match="changed the session's cipher"):
+        bench.run(key)
+
+
 def test_it_is_shown_where_the_names_are_known_and_the_salt_key_was_made(bench: Bench) -> None:
     """By default, as docs/commands.md says: the key's public area is read in the session."""
     ek = bench.made["ek-ecc"].name

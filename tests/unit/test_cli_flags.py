@@ -133,6 +133,17 @@ def test_a_password_file_has_a_limit(tmp_path: Path, end: bytes) -> None:
         secret_file(str(file))
 
 
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o620, True), (0o604, True)])
+def test_a_password_file_of_others_is_reported(
+    tmp_path: Path, mode: int, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"password")
+    file.chmod(mode)
+    assert secret_file(str(file)) == b"password"
+    assert ("can be read by other users; run chmod 600 on it" in capsys.readouterr().err) == warned
+
+
 def test_two_hyphens_are_a_value_like_another() -> None:
     """As a password may be; argparse before Python 3.13 drops them."""
     found = run_parser().parse_go_style(["-keyPass", "--", "--parentPass=--"])

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import hashlib
 import json
 import stat
 import sys
@@ -18,7 +19,13 @@ from cryptography.x509.oid import NameOID
 from tests.support.roles_anywhere import Authority, pem
 from tests.support.signing_keys import public_key_of_file
 from tests.support.verbs import Ran, Tool
-from tpmwire.attest.enrolment import EnrolmentRequest, PendingEnrolment, check_signing_key, make_challenge
+from tpmwire.attest.enrolment import (
+    ChallengeResponse,
+    EnrolmentRequest,
+    PendingEnrolment,
+    check_signing_key,
+    make_challenge,
+)
 from tpmwire.crypto.formulas import name_of
 from tpmwire.crypto.public_key_formats import to_cryptography
 from tpmwire.errors import AttestationError
@@ -268,6 +275,19 @@ def test_an_endorsement_key_is_a_storage_key(make_host: MakeHost) -> None:
     assert request.check() == "CN=one"
     with pytest.raises(AttestationError, match="not an endorsement key: it lacks restricted, decrypt"):
         request._replace(ek=request.key).check()
+
+
+def test_a_response_needs_the_secret_and_the_id_of_its_challenge() -> None:
+    digest = hashlib.sha256(b"secret").digest()
+    state = PendingEnrolment("id", b"", b"", True, "CN=one", b"", digest, 1000)
+    state.check(ChallengeResponse("id", b"secret"), 999)
+    for response, now, reason in (
+        (ChallengeResponse("other", b"secret"), 999, "does not contain the secret"),
+        (ChallengeResponse("id", b"other"), 999, "does not contain the secret"),
+        (ChallengeResponse("id", b"secret"), 1000, "has expired"),
+    ):
+        with pytest.raises(AttestationError, match=reason):
+            state.check(response, now)
 
 
 def test_the_state_survives_its_file(make_host: MakeHost) -> None:

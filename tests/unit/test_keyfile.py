@@ -3,54 +3,26 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from asn1crypto import core, pem  # type: ignore[import-untyped]
 
-from tests.support.tpmkey import TPMKey, pem_text
+from tests.support.key_files import HMAC, KEYS, SEED, TEXT, built, fault
+from tests.support.tpmkey import pem_text
 from tpmwire.errors import KeyFileError
 from tpmwire.keys import keyfile
 from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse, parse_der
 from tpmwire.keys.templates import hmac_key
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH
 
-KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
 MANIFEST = {entry["name"]: entry for entry in json.loads((KEYS / "manifest.json").read_text())}
-TEXT = (KEYS / "hmac.pem").read_bytes()
-HMAC = parse(TEXT)
 PCR_STEP = (int(TPM_CC.PolicyPCR), bytes.fromhex("0000 00000001 000b 03 000080"))
 AUTH_STEP = (int(TPM_CC.PolicyAuthValue), b"")
-SEED = bytes.fromhex("0003 aabbcc")
-
-
-def built(**changes: Any) -> bytes:
-    """The octets of the key of hmac.pem with some fields changed, as asn1crypto writes them."""
-    values: dict[str, Any] = {
-        "type": HMAC.type,
-        "empty_auth": True,
-        "parent": HMAC.parent,
-        "pubkey": HMAC.pubkey,
-        "privkey": HMAC.privkey,
-        **changes,
-    }
-    data: bytes = TPMKey({name: value for name, value in values.items() if value is not None}).dump()
-    return data
 
 
 def named(steps: tuple[keyfile.Step, ...]) -> list[dict[str, Any]]:
     return [{"command_code": code, "command_policy": octets} for code, octets in steps]
-
-
-def fault(data: bytes | str) -> str:
-    """The message of a file that is refused: one line, printable, short enough for a terminal's few lines."""
-    with pytest.raises(KeyFileError) as caught:
-        parse(data)
-    message = str(caught.value)
-    assert message.isprintable()
-    assert 20 < len(message) < 300
-    return message
 
 
 @pytest.mark.parametrize("name", MANIFEST)
@@ -251,97 +223,6 @@ def test_later_elements_of_a_policy_are_passed_over() -> None:
     assert key.policy == (AUTH_STEP, AUTH_STEP)
 
 
-TEXTS = {
-    "text before": b"Key of a machine\n\n" + TEXT,
-    "text after": TEXT + b"some text\n",
-    "text in Latin-1": b"Schl\xfcssel\n" + TEXT,
-    "certificate after": TEXT + b"-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n",
-    "certificate before": b"-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n" + TEXT,
-    "CR LF": TEXT.replace(b"\n", b"\r\n"),
-    "CR": TEXT.replace(b"\n", b"\r"),
-    "no final newline": TEXT.rstrip(b"\n"),
-    "blank lines": TEXT.replace(b"\n", b"\n\n") + b"\n\n",
-    "blanks at the end of lines": TEXT.replace(b"\n", b" \t\n"),
-    "blanks before base64": TEXT.replace(b"\nM", b"\n  M"),
-    "byte order mark": b"\xef\xbb\xbf" + TEXT,
-    "indented": b"".join(b"      " + line for line in TEXT.splitlines(True)),
-    "in YAML": b"key: |\n" + b"".join(b"  " + line for line in TEXT.splitlines(True)) + b"other: 1\n",
-    "in JSON": json.dumps({"name": "k", "key": TEXT.decode(), "version": 1}).encode(),
-    "in JSON, by PHP": json.dumps({"key": TEXT.decode()}).replace("/", "\\/").encode(),
-    "in JSON, by .NET": json.dumps({"key": TEXT.decode()}).replace("+", "\\u002B").encode(),
-    "in JSON in JSON": json.dumps(json.dumps({"key": TEXT.decode()})).encode(),
-    "in JSON, CR LF": json.dumps({"key": TEXT.decode().replace("\n", "\r\n")}).encode(),
-    "escaped ends of lines": b"KEY=" + TEXT.replace(b"\n", b"\\n"),
-    "blanks for ends of lines": TEXT.replace(b"\n", b" "),
-    "text in the label's line": b"x" + TEXT,
-    "one line": b"-----BEGIN TSS2 PRIVATE KEY-----\n"
-    + b"".join(TEXT.splitlines()[1:-1])
-    + b"\n-----END TSS2 PRIVATE KEY-----",
-}
-
-
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_text_forms(text: bytes) -> None:
-    assert parse(text) == HMAC
-
-
-def test_text_as_str() -> None:
-    assert parse("\ufeff" + TEXT.decode()) == HMAC
-
-
-BODY = b"".join(TEXT.splitlines()[1:-1])
-BAD_TEXTS: dict[str, tuple[bytes | str, str]] = {
-    "empty": (b"", "missing -----BEGIN TSS2 PRIVATE KEY----- line"),
-    "garbage": (b"\x00\xff" * 100, "missing -----BEGIN"),
-    "PKCS #8": (TEXT.replace(b"TSS2 ", b""), "expected the label TSS2 PRIVATE KEY, got PRIVATE KEY"),
-    "a certificate": (TEXT.replace(b"TSS2 PRIVATE KEY", b"CERTIFICATE"), "got CERTIFICATE"),
-    "the old form": (TEXT.replace(b"PRIVATE KEY", b"KEY BLOB"), "early form"),
-    "a label with an escape": (b"-----BEGIN \x1b[31m-----\n", "missing -----BEGIN"),
-    "a label in small letters": (TEXT.lower(), "missing -----BEGIN"),
-    "four dashes": (TEXT.replace(b"-----", b"----"), "missing -----BEGIN"),
-    "another escape": (TEXT.replace(b"\n", b"\\x"), "invalid base64"),
-    "no end": (
-        TEXT.replace(b"-----END TSS2 PRIVATE KEY-----\n", b""),
-        "missing -----END TSS2 PRIVATE KEY----- line",
-    ),
-    "another end": (TEXT.replace(b"END TSS2", b"END TSS3"), "not followed by -----END TSS2"),
-    "end first": (b"-----END TSS2 PRIVATE KEY-----\n" + TEXT.rsplit(b"-----END")[0], "missing -----END"),
-    "begin in begin": (TEXT.splitlines(True)[0] + b"-----BEGIN X-----\n" + TEXT, "several TPM keys"),
-    "two keys": (TEXT + TEXT, "several TPM keys"),
-    "headers": (TEXT.replace(b"\n", b"\nProc-Type: 4,ENCRYPTED\n\n", 1), "PEM block has headers"),
-    "invalid base64": (TEXT.replace(b"M", b"!", 1), "invalid base64"),
-    "URL-safe base64": (TEXT.replace(b"/", b"_"), "invalid base64"),
-    "a character lost": (TEXT.replace(b"M", b"", 1), "invalid base64"),
-    "padding lost": (
-        b"-----BEGIN TSS2 PRIVATE KEY-----\nMAA\n-----END TSS2 PRIVATE KEY-----",
-        "invalid base64",
-    ),
-    "padding in the middle": (TEXT.replace(b"\n" + BODY[:4], b"\nMA==" + BODY[:4]), "invalid base64"),
-    "bits behind the last octet": (
-        b"-----BEGIN TSS2 PRIVATE KEY-----\nMAB=\n-----END TSS2 PRIVATE KEY-----",
-        "unused bits",
-    ),
-    "empty body": (
-        b"-----BEGIN TSS2 PRIVATE KEY-----\n-----END TSS2 PRIVATE KEY-----",
-        "expected SEQUENCE, got end of data",
-    ),
-    "UTF-16": (TEXT.decode().encode("utf-16"), "UTF-16"),
-    "UTF-16, the other way": (b"\xfe\xff" + TEXT.decode().encode("utf-16-be"), "UTF-16"),
-    "too long": (TEXT + b" " * keyfile.MAX_SIZE, "longer than 65536"),
-    "too long in DER": (b"\x30\x82\xff\xff" + bytes(0xFFFF), "longer than 65536"),
-    "not ASCII in base64": (TEXT.decode().replace("M", "é", 1), "invalid base64"),
-}
-
-
-@pytest.mark.parametrize(("text", "reason"), BAD_TEXTS.values(), ids=BAD_TEXTS)
-def test_bad_text(text: bytes | str, reason: str) -> None:
-    assert reason in fault(text)
-
-
-def test_the_limit_is_the_limit() -> None:
-    assert parse(TEXT + b" " * (keyfile.MAX_SIZE - len(TEXT))) == HMAC
-
-
 PUBLIC, PRIVATE = HMAC.pubkey, HMAC.privkey
 POLICY_20 = hmac_key(b"d" * 20).replace(unique=bytes(32)).build()
 BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
@@ -482,7 +363,7 @@ def test_repr_shows_no_private_area() -> None:
 
 
 def test_start_up_is_lean() -> None:
-    """A run pays for this module each time: nothing beyond what tpmwire's structures import anyway."""
+    """A run with a key file imports this module each time."""
     code = (
         "import sys, tpmwire.spec.structures; before = set(sys.modules); import tpmwire.keys.keyfile;"
         "print(*sorted(set(sys.modules) - before))"
@@ -490,4 +371,4 @@ def test_start_up_is_lean() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert loaded == ["tpmwire.keys", "tpmwire.crypto.der", "tpmwire.keys.keyfile"]
+    assert loaded == ["tpmwire.crypto", "tpmwire.crypto.der", "tpmwire.keys", "tpmwire.keys.keyfile"]

@@ -20,6 +20,19 @@ def test_loopback(address: str) -> None:
             pass
 
 
+def test_a_unix_socket_never_has_more_permissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    chmod = os.chmod
+
+    def note_mode(path: str, mode: int) -> None:
+        seen.append(stat.S_IMODE(os.stat(path).st_mode))
+        chmod(path, mode)
+
+    monkeypatch.setattr(os, "chmod", note_mode)
+    with unix_listener(str(tmp_path / "socket"), 0o660):
+        assert seen == [0o660]
+
+
 @pytest.mark.parametrize(
     ("address", "port", "says"),
     [
