@@ -1,4 +1,4 @@
-"""Certifies an object or an NV index: a statement, signed by an attestation key, that the TPM has it.
+"""Certifies that the TPM has an object or an NV index, with a statement that an attestation key signs.
 
   nonce=$(openssl rand -hex 16)    # on the verifier
   tpmwire certify key.pem --by ak.pem --nonce "$nonce" > certified.json

@@ -1,4 +1,4 @@
-"""Shows the main job: a secret access key moves into a TPM, and temporary credentials come out.
+"""Imports a secret access key into a software TPM, and gets temporary credentials with it, step by step.
 
   tpmwire demo
   tpmwire demo --soft
@@ -33,7 +33,7 @@ class DemoSts(Protocol):
 
     @property
     def endpoint(self) -> str:
-        """The URL."""
+        """The URL of the STS."""
 
     access_key_id: str
     secret_access_key: str

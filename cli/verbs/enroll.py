@@ -148,7 +148,7 @@ def run(args: Settings) -> int:
 def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     """Runs the enrolment, and calls `checkpoint` with the name of each completed step.
 
-    The steps are placed, proven, written and removed.
+    The names are `placed`, `proven`, `written` and `removed`.
     """
     if args.undo:
         raise UsageError(_NO_UNDO)

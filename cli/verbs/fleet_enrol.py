@@ -1,4 +1,4 @@
-"""Issues certificates for keys whose TPM proves that it has them, with files only.
+"""Issues certificates for keys that a TPM proves to hold. Hosts and CA exchange files only.
 
   host: tpmwire roles-anywhere create-key --persistent-handle 0x81010050
         tpmwire roles-anywhere csr --private-key handle:0x81010050 \\

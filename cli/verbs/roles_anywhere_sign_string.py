@@ -57,7 +57,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the signature. Raises UsageError, KeyFileError, and the errors of `AsymmetricKey.sign_message`."""
+    """Prints a certificate key's signature of a test string.
+
+    Raises UsageError, KeyFileError, and the errors of `AsymmetricKey.sign_message`.
+    """
     settings = run_of_key(args)
     path = args.certificate or ""
     leaf = read_certificate(path)[0]

@@ -124,8 +124,9 @@ def run(args: Settings) -> int:
 def rotate(args: Settings, checkpoint: Checkpoint) -> int:
     """Runs the rotation, and calls `checkpoint` with the name of each completed step.
 
-    The steps are begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive;
-    with --delete-old also deleted, cleared. With a SigV4A key, the step `beside` precedes `put`.
+    The names are `begun`, `answered`, `created`, `made`, `put`, `placed`, `proven`, `rewritten`, `switched`,
+    `disabled` and `inactive`; with --delete-old also `deleted` and `cleared`. With a SigV4A key, `beside` precedes
+    `put`.
     """
     owner = owner_auth(args)
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):

@@ -253,7 +253,10 @@ def _plans_from_words(args: Settings) -> list[Plan]:
 
 
 def _with_options(plan: Plan, args: Settings) -> Plan:
-    """Returns the plan of the only command with the options of the command line. Raises UsageError."""
+    """Returns the plan of the only command with the options of the command line.
+
+    Raises UsageError if --save is not a valid name.
+    """
     handles = {name: dict(options) for name, options in plan.handles.items()}
     auths = [f"@{path}" for path in args.auth_file] + [f"env:{name}" for name in args.auth_env]
     for name, given in (("auth", auths), ("policy", args.policy)):

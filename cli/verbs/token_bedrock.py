@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the API key.
+    """Prints a short-term API key of Amazon Bedrock.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
     """

@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the user and the password.
+    """Prints a user and a temporary password for Amazon Redshift Serverless.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `AwsClient.send`.
     """

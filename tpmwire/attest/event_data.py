@@ -20,7 +20,7 @@ Detail = tuple[str, str]
 """A field of an event's data, and its meaning."""
 
 _LONGEST = 64
-"""Maximum number of bytes of unknown data that are shown in hex."""
+"""Maximum number of bytes of unknown data that is shown in hex."""
 
 GUIDS = {
     "8be4df61-93ca-11d2-aa0d-00e098032b8c": "EFI_GLOBAL_VARIABLE",

@@ -151,7 +151,7 @@ def _pem(label: str, der: bytes) -> str:
 
 
 def _guess_type(data: bytes) -> str:
-    """Returns the likely type of data that are not a public key, for an error message.
+    """Returns the likely type of data that is not a public key, for an error message.
 
     The message does not quote the data, which may be a secret.
     """

@@ -75,7 +75,7 @@ def explain_stream(
     The histories of the first 1,000 sessions are appended to `histories`. Histories refer to trees by index;
     `place` is the index of the first tree.
 
-    With `knowledge`, the trees of messages that use sessions have what each side of the session knows.
+    With `knowledge`, the trees of messages that use sessions contain what each side of the session knows.
 
     Only the histories use memory that grows with the recording.
     """

@@ -22,7 +22,7 @@ class Change(NamedTuple):
 def who_notices(
     exchanges: Sequence[tuple[bytes, bytes]], change: Change, salts: Sequence[Secret], auths: Sequence[Secret]
 ) -> list[str]:
-    """Returns sentences: what the changed bit means, and which side notices the change, by what.
+    """Returns sentences that say what the changed bit means, and which side notices the change and how.
 
     `exchanges` are the commands and responses of the recording. `salts` and `auths` are those of
     `explain_recording`. Raises IndexError if the recording has no such byte.
@@ -102,7 +102,7 @@ def _notice(before: Node, after: Node, offset: int, *, answered: bool) -> Iterat
 
 
 def _names(titles: set[str]) -> str:
-    """Returns sessions by their handles. A title such as `HMAC session 0x02000000, salted` has the handle."""
+    """Returns text that names sessions by the handles in their titles, such as "session 0x02000000"."""
     return " and ".join(sorted(f"session {title.partition(',')[0].split()[-1]}" for title in titles))
 
 

@@ -232,8 +232,8 @@ def find_codes(text: str, *, only_prefixed: bool = False) -> list[int]:
     """Returns the response codes whose `tss2_text` is in `text`, the best match first.
 
     If `only_prefixed` is true, the text must have the prefix of a layer, such as `tpm:`. The text may be in a log
-    line, and may be truncated: `tpm:session(1):the authorization HMAC`. If the text has no number of a session,
-    handle or parameter, neither has the code.
+    line, and may be truncated: `tpm:session(1):the authorization HMAC`. The codes have the number of
+    a session, handle or parameter only if the text has it.
     """
     words = " ".join(text.lower().replace("\u2026", " ").replace("...", " ").split())
     prefixes = list(_PREFIX.finditer(words))

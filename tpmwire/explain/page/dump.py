@@ -13,7 +13,7 @@ WIDTH = 16
 
 
 def dump(tree: Node) -> str:
-    """Returns the bytes of a message as a <pre> element. Bytes that a secret hides are shown as `··`."""
+    """Returns the bytes of a message as a <pre> element. Hidden bytes of secrets are shown as `··`."""
     return f'<pre class="d">{"".join(_lines(tree))}</pre>'
 
 

@@ -54,8 +54,8 @@ def _arrays(line: bytes) -> Iterator[bytes]:
 def _join(pieces: Iterator[tuple[bytes, bool]], hint: str) -> Iterator[Message]:
     """Yields (is_command, message) from (bytes of a line, whether bytes after a message are padding) pairs.
 
-    A line may have other text before a message. The bytes that continue a message end the line. Raises InputError
-    with `hint` at the end if a message is incomplete.
+    Other text may precede a message in its line. In a line that continues a message, the bytes are at the end.
+    Raises InputError with `hint` at the end if a message is incomplete.
     """
     begun = Assembler()
     prefix, began, short = b"", 0, 0

@@ -177,7 +177,7 @@ def _read_text(file: BinaryIO, head: bytes, name: str, warn: Callable[[str], Non
 
 
 def _report(reader: TextReader, name: str, warn: Callable[[str], None]) -> None:
-    """Warns about data that are not explained. Raises InputError if the input has no messages."""
+    """Warns about data that is not explained. Raises InputError if the input has no messages."""
     problem = ""
     if reader.problems:
         number, text = reader.problems[0]

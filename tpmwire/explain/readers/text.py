@@ -58,7 +58,7 @@ class TextReader:
     """Finds TPM messages in lines of text.
 
     `found` counts the messages, `lines` the lines that are not empty. `problems` lists (line number, text) for
-    data that are not a TPM 2.0 message. `data` is the number of the first line with bytes in hex but no message,
+    data that is not a TPM 2.0 message. `data` is the number of the first line with bytes in hex but no message,
     or 0.
     """
 
