@@ -223,6 +223,10 @@ _OF_COMMAND = {
     ),
     # A key file's TPM2_PolicyPCR contains a digest. If the PCRs' digest differs, the TPM returns TPM_RC_VALUE.
     (0x17F, 0x084): ("", "the PCR values differ from those in the key's policy"),
+    (0x12A, 0x095): (
+        "the NV index is larger than this TPM allows, or its size does not fit its type",
+        "use at most TPM_PT_NV_INDEX_MAX bytes; a counter or bit field has 8",
+    ),
     # For TPM2_Startup, TPM_RC_INITIALIZE has the opposite meaning (Part 3, §9.3).
     (0x144, 0x100): ("the TPM has already executed TPM2_Startup", "nothing to do"),
 }

@@ -106,12 +106,13 @@ def to_pem(public: TPMT_PUBLIC) -> str:
     return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
 
 
-def to_jwk(public: TPMT_PUBLIC) -> dict[str, str]:
+def to_jwk(public: TPMT_PUBLIC) -> dict[str, Any]:
     """Returns the public key as a JSON Web Key object (RFC 7518, §6).
 
     Raises EncodeError for keys other than RSA, P-256, P-384 and P-521.
     """
-    return build_jwk(public_key_of(public))
+    jwk: dict[str, Any] = build_jwk(public_key_of(public))  # libraries of JOSE differ in the type of a value
+    return jwk
 
 
 def to_ssh(public: TPMT_PUBLIC, comment: str = "") -> str:
