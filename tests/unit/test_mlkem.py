@@ -102,6 +102,14 @@ def test_unsound_key() -> None:
         seal_secret(public_of(bytes(800)).replace(object_attributes=TPMA_OBJECT.SIGN_ENCRYPT))
 
 
+def test_key_of_another_parameter_set() -> None:
+    """A key that is shorter than its parameter set requires is not accepted, since its secret is weaker."""
+    weak, _ = ML_KEM_512.keygen()
+    public = public_of(bytes(1184)).replace(unique=weak)
+    with pytest.raises(SessionError, match="expected a public key of 1184 bytes, got 800 bytes"):
+        seal_secret(public)
+
+
 def test_an_old_cryptography_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mlkem", None)
     key = mlkem.MLKEM768PrivateKey.generate()

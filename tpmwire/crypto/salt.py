@@ -50,7 +50,7 @@ def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, 
     if isinstance(public.parameters, TPMS_ECC_PARMS) and isinstance(public.unique, TPMS_ECC_POINT):
         return _for_ecc(public, public.parameters, public.unique, label)
     if isinstance(public.parameters, TPMS_MLKEM_PARMS) and isinstance(public.unique, bytes):
-        return _for_mlkem(public, public.unique, label)
+        return _for_mlkem(public, public.parameters, public.unique, label)
     raise EncodeError("the key for the salt is not an RSA, ECC or ML-KEM key; use a storage or endorsement key")
 
 
@@ -103,8 +103,13 @@ def _for_ecc(
     return Secret(secret), TPMS_ECC_POINT(x.to_bytes(curve.size, "big"), y.to_bytes(curve.size, "big")).build()
 
 
-def _for_mlkem(public: TPMT_PUBLIC, unique: bytes, label: bytes) -> tuple[Secret, bytes]:
+def _for_mlkem(
+    public: TPMT_PUBLIC, parameters: TPMS_MLKEM_PARMS, unique: bytes, label: bytes
+) -> tuple[Secret, bytes]:
+    size = 384 * (parameters.parameter_set + 1) + 32  # FIPS 203, §8: 800, 1184 or 1568
     try:
+        if len(unique) != size:
+            raise ValueError(f"expected a public key of {size} bytes, got {len(unique)} bytes")
         shared, ciphertext = encapsulate_secret(unique)
     except ValueError as error:
         raise SessionError(f"the ML-KEM key for the salt is unsound: {error}; do not trust this TPM") from None
