@@ -1,8 +1,8 @@
 """NIST's prime curves y² = x³ - 3x + b (SP 800-186, §3.2.1), for a Diffie-Hellman exchange with a single-use key.
 
 Side channels: Python's integers do not compute in constant time, and the accessed entries of the table of
-multiples depend on the scalar. The sequence of operations does not depend on the scalar. Every 4 bits cost 4
-doublings and one addition, by formulas without special cases for random scalars. A scalar is used for one
+multiples depend on the scalar. The sequence of operations does not depend on the scalar: doublings and additions,
+by formulas without special cases for random scalars. A scalar is used for one
 exchange, so an observer of this machine gets a single noisy trace. Do not use this module for a key that is used
 twice. Verification uses public values only.
 """
