@@ -425,6 +425,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using makecredential' -l for -x -d 'Name 
 complete -c tpmwire -n '_shtab_tpmwire_using makecredential' -l secret-file -xka "(_tpmwire_files '')" -d 'file with the secret in its first line'
 complete -c tpmwire -n '_shtab_tpmwire_using makecredential' -l out -xka "(_tpmwire_files '')" -d 'file to write the credential to'
 complete -c tpmwire -n '_shtab_tpmwire_using makecredential' -l format -xka "tools tss go" -d 'format of the file'
+complete -c tpmwire -n '_shtab_tpmwire_using makecredential' -l accept-sha1 -d 'accept AttestationParameters with SHA-1 signatures, which keys created by Windows produce'
 complete -c tpmwire -n '_shtab_tpmwire_using makecredential' -l force -d 'replace an existing file'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a activatecredential -d 'decrypt a credential in the TPM'
 complete -c tpmwire -n '_shtab_tpmwire_using activatecredential' -s h -l help -d 'show this help message and exit'

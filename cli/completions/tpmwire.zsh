@@ -1118,6 +1118,7 @@ _shtab_tpmwire_makecredential_options=(
   "--secret-file=[file with the secret in its first line]:FILE:_files"
   "--out=[file to write the credential to]:FILE:_files"
   "--format=[format of the file]:format:(tools tss go)"
+  "--accept-sha1[accept AttestationParameters with SHA-1 signatures, which keys created by Windows produce]"
   "--force[replace an existing file]"
 )
 

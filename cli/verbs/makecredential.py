@@ -45,6 +45,7 @@ class Settings:
     secret_file: str | None
     out: str
     format: str
+    accept_sha1: bool
     force: bool
 
 
@@ -76,12 +77,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("tools", "tss", "go"), default="tools", help="format of the file (default: tools)"
     )
+    parser.add_argument(
+        "--accept-sha1",
+        action="store_true",
+        help="accept AttestationParameters with SHA-1 signatures, which keys created by Windows produce",
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
 def run(args: Settings) -> int:
     """Encrypts the secret and writes the credential."""
-    ek, name = _endorsement_key(args), _name(args.object)
+    ek, name = _endorsement_key(args), _name(args.object, args.accept_sha1)
     credential = make_credential(ek, name, _secret(args.secret_file))
     if args.format == "go":
         data = (credential.to_go() + "\n").encode()
@@ -102,7 +108,7 @@ def _secret(path: str | None) -> Secret:
     return Secret(data)
 
 
-def _name(text: str) -> bytes:
+def _name(text: str, accept_sha1: bool) -> bytes:
     """Returns the Name of the object. `text` is hex, or the path of a file with the Name or the public area.
 
     Raises UsageError if `text` is neither.
@@ -113,7 +119,7 @@ def _name(text: str) -> bytes:
             return data
         if data.lstrip().startswith(b"{") and b"CreateAttestation" in data:
             parameters = AttestationParameters.from_json(data)
-            parameters.verify()
+            parameters.verify(accept_sha1=accept_sha1)
             return name_of(parameters.public)
         try:
             found = read_public_key(data).public

@@ -17,8 +17,10 @@ from tests.support.verbs import Tool
 from tpmwire.attest import AttestationError, AttestationParameters, CertificationParameters, verify
 from tpmwire.attest.bundle import QuoteBundle
 from tpmwire.attest.event_log import parse_event_log, replay
+from tpmwire.crypto.formulas import name_of
 from tpmwire.keys import templates
 from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.spec.attestation import TPMS_CREATION_INFO
 from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_ST, TPMA_OBJECT
 from tpmwire.spec.structures import (
     TPMS_ECC_POINT,
@@ -257,3 +259,28 @@ def test_json_of_go_attestation(tool: Tool, tmp_path: Path) -> None:
     forged = {**GO["CertificationParameters"], "Public": base64.b64encode(other).decode()}
     (tmp_path / "CertificationParameters").write_text(json.dumps(forged))
     assert "Name" in tool(*statement_of, "text:").err
+
+
+def test_makecredential_accepts_sha1_only_if_the_verifier_says_so(tool: Tool, tmp_path: Path) -> None:
+    windows = EccSigner(hash_alg=TPM_ALG.SHA1)
+    creation = AttestationParameters.from_json(json.dumps(GO["AttestationParameters"]).encode()).creation
+    info = TPMS_CREATION_INFO(name_of(windows.public), hashlib.sha256(creation.build()).digest())
+    message = statement(b"", (), b"", type=TPM_ST.ATTEST_CREATION, attested=info).build()
+    own = AttestationParameters(windows.public, creation, message, windows.sign(message))
+    (tmp_path / "ak.json").write_text(own.to_json())
+    (tmp_path / "ek.pub").write_bytes(templates.ek_ecc().replace(unique=ecc.public.unique).build())
+    (tmp_path / "secret").write_text("a secret")
+    (tmp_path / "secret").chmod(0o600)
+    make = (
+        "makecredential",
+        "--ek",
+        tmp_path / "ek.pub",
+        "--for",
+        tmp_path / "ak.json",
+        "--out",
+        tmp_path / "cred",
+    )
+    secret = ("--secret-file", tmp_path / "secret")
+    assert "SHA1 is not accepted" in tool(*make, *secret).err
+    ran = tool(*make, *secret, "--accept-sha1")
+    assert (ran.code, ran.err) == (0, "")
