@@ -160,7 +160,7 @@ class AttestationError(TpmwireError):
 
 
 class KeyFileError(TpmwireError):
-    """A file is not a TSS2 PRIVATE KEY, or has no usable key."""
+    """A file is not a TSS2 PRIVATE KEY, or contains no usable key."""
 
 
 class CertificateError(TpmwireError):

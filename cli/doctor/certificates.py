@@ -52,7 +52,10 @@ def check_certificates(machine: Machine) -> Iterator[Finding]:
 
 
 def _check_key(machine: Machine, settings: RunSettings, session: CertificateSession, name: str) -> Finding:
-    """Returns a finding about the key: one in a file was already compared with the certificate."""
+    """Returns a finding: whether the key belongs to the certificate.
+
+    Only a persistent key is read. A key in a file was compared when the settings were read.
+    """
     serial = f"certificate {session.pair.leaf.serial:x} and its key belong together"
     if settings.credential_file is None:
         at = f"0x{settings.persistentHandle:08x}"

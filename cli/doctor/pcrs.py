@@ -48,14 +48,17 @@ def _pcrs(tpm: Tpm, each: ProfileKey, settings: RunSettings) -> Finding | None:
 
 
 def _digest(tpm: Tpm, public: TPMT_PUBLIC, selection: tuple[TPMS_PCR_SELECTION, ...]) -> Finding:
-    """Compares the key's authPolicy with policies of the current PCR values, with and without a password."""
+    """Returns a finding: whether the key's authPolicy requires the current PCR values.
+
+    The policy may also require the password.
+    """
     current = _now(tpm, public.name_alg, selection)
     policies = (Policy(current), Policy(current, PolicyAuthValue()))
     return _fits([selection], public.auth_policy in (policy.digest(public.name_alg) for policy in policies))
 
 
 def _steps(tpm: Tpm, policies: Sequence[Policy], alg: TPM_ALG) -> Finding | None:
-    """Compares the PCR values in a key file's alternative policies with the current values; one policy must match.
+    """Returns a finding: whether one of a key file's alternative policies requires the current PCR values.
 
     Returns None if a policy has no PolicyPCR.
     """

@@ -44,7 +44,7 @@ class LineResult(NamedTuple):
     """The result of a line: text to show, the values of its last command, and the TPM's response code.
 
     `values` contains the fields of the response by the standard's names. `number` is N in `$N`, or 0 if no command
-    succeeded. `exchanges` has every command and response that the line caused, including those of sessions.
+    succeeded. `exchanges` contains every command and response that the line caused, including those of sessions.
     """
 
     text: str
@@ -60,7 +60,7 @@ class Script(ScriptEntities):
     `files` reads and writes the files that commands name. `public` means that other users can read the lines, as
     on a command line: secrets are then accepted as @FILE only. `session` is one of `shell.authorize.SESSIONS`.
     With `secrets`, texts show secret values. With `keep`, `close` leaves the objects and sessions of the commands
-    in the TPM. `listener` receives each command and response. `saved` has results of earlier runs.
+    in the TPM. `listener` receives each command and response. `saved` contains results of earlier runs.
     """
 
     dry = False
@@ -167,7 +167,7 @@ class Script(ScriptEntities):
         return advice if swaps else f"{advice}; {'omit --keep' if self.keep else '`swap on`'} to swap contexts"
 
     def send(self, plan: Plan, fixed: Mapping[str, Any] | None = None) -> Outcome:
-        """Sends a command, and records its result. `fixed` has values of fields, by their Python names.
+        """Sends a command, and records its result. `fixed` contains values of fields, by their Python names.
 
         Commands of policies, which have fixed fields, are not recorded as results. Raises UsageError, TpmError.
         """

@@ -71,7 +71,7 @@ def check_lines(word: str, lines: Iterable[str], tpm_path: str | None, seconds: 
 
 
 def teach(word: str | None, tpm_path: str | None, seconds: float) -> None:
-    """Teaches lessons until the user quits: first the one with this number or name, or else the next open one."""
+    """Teaches lessons until the user quits: first the one with this number or title, or else the next open one."""
     lesson = find_lesson(word) if word is not None else read_progress().next_lesson()
     while lesson is not None:
         with contextlib.ExitStack() as stack:

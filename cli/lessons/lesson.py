@@ -23,7 +23,7 @@ Check = Callable[[Attempt], str]
 
 
 class Task(NamedTuple):
-    """A task of a lesson. `hint` helps a learner who does not know how to go on."""
+    """A task of a lesson. `hint` helps a learner who does not know what to do."""
 
     text: str
     hint: str

@@ -58,8 +58,8 @@ class LessonStep(NamedTuple):
 class LessonRun:
     """Runs a lesson on a TPM: by default, on a new soft TPM whose random values are the same for every learner.
 
-    `open_transport` opens another TPM; with `reopen`, it is opened for each command. A context manager that
-    flushes what the learner left in the TPM.
+    `open_transport` opens another TPM; with `reopen`, it is opened for each command. As a context manager, flushes
+    at the end what the learner left in the TPM.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ def _progress_path() -> Path:
 def reserve_tpm_file(slug: str) -> Iterator[Path]:
     """Yields the path of the state file for a lesson's soft TPM, which is new. Other runs do not use it meanwhile.
 
-    Raises OSError.
+    Raises OSError if the directory or a file cannot be created.
     """
     folder = _folder("XDG_DATA_HOME", "~/.local/share") / "lessons"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,7 +49,10 @@ def reserve_tpm_file(slug: str) -> Iterator[Path]:
 
 
 def read_progress() -> Progress:
-    """Returns the learner's progress; a new one if there is no file, or a damaged one. Raises OSError."""
+    """Returns the learner's progress; a new one if the file is missing or damaged.
+
+    Raises OSError if the file cannot be read.
+    """
     path = _progress_path()
     try:
         return Progress.parse(path.read_text(encoding="utf-8", errors="replace"))

@@ -38,7 +38,7 @@ class _Shown:
 
 
 class Output:
-    """The destination of a response: the file at `path`, or standard output. A context manager.
+    """A context manager for the destination of a response: the file at `path`, or standard output.
 
     On a terminal, control characters are escaped, unless `path` is "-". With `include`, status and headers are
     written before the body. With `fail`, an HTTP error response is not written, and `refused` is set to True.

@@ -27,7 +27,7 @@ def http_client(caller: Caller) -> "ShownHttpClient":
 def signer_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> Signer:
     """Returns a signer: with temporary credentials for a role, federated user or MFA, else with the TPM's key.
 
-    With `sigv4a` (a key's handle or file) or `region_set`, it signs by SigV4A. The TPM is closed on return.
+    With `sigv4a` (a key's handle or file) or `region_set`, it signs with SigV4A. The TPM is closed on return.
     Raises the errors of `obtain`.
     """
     return key_of(caller, sigv4a, region_set)[0]

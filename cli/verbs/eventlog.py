@@ -217,6 +217,6 @@ def _print(args: Settings, logs: list[EventLog], values: PcrValues) -> None:
 
 def _print_doubts(event: Event, values: PcrValues) -> None:
     if event.kind in _HASHED and is_proven(event) is False:
-        print("               NOT PROVEN: the digest is not the hash of these data")
+        print("               NOT PROVEN: the digest is not the hash of this data")
     if event.template and event.number == 1 and boot_aggregate(event, values) is False:
         print("               NOT PROVEN: boot_aggregate is not the hash of PCRs 0 to 9 of this log")

@@ -168,7 +168,7 @@ def nv_certify(
     """Returns an attestation, signed by `key`, of the contents of an NV index (Part 3, §31.16).
 
     `by` authorizes the key, `index_by` the index. `nonce` is the verifier's random number. `size` and `offset` are
-    in bytes; without `size`, the attestation has all bytes from `offset` on.
+    in bytes; without `size`, the attestation contains all bytes from `offset` on.
     """
     if size is None:
         size = nv_read_public(tpm, index).data_size - offset

@@ -40,7 +40,7 @@ class Found(NamedTuple):
 def read_public_key(data: bytes) -> Found:
     """Finds the public key in data of any supported format.
 
-    Raises KeyFileError if the data contain no key, or several keys. For data of another type, the message names
+    Raises KeyFileError if the data contains no key, or several keys. For data of another type, the message names
     the likely type.
     """
     if found := _parse_area(data):  # precedes PEM, since its fields may contain any text

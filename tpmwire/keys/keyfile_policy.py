@@ -1,8 +1,8 @@
 """Reads the alternative policies of a key file.
 
-A key file has the first alternative in `policy` and the others in `authPolicy`. An alternative in `authPolicy` may
-be complete. It may also end with PolicyAuthorize, as the TSS2 key file draft defines. In that case, the statements
-after PolicyAuthorize in `policy` apply to the alternative too.
+A key file contains the first alternative in `policy` and the others in `authPolicy`. An alternative in
+`authPolicy` may be complete. It may also end with PolicyAuthorize, as the TSS2 key file draft defines. In that
+case, the statements after PolicyAuthorize in `policy` apply to the alternative too.
 """
 
 from ..errors import PolicyError

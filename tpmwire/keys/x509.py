@@ -272,7 +272,7 @@ def _bits(data: bytes) -> frozenset[str]:
 
 
 def _time(data: bytes) -> int:
-    """Returns the POSIX seconds of a Time (RFC 5280, §4.1.2.5), which datetime is not loaded for."""
+    """Returns the POSIX seconds of a Time (RFC 5280, §4.1.2.5), computed without the module datetime."""
     text: Any = data[der.header_size(data) :].decode("ascii", "replace")
     if data[0] == _UTC_TIME:
         text = ("19" if text[:2] >= "50" else "20") + text

@@ -133,9 +133,9 @@ class PolicyAuthorize(
 
 
 def _load_signer(tpm: "Tpm", statement: _Approved) -> int:
-    """Loads the signing key into the owner hierarchy, and returns the key's handle.
+    """Loads the signing key, and returns the key's handle.
 
-    Tickets of the null hierarchy prove nothing.
+    The hierarchy is the owner's, because tickets of the null hierarchy prove nothing.
     """
     response = tpm.execute(LoadExternal(None, statement.key_sign, TPM_RH.OWNER))
     tpm.trust_name(response.object_handle, name_of(statement.key_sign))

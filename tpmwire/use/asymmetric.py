@@ -1,4 +1,4 @@
-"""Signatures of messages by an RSA or ECDSA key in the TPM, (Part 3, §20.2).
+"""Signatures of messages by an RSA or ECDSA key in the TPM (Part 3, §20.2).
 
 For an unrestricted key, the host computes the digest. A restricted key signs only digests that the TPM has
 computed: TPM2_Hash returns the digest and a ticket. A key's own scheme must be RSASSA or ECDSA with the same hash.
@@ -92,7 +92,7 @@ def verify_numbers(key: PublicKey, digest: bytes, numbers: Numbers, hash_alg: TP
 
 
 def signature_octets(numbers: Numbers) -> bytes:
-    """Returns a signature as certificates and TLS have it: an RSA number unchanged, ECDSA numbers in DER."""
+    """Returns a signature as used in certificates and TLS: the bytes of an RSA number, ECDSA numbers in DER."""
     if len(numbers) == 1:
         return numbers[0]
     return der.build_element(_ECDSA_SIGNATURE, numbers)
@@ -106,9 +106,9 @@ class AsymmetricKey(Key):
     ) -> Numbers:
         """Returns the signature of `message` (at most 1024 bytes) by the key `expected`.
 
-        Raises KeyFileError if the file's key is not `expected` or cannot sign so; SessionError if the signature is
-        not by `expected`; TpmError, TransportError, PolicyError. Flushes the objects and sessions that it opened;
-        after an error, `Tpm.close()` flushes them.
+        Raises KeyFileError if the file's key is not `expected` or cannot sign this way; SessionError if the
+        signature is not by `expected`; TpmError, TransportError, PolicyError. Flushes the objects and sessions
+        that it opened; after an error, `Tpm.close()` flushes them.
         """
         if self.file is not None:
             if (unfit := explain_unfit_key(self.file.public, hash_alg)) is not None:

@@ -77,7 +77,7 @@ class AttestingKey(Key):
     ) -> tuple[Attested, TPMT_PUBLIC, TPMS_NV_PUBLIC]:
         """Returns (attestation of an NV index, the key's public area, the index's public area).
 
-        The attestation has the contents of the index (Part 3, §31.16). `index_by` authorizes the index. Raises the
+        The attestation contains the index's data (Part 3, §31.16). `index_by` authorizes the index. Raises the
         errors of `quote`.
         """
         area = tpm.execute(NV_ReadPublic(index)).nv_public

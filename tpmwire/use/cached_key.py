@@ -58,7 +58,7 @@ class Memory:
         self.changed = False
 
     def take(self, data: KeyData | None) -> None:
-        """Replaces the cached data, and sets `changed` if they differ."""
+        """Replaces the cached data, and sets `changed` if `data` is different."""
         self.changed = self.changed or data != self.data
         self.data = data
 
@@ -127,7 +127,7 @@ class _CachedRun(HmacRun):
         return results
 
     def _fits(self) -> bool:
-        """Returns whether the cached data belong to this key and its salt key. Sends no command."""
+        """Returns whether the cached data belongs to this key and its salt key. Sends no command."""
         key, data = self.key, self.data
         expected = key.name if key.file is None else name_of(key.file.public)
         if expected not in (None, data.key_name) or (key.file is None) != (data.key is None):

@@ -1,1 +1,1 @@
-"""The language of `tpmwire send` and `tpmwire shell`: words to commands, values and authorizations."""
+"""The syntax of `tpmwire send` and `tpmwire shell`: converts words to commands, values and authorizations."""

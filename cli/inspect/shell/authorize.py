@@ -83,7 +83,7 @@ class Runner(Protocol):
 def check_authorizations(plan: Plan, files: Files, *, public: bool) -> None:
     """Checks passwords, policy steps and sessions of a command as far as this is possible without the TPM.
 
-    `public` means that other users can read the command. Raises UsageError.
+    `public` means that other users can read the command. Raises UsageError for a mistake.
     """
     kind = plan.kind
     if not kind.sessions and plan.handles:
@@ -128,8 +128,8 @@ class ScriptAuthorizer:
         """Returns the authorizations of a command, and opens the sessions that they need.
 
         A policy without a handle's name authorizes the handle that cannot be authorized otherwise. A session
-        without a handle's name authorizes the next handle; if no handle remains, it goes along with the command,
-        for encryption or audit. Raises UsageError for invalid options.
+        without a handle's name authorizes the next handle; if no handle remains, the session is added to the
+        command, for encryption or audit. Raises UsageError for invalid options.
         """
         kind = plan.kind
         if not kind.sessions:

@@ -27,7 +27,7 @@ __all__ = ["build_planned", "read_message"]
 def build_planned(plan: Plan, scope: ScriptScope, fixed: Mapping[str, Any] | None = None) -> Any:
     """Returns the command of a plan, with the defaults of missing fields.
 
-    `fixed` has handles by the Python names of their fields. Raises UsageError for an invalid field.
+    `fixed` contains handles by the Python names of their fields. Raises UsageError for an invalid field.
     """
     values, message = place_loose(plan, scope)
     for name, value in (fixed or {}).items():
@@ -44,7 +44,10 @@ def build_planned(plan: Plan, scope: ScriptScope, fixed: Mapping[str, Any] | Non
 
 
 def read_message(scope: ScriptScope, text: str, where: str) -> Any:
-    """Returns the bytes that `text` states: $VALUE, @FILE, text:WORDS or hex. Raises UsageError."""
+    """Returns the bytes that `text` states: $VALUE, @FILE, text:WORDS or hex.
+
+    Raises UsageError if `text` is none of these, or its value is not bytes.
+    """
     if not text.startswith("$"):
         return parse_bytes(scope.files, text, where)
     found = scope.values.find(text, where)

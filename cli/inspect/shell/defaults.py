@@ -1,4 +1,4 @@
-"""Values of the fields that a command leaves out: those of tpm2-tools, and the newest results that suit."""
+"""Values of the fields that a command leaves out: those of tpm2-tools, and the newest suitable results."""
 
 import re
 from collections.abc import Mapping
@@ -143,7 +143,7 @@ class CommandDefaults:
         return None
 
     def _handle(self, field: str, values: dict[str, Any]) -> int | None:
-        """Returns the newest handle that suits a field, or None."""
+        """Returns the newest handle of a type that a field accepts, or None."""
         code = self._kind.code.name
 
         def named(names: tuple[str, ...]) -> bool:
@@ -334,7 +334,7 @@ def default_text(kind: Any, name: str) -> str:
     ):
         return _WORDS.get(name, "")
     if is_handle:
-        return _TEXTS.get(field) or ("" if field in _NO_NEWEST else "the newest that suits")
+        return _TEXTS.get(field) or ("" if field in _NO_NEWEST else "the newest suitable one")
     if f"{code}.{field}" in _FROM_RESULT or (type_name(annotation) in _NEWEST and code != "StartAuthSession"):
         return "the newest result of the type"
     if field in _TEXTS and field not in ("auth", "platform"):

@@ -115,7 +115,10 @@ class ScriptEntities:
         self.tpm.transport = self._transport
 
     def load(self, data: bytes, where: str) -> int:
-        """Loads a context file of tpm2-tools for one command, and returns the handle. Raises UsageError."""
+        """Loads a context file of tpm2-tools for one command, and returns the handle.
+
+        Raises UsageError if the file is not valid.
+        """
         if data[:4] != MAGIC:
             raise UsageError(f"{where} is not a context file of tpm2-tools")
         try:
@@ -188,7 +191,10 @@ class ScriptEntities:
                 return None
 
     def find_name(self, name: bytes, where: str) -> int:
-        """Returns the handle of a loaded or persistent object with this Name. Raises UsageError."""
+        """Returns the handle of a loaded or persistent object with this Name.
+
+        Raises UsageError if the TPM has no such object.
+        """
         with self.unreported():
             present = [handle for first, last in _OBJECTS for handle in handles(self.tpm, first, last)]
         for handle in present:

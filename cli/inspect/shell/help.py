@@ -84,7 +84,10 @@ TOPICS = {"values": _VALUES, "auth": _AUTH, "policy": _AUTH, "sessions": _AUTH}
 
 
 def help_text(words: Sequence[str]) -> str:
-    """Returns help on the language, on a topic, on a command, or on a name of the standard. Raises UsageError."""
+    """Returns help on the syntax of lines, or on `words`: a topic, a command, or a name of the standard.
+
+    Raises UsageError for an unknown word.
+    """
     if not words:
         return _OVERVIEW
     word = words[0]

@@ -57,7 +57,7 @@ def parse_plan(words: Sequence[str]) -> Plan:
 
 
 def command_kind(name: str) -> Any:
-    """Returns the class of the command with this name, or with a name that begins so. Raises UsageError."""
+    """Returns the class of the command that `name` names or begins. Raises UsageError if there is none."""
     kind = find_command(name)
     if kind is None:
         names = [code.name for code in TPM_CC]

@@ -21,7 +21,10 @@ __all__ = ["annotation_of", "file_content", "value_content", "write"]
 
 
 def write(script: Any, outcome: Outcome, plan: Plan) -> None:
-    """Writes the values of a result to the files that the command names. Raises UsageError, OSError."""
+    """Writes the values of a result to the files that the command names.
+
+    Raises UsageError for a value that has no file format, and UsageError or OSError if writing fails.
+    """
     for name, path in plan.outputs.items():
         script.files.write(path, file_content(script, outcome, name, path))
 

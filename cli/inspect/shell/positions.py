@@ -116,7 +116,10 @@ class Plan(NamedTuple):
 
 
 def split_words(kind: Any, words: Sequence[str], save: str = "") -> Plan:
-    """Sorts the words after a command's name into fields, options, outputs and loose values. Raises UsageError."""
+    """Sorts the words after a command's name into fields, options, outputs and values without a name.
+
+    Raises UsageError for an unknown field, or one that is given twice.
+    """
     values: dict[str, Any] = {}
     handles: dict[str, dict[str, list[Any]]] = {}
     outputs: dict[str, str] = {}

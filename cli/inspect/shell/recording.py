@@ -1,4 +1,4 @@
-"""The messages of a script, kept for `explain last`."""
+"""Keeps the messages of a script, which `explain last` explains."""
 
 from typing import Any, NamedTuple
 

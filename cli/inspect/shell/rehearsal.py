@@ -69,7 +69,7 @@ class _Rehearsal:
         return UNKNOWN
 
     def check_steps(self, parts: Sequence[str], kind: Any) -> None:
-        """Builds the commands of policy steps. Raises UsageError."""
+        """Checks policy steps by building their commands. Raises UsageError for an invalid step."""
         for part in expand_steps(parts, TPM_ALG.SHA256):
             parsed = parse_step(self.files, part, kind)
             if isinstance(parsed, Plan):
@@ -90,7 +90,8 @@ class NoResults:
 def rehearse(plans: Sequence[Plan], scope: "ScriptScope | NoResults") -> list[Any]:
     """Builds the commands of plans, and checks their options, without the TPM. Returns the commands.
 
-    Unknown values in the commands are UNKNOWN, unknown handles 0x80000000. Raises UsageError.
+    Unknown values in the commands are UNKNOWN, unknown handles 0x80000000. Raises UsageError for a mistake in a
+    plan.
     """
     rehearsal = _Rehearsal(scope)
     commands = []

@@ -113,7 +113,10 @@ class SavedResults:
     def write(
         self, name: str, outcome: Outcome, context: TPMS_CONTEXT | None, session: Session | None = None
     ) -> list[str]:
-        """Saves a result, without its secret values, whose names are returned. Raises OSError."""
+        """Saves a result without its secret values, and returns the names of these values.
+
+        Raises OSError if the file cannot be written.
+        """
         assert outcome.response is not None
         command, response = _without_secrets(outcome.command), _without_secrets(outcome.response)
         secret = [
@@ -139,7 +142,7 @@ class SavedResults:
         return secret
 
     def forget(self, name: str) -> bool:
-        """Removes the result with this name; returns whether it existed. Raises OSError."""
+        """Removes the result with this name; returns whether it existed. Raises OSError if removing fails."""
         path = self._find(name)
         if path is not None:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Decides whether a line has a secret in it, which a history must not store."""
+"""Decides whether a line may contain a secret, so that the history does not store the line."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ _SUSPICIOUS = re.compile(r"auth|pass|data|secret|credential|private|sensitive|te
 
 
 def has_secret(line: str) -> bool:
-    """Returns whether a line may have a password or another secret in it, rather than the name of a file.
+    """Returns whether a line may contain a password or another secret, rather than the name of a file.
 
     A line with a mistake counts if a word in it suggests a secret.
     """

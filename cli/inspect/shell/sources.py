@@ -29,36 +29,39 @@ WITH_SIZE = ("TPM2B_PRIVATE", "TPM2B_ENCRYPTED_SECRET", "TPM2B_ID_OBJECT", "TPM2
 
 
 class Files(Protocol):
-    """Reads and writes the files that a script names."""
+    """Reads and writes the files that a script names. Raises UsageError or OSError if that fails."""
 
     def read(self, path: str) -> bytes:
-        """Returns the content of a file, `-` being standard input. Raises UsageError."""
+        """Returns the content of a file; `-` is standard input."""
 
     def read_secret(self, path: str) -> bytes:
-        """Returns the first line of a file with a password. Raises UsageError."""
+        """Returns a password: the content of a file without the line end."""
 
     def write(self, path: str, data: bytes) -> None:
-        """Writes or replaces a file. Raises UsageError, OSError."""
+        """Writes or replaces a file."""
 
 
 class DiskFiles:
     """The files of the file system."""
 
     def read(self, path: str) -> bytes:
-        """Returns the content of a file, `-` being standard input. Raises UsageError."""
+        """Returns the content of a file; `-` is standard input. Raises UsageError if it cannot be read."""
         return read_input(path)
 
     def read_secret(self, path: str) -> bytes:
-        """Returns a password: the content of a file without the line end. Raises UsageError."""
+        """Returns a password: the content of a file without the line end.
+
+        Raises UsageError if the file cannot be read or is not suitable.
+        """
         return secret_file(path)
 
     def write(self, path: str, data: bytes) -> None:
-        """Writes or replaces a file, readable by its owner only. Raises UsageError, OSError."""
+        """Writes or replaces a file, readable by its owner only. Raises UsageError or OSError if that fails."""
         write_whole(path, data, force=True, durable=False)
 
 
 def parse_bytes(files: Files, text: str, where: str) -> bytes:
-    """Returns the bytes that `text` states as hex, `text:WORDS` or @FILE. Raises UsageError."""
+    """Returns the bytes that `text` states as hex, `text:WORDS` or @FILE. Raises UsageError for other text."""
     if text.startswith("@"):
         return files.read(text[1:])
     if text.startswith("text:"):
@@ -98,9 +101,9 @@ def remove_size(wire: Any, data: bytes) -> bytes:
 
 
 def parse_structure(kind: Any, data: bytes, where: str) -> Any:
-    """Returns the structure of class `kind` in `data`, with or without a size field. Raises UsageError.
+    """Returns the structure of class `kind` in `data`, with or without a size field.
 
-    A public area can also be PEM, DER, JWK or an SSH key.
+    A public area can also be PEM, DER, JWK or an SSH key. Raises UsageError if `data` is not valid.
     """
     sized = len(data) >= 2 and int.from_bytes(data[:2], "big") == len(data) - 2
     for candidate in (data[2:], data) if sized else (data,):
@@ -126,7 +129,7 @@ def is_context(data: bytes) -> bool:
 
 
 def parse_credential(data: bytes, where: str) -> tuple[bytes, bytes]:
-    """Returns (credentialBlob, secret) of a file of tpm2_makecredential. Raises UsageError."""
+    """Returns (credentialBlob, secret) of a file of tpm2_makecredential. Raises UsageError for another file."""
     try:
         if data[:4] != MAGIC:
             raise DecodeError("the magic number is missing", 0, len(data))

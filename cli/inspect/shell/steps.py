@@ -74,7 +74,7 @@ def expand_steps(steps: Sequence[Any], alg: TPM_ALG) -> list[Any]:
 def parse_step(files: Files, text: str, authorized: Any, option: str = "--policy") -> Plan | Policy | Either:
     """Parses a policy step that authorizes a command of class `authorized` (None in a trial session).
 
-    Returns the plan of the policy command, or a policy in JSON. Raises UsageError.
+    Returns the plan of the policy command, or a policy in JSON. Raises UsageError for an invalid step.
     """
     if text.startswith("@") or text[:1] in "[{":
         data = files.read(text[1:]) if text.startswith("@") else text.encode()

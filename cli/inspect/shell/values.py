@@ -67,13 +67,19 @@ class Outcome:
             yield field_name(name), annotation, self._field(name)
 
     def _field(self, name: str) -> Any:
-        """Returns the value of a field of the response; before the response, what the command says of it."""
+        """Returns the value of a field of the response.
+
+        Before the response, returns UNKNOWN, or for `out_public` the public area in the command.
+        """
         if self.response is not None:
             return getattr(self.response, name)
         return self.public if name == "out_public" and self.public is not None else UNKNOWN
 
     def get(self, name: str) -> Any:
-        """Returns the value with this name: of the response, derived, or of the command. Raises KeyError."""
+        """Returns the value with this name: of the response, derived, or of the command.
+
+        Raises KeyError if there is none.
+        """
         if plain(name) == "handle" and self.has_handle:
             return self.handle
         if plain(name) == "name" and self.name is not None:
@@ -137,7 +143,10 @@ class Values:
         return len(self.outcomes)
 
     def find(self, text: str, where: str) -> Any:
-        """Returns what `$NAME` (an Outcome) or `$NAME.FIELD` (a value) stands for. Raises UsageError."""
+        """Returns what `$NAME` (an Outcome) or `$NAME.FIELD` (a value) stands for.
+
+        Raises UsageError if there is no such result or field.
+        """
         match = _REFERENCE.fullmatch(text)
         if match is None:
             raise UsageError(f"{where}: {text!r} is not a valid value; use $NAME or $NAME.FIELD")
@@ -174,7 +183,7 @@ class Values:
 
 
 def _step(value: Any, part: str, text: str, where: str) -> Any:
-    """Returns the field `part` of a result, of a structure or of a list. Raises UsageError."""
+    """Returns the field `part` of a result, a structure or a list. Raises UsageError if there is none."""
     if isinstance(value, Outcome):
         try:
             return value.get(part)
