@@ -94,7 +94,8 @@ def page() -> str:
         "# Coverage of TPM 2.0",
         "",
         "`python tools/coverage.py` generates this page from the declarations in `tpmwire/spec`. A test fails if\n"
-        "it is out of date. `tpmwire spec NAME` shows each declaration.",
+        "it is out of date. `tpmwire spec NAME` shows each declaration. Sections are those of version 1.59, or\n"
+        "of the version that added the command or type.",
         "",
         f"- Commands (Part 3): {len(declared)} of {len(commands)} code points of TPM_CC.",
         f"- Types (Part 2): {len(found)} of {len(every)} names; {len(second)} more are aliases; "

@@ -88,13 +88,13 @@ def parsed(name: str, octets: bytes) -> tuple[Any, int]:
 
 
 def bench(jobs: list[dict[str, Any]], times: int) -> float:
-    """Seconds for parsing every structure through pytss's Python classes."""
+    """Returns the CPU seconds for parsing every structure through pytss's Python classes."""
     work = [(getattr(types, job["type"]).unmarshal, bytes.fromhex(job["octets"])) for job in jobs]
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(times):
         for unmarshal, octets in work:
             unmarshal(octets)
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def main() -> None:
