@@ -9,7 +9,7 @@ from .streams import printable
 
 __all__ = ["InputEndedError", "agreed", "ask_line", "ask_secret", "ask_yes", "check_agreed"]
 
-_YES = ("y", "yes")
+_YES, _NO = ("y", "yes"), ("", "n", "no")
 
 
 class InputEndedError(UsageError):
@@ -24,11 +24,13 @@ def agreed(question: str) -> bool | None:
 
 
 def ask_yes(question: str) -> bool:
-    """Asks a yes-or-no question on the terminal, and returns the reply.
+    """Asks a yes-or-no question on the terminal until the reply is valid; an empty reply means no.
 
     Raises InputEndedError at the end of standard input.
     """
-    return ask_line(f"{question} [y/N]", end=" ").lower() in _YES
+    while (reply := ask_line(f"{question} [y/N]", end=" ").lower()) not in (*_YES, *_NO):
+        print("reply y or n", file=sys.stderr, flush=True)
+    return reply in _YES
 
 
 def ask_line(question: str, *, end: str = ": ") -> str:
