@@ -32,6 +32,24 @@ TEST_PACKAGES += 'captures that Wireshark reads:' tshark:tshark
 # For Debian's own Python, which tests/differential also uses.
 TEST_PACKAGES += 'comparison of parsers:' /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 
+DEB_PACKAGES := 'the Debian package:' dh:debhelper dh_python3:dh-python \
+	/usr/lib/python3/dist-packages/construct:python3-construct
+DEB_TESTERS := 'a new Debian, and checks of its package:' debootstrap:debootstrap lintian:lintian
+DEB_TESTERS += 'recipes of other distributions:' rpmbuild:rpm rpmlint:rpmlint cpio:cpio makepkg:makepkg \
+	bsdtar:libarchive-tools shellcheck:shellcheck nix-instantiate:nix-bin
+DEB_TESTERS += 'an image for containers:' buildah:buildah
+SITE_PACKAGES := 'the site with Python for the browser:' npm:npm
+RELEASE_PACKAGES := 'signatures:' ssh-keygen:openssh-client
+
+# Packages of all goals of this run, so that a user other than root installs them with one command.
+TESTED_BY := setup lint test test-soft test-oldest test-site test-device fuzz bench tour
+GOAL_PACKAGES = $(if $(filter $(TESTED_BY) test-quick test-deb,$(MAKECMDGOALS)),$(BASIC_PACKAGES)) \
+	$(if $(filter $(TESTED_BY),$(MAKECMDGOALS)),$(SITE_PACKAGES) $(TEST_PACKAGES)) \
+	$(if $(filter site,$(MAKECMDGOALS)),$(SITE_PACKAGES)) \
+	$(if $(filter deb release test-deb,$(MAKECMDGOALS)),$(DEB_PACKAGES)) \
+	$(if $(filter release test-deb,$(MAKECMDGOALS)),$(RELEASE_PACKAGES)) \
+	$(if $(filter test-deb,$(MAKECMDGOALS)),$(DEB_TESTERS))
+
 PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 
 # .ci/run looks for this line.
@@ -46,7 +64,7 @@ help: ## print this list
 setup: $(SETUP) ## create .venv, and install the Debian packages of the tests
 
 $(DEMO): pyproject.toml Makefile
-	@.ci/packages $(PYTHON)
+	@.ci/packages $(PYTHON) $(GOAL_PACKAGES)
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "setup: Python packages for the aws command and an STS that verifies signatures: awscli, moto"
 	@$(PIP) --no-compile --editable '.[demo]'
@@ -110,13 +128,8 @@ test-site: $(SETUP) ## test the site and its playground in Chromium (a part of m
 test-device: $(SETUP) zipapp ## test the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
 	$(PY) -m pytest -m device -s -o faulthandler_timeout=0 tests/device
 
-PACKAGE_TESTERS := 'a new Debian, and checks of its package:' debootstrap:debootstrap lintian:lintian
-PACKAGE_TESTERS += 'recipes of other distributions:' rpmbuild:rpm rpmlint:rpmlint cpio:cpio makepkg:makepkg \
-	bsdtar:libarchive-tools shellcheck:shellcheck nix-instantiate:nix-bin
-PACKAGE_TESTERS += 'an image for containers:' buildah:buildah
-
 test-deb: $(BASIC) release ## use and purge the Debian package in a new Debian; build the recipes of other distributions
-	@.ci/packages : $(PACKAGE_TESTERS)
+	@.ci/packages : $(DEB_TESTERS)
 	@echo "setup: Python package that checks recipes of Yocto: oelint-adv"
 	@$(PIP) 'oelint-adv>=9'
 	$(PY) -m pytest -m deb tests/packages
@@ -141,7 +154,7 @@ tour: $(SETUP) ## generate docs/tour/ from its recorded run (tools/tour.py --rec
 	$(PY) tools/tour.py
 
 $(SITE)/.ready: Makefile tools/playground/package-lock.json
-	@.ci/packages $(PYTHON) 'the site with Python for the browser:' npm:npm
+	@.ci/packages $(PYTHON) $(or $(GOAL_PACKAGES),$(SITE_PACKAGES))
 	@test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
 	@echo "setup: Python packages that build the site: mkdocs-material, mkdocstrings"
 	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check 'mkdocs>=1.6,<2' 'mkdocs-material>=9.5' \
@@ -155,7 +168,7 @@ site: $(SITE)/.ready ## build the documentation, the reference and the playgroun
 	@echo "site: run python3 -m http.server -d build/site, then open http://localhost:8000"
 
 $(BUILD)/.ready: pyproject.toml
-	@.ci/packages $(PYTHON)
+	@.ci/packages $(PYTHON) $(GOAL_PACKAGES)
 	@test -x $(BUILD)/bin/python || $(PYTHON) -m venv $(BUILD)
 	@echo "setup: Python package that becomes a part of the single file: construct"
 	@$(BUILD)/bin/python -m pip install --quiet --disable-pip-version-check 'construct>=2.10.68'
@@ -166,8 +179,7 @@ zipapp: $(BUILD)/.ready ## build dist/tpmwire.pyz, the single file
 	$(BUILD)/bin/python tools/zipapp.py $(ZIPAPP)
 
 deb: ## build dist/tpmwire_VERSION_all.deb, the Debian package
-	@.ci/packages : 'the Debian package:' dh:debhelper dh_python3:dh-python \
-		/usr/lib/python3/dist-packages/construct:python3-construct
+	@.ci/packages : $(DEB_PACKAGES)
 	packaging/debian/build
 
 RELEASE := .venv-release
@@ -175,7 +187,7 @@ RELEASE := .venv-release
 # The same commit results in the same bytes.
 release: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
 release: zipapp deb ## build all artefacts of a release in dist/, with SBOM and checksums; RELEASE_KEY=FILE signs them
-	@.ci/packages $(PYTHON) 'signatures:' ssh-keygen:openssh-client
+	@.ci/packages $(PYTHON) $(RELEASE_PACKAGES)
 	@test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
 	@echo "setup: Python packages that build the wheel and the SBOM: hatchling, cyclonedx-bom"
 	@$(RELEASE)/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'hatchling>=1.26.3' 'construct>=2.10.68'

@@ -37,7 +37,13 @@ def content(home: Path) -> dict[str, str]:
 def test_a_plaintext_key_moves_into_the_tpm(
     home: Path, swtpm: Swtpm, sts: VerifyingSts, tool: Tool, persistent: bytes
 ) -> None:
-    answers = [b"yess", persistent, b"y", b"y", b"n"]  # a typing error, run enroll, remove the plaintext key, do not run it for the other
+    answers = [
+        b"yess",
+        persistent,
+        b"y",
+        b"y",
+        b"n",
+    ]  # a typing error, run enroll, remove the plaintext key, do not run it for the other
     code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], answers, YES_OR_NO)
     assert code == 0, shown
     assert f"$ tpmwire doctor --tpm-path={swtpm.path}\r\nok       device: " in shown

@@ -1,6 +1,7 @@
 """The Makefile: what its targets install, say beforehand, and remove."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,6 +38,13 @@ def test_installs_only_what_it_needs(checkout: Path, target: str) -> None:
     assert ("swtpm:swtpm" in plan, "[demo]" in plan) == (False, target == "demo")
 
 
+@pytest.mark.parametrize("target", ["test", "test-quick", "site", "release", "test-deb"])
+def test_the_first_step_names_all_packages_of_a_target(checkout: Path, target: str) -> None:
+    first, *others = re.findall(r"^\.ci/packages (.*)$", make(checkout, "--dry-run", target).stdout, re.MULTILINE)
+    for line in others:
+        assert set(re.findall(r"\S+:[\w-]+", line)) <= set(re.findall(r"\S+:[\w-]+", first)), line
+
+
 def test_another_user_gets_each_reason_and_the_command() -> None:
     user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     done = subprocess.run(
@@ -63,7 +71,9 @@ def test_another_user_gets_each_reason_and_the_command() -> None:
 
 def test_clean_removes_what_git_ignores(checkout: Path) -> None:
     before = set(checkout.rglob("*"))
-    ignored = [line.strip("/").replace("*", "x") for line in (checkout / ".gitignore").read_text().split()]
+    # Backups of editors are not from a target, and stay.
+    lines = [line for line in (checkout / ".gitignore").read_text().split() if line.endswith("/")]
+    ignored = [line.strip("/").replace("*", "x") for line in lines]
     for name in (
         *ignored,
         ".venv-3.13",
