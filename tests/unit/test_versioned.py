@@ -4,6 +4,7 @@ import pytest
 
 from tpmwire.errors import DecodeError, EncodeError
 from tpmwire.explain import as_text, explain_command, explain_response
+from tpmwire.spec.commands.nv import NV_Certify
 from tpmwire.spec.commands.policies import PolicyAuthorize
 from tpmwire.spec.commands.signing import Sign, VerifySignature
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_RH, TPM_ST
@@ -113,3 +114,14 @@ def test_digests_of_version_184(alg: str, size: int) -> None:
     assert TPML_DIGEST_VALUES.parse(TPML_DIGEST_VALUES.build(values)) == values
     with pytest.raises(EncodeError):
         TPMT_HA(TPM_ALG[alg], bytes(size + 1)).build()
+
+
+@pytest.mark.parametrize("size", [0, 11, 16, 32])
+@pytest.mark.parametrize("details", [None, TPMS_SCHEME_HASH(TPM_ALG.SHA256)])
+def test_scheme_before_a_size(details: TPMS_SCHEME_HASH | None, size: int) -> None:
+    """In TPM2_NV_Certify, the size behind a scheme can have the value of a hash algorithm."""
+    scheme = TPMT_SIG_SCHEME(TPM_ALG.MLDSA, details)
+    command = NV_Certify(0x80000000, 0x01000000, 0x01000000, b"", scheme, size, 0)
+    message = CommandMessage(TPM_CC.NV_Certify, command, [TPMS_AUTH_COMMAND()] * 2).build()
+    assert parse_command(message).command == command
+    assert not explain_command(message).error

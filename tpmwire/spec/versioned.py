@@ -6,7 +6,7 @@ import io
 from functools import cached_property
 
 from ..errors import DecodeError
-from ..wires import Empty, Wire, wire_of
+from ..wires import Empty, Wire, bytes_left, wire_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class Versioned(Wire):
 
     def member(self, stream: IO[bytes]) -> Any:
         """Returns the construct for the next value in the stream. The position of the stream does not change."""
+        # Four bytes are the size and offset of TPM2_NV_Certify; the size can have the value of a mark.
+        if isinstance(self.newer, Empty) and bytes_left(stream) == 4:
+            return self.newer
         head = stream.read(2)
         try:
             stream.seek(-len(head), io.SEEK_CUR)
