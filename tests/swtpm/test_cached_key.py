@@ -44,12 +44,12 @@ PRIMARY, LOAD, FLUSH, READ, PCR = "CreatePrimary", "Load", "FlushContext", "Read
 Case = tuple[Callable[[Bench], dict[str, Any]], list[str], list[str]]
 
 WAYS: dict[str, Case] = {
-    "pem, in clear": (
+    "pem, unencrypted": (
         lambda b: {"file": b.file("plain"), "protected": False},
         [PRIMARY, LOAD, HMAC, SAVE, FLUSH, FLUSH],
         [RECALL, HMAC, FLUSH],
     ),
-    "pem, pcr, in clear": (
+    "pem, pcr, unencrypted": (
         lambda b: {"file": b.file("pcr"), "pcrs": PCR23, "protected": False},
         [START, PRIMARY, LOAD, PCR, HMAC, SAVE, FLUSH, FLUSH],
         [START, RECALL, PCR, HMAC, FLUSH],
@@ -100,7 +100,7 @@ WAYS: dict[str, Case] = {
         [READ, READ, START, PCR, HMAC],
         [START, PCR, HMAC],
     ),
-    "handle, pinned, and the key's Name given": (
+    "handle, pinned, and the key's Name known": (
         lambda b: {
             "handle": keys.PLAIN_HANDLE,
             "name": b.names[keys.PLAIN_HANDLE],
@@ -137,7 +137,7 @@ def test_a_later_run_makes_and_reads_nothing_again(bench: Bench, way: str) -> No
 
 
 def test_a_reset_costs_one_whole_way(bench: Bench, shared_swtpm: Swtpm) -> None:
-    for way in ("pem, in clear", "pem", "pem, its parent pinned", "pem, pcr, in clear"):
+    for way in ("pem, unencrypted", "pem", "pem, its parent pinned", "pem, pcr, unencrypted"):
         options, first, later = WAYS[way]
         memory = Memory(remembered(bench, **options(bench)))
         shared_swtpm.restart()
@@ -202,7 +202,7 @@ def test_another_keys_context_is_noticed_by_its_name(bench: Bench) -> None:
     memory = Memory(other.replace(salt_public=None, salt_handle=0x40000007))
     assert bench.run(CachedKey(memory=memory, file=bench.file("plain"), protected=False)) == (
         KDATE,
-        WAYS["pem, in clear"][1],
+        WAYS["pem, unencrypted"][1],
     )
 
 

@@ -50,7 +50,7 @@ PLAIN_WAYS: dict[str, Case] = {
 }
 
 PROTECTED_WAYS: dict[str, Case] = {
-    "handle, salt key's public area and key's Name given": (
+    "handle, salt key's public area and key's Name known": (
         lambda b: HmacKey(
             handle=keys.PLAIN_HANDLE,
             name=b.names[keys.PLAIN_HANDLE],
@@ -58,7 +58,7 @@ PROTECTED_WAYS: dict[str, Case] = {
         ),
         [START, HMAC],
     ),
-    "pcr, salt key's public area and key's Name given": (
+    "pcr, salt key's public area and key's Name known": (
         lambda b: HmacKey(
             handle=keys.PCR_HANDLE,
             pcrs=PCR23,
@@ -67,15 +67,15 @@ PROTECTED_WAYS: dict[str, Case] = {
         ),
         [START, PCR, HMAC],
     ),
-    "pem, its persistent parent's public area given": (
+    "pem, its persistent parent's public area known": (
         lambda b: HmacKey(file=b.file("plain-srk"), pin=Pin(b.srk.name, b.srk.public, keys.SRK_HANDLE)),
         [START, LOAD, HMAC, FLUSH],
     ),
-    "handle, salt key's public area given": (
+    "handle, salt key's public area known": (
         lambda b: HmacKey(handle=keys.PLAIN_HANDLE, pin=Pin(b.made["ek-rsa"].name, b.made["ek-rsa"].public)),
         [START, READ, HMAC],
     ),
-    "handle, pinned, and the key's Name given": (
+    "handle, pinned, and the key's Name known": (
         lambda b: HmacKey(
             handle=keys.PLAIN_HANDLE,
             name=b.names[keys.PLAIN_HANDLE],
@@ -117,11 +117,11 @@ PROTECTED_WAYS: dict[str, Case] = {
         [READ, START, LOAD, HMAC, FLUSH],
     ),
     # It fits a TPM with three object slots: the endorsement key goes once the session stands.
-    "pem, RSA endorsement key made": (
+    "pem, RSA endorsement key created": (
         lambda b: HmacKey(file=b.file("plain"), pin=Pin(b.made["ek-rsa"].name, None, "ek-rsa")),
         [PRIMARY, START, FLUSH, PRIMARY, LOAD, HMAC, FLUSH, FLUSH],
     ),
-    "pem, ECC endorsement key made": (
+    "pem, ECC endorsement key created": (
         lambda b: HmacKey(file=b.file("password"), auth=PASSWORD, pin=Pin(b.made["ek-ecc"].name, None, "ek-ecc")),
         [PRIMARY, START, FLUSH, PRIMARY, LOAD, HMAC, FLUSH, FLUSH],
     ),
@@ -142,11 +142,11 @@ PLAIN_OCTETS = {
     "pem, persistent parent": 424,
 }
 PROTECTED_OCTETS = {
-    "handle, salt key's public area and key's Name given": 397,
-    "pcr, salt key's public area and key's Name given": 433,
-    "pem, its persistent parent's public area given": 857,
-    "handle, salt key's public area given": 731,
-    "handle, pinned, and the key's Name given": 997,
+    "handle, salt key's public area and key's Name known": 397,
+    "pcr, salt key's public area and key's Name known": 433,
+    "pem, its persistent parent's public area known": 857,
+    "handle, salt key's public area known": 731,
+    "handle, pinned, and the key's Name known": 997,
     "handle, pinned to the SRK": 731,
     "handle": 731,
     "password": 731,
@@ -159,8 +159,8 @@ PROTECTED_OCTETS = {
     "pem, persistent parent": 1045,
     "pem, its parent pinned": 1262,
     "pem, its persistent parent pinned": 1045,
-    "pem, RSA endorsement key made": 2495,
-    "pem, ECC endorsement key made": 1923,
+    "pem, RSA endorsement key created": 2495,
+    "pem, ECC endorsement key created": 1923,
 }
 
 

@@ -56,7 +56,7 @@ def test_the_commands_of_each_way(heading: str, ways: dict[str, tuple[object, li
 
 
 @pytest.mark.parametrize(
-    ("row", "octets"), [("tpmwire, in clear", PLAIN_OCTETS), ("tpmwire, encrypted (default)", PROTECTED_OCTETS)]
+    ("row", "octets"), [("tpmwire, unencrypted", PLAIN_OCTETS), ("tpmwire, encrypted (default)", PROTECTED_OCTETS)]
 )
 def test_the_bytes_of_each_way(row: str, octets: dict[str, int]) -> None:
     told = {name: numbers for name, *numbers in _rows(COMMANDS, "## Bytes on the bus")}[row]
