@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from .constructs import construct
+from .spec.codes import (
+    TPM_RC_BAD_AUTH,
+    TPM_RC_FAILURE,
+    TPM_RC_INITIALIZE,
+    TPM_RC_INTEGRITY,
+    TPM_RC_SIZE,
+    TPM_RC_VALUE,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # late: spec.constants imports record, which imports this module
@@ -203,32 +211,39 @@ _CREDENTIAL_FOR_ANOTHER = (
     "compare the Names of both keys with those that `makecredential` got",
 )
 
+# Command codes. spec.constants has them, but imports this module.
+_NV_DEFINE_SPACE, _CREATE_PRIMARY, _STARTUP, _ACTIVATE_CREDENTIAL = 0x12A, 0x131, 0x144, 0x147
+_IMPORT, _LOAD, _CONTEXT_LOAD, _POLICY_PCR = 0x156, 0x157, 0x161, 0x17F
+
+_UNDECRYPTABLE = (TPM_RC_INTEGRITY, TPM_RC_VALUE, TPM_RC_FAILURE)
+"""Codes for a secret that was encrypted to another key."""
+
 _OF_COMMAND = {
     # TPM2_Clear and a firmware reset change the seed of parents; their children can no longer be loaded.
-    (0x157, 0x09F): (
+    (_LOAD, TPM_RC_INTEGRITY): (
         "the TPM was cleared since the key was created (TPM2_Clear, a firmware reset), or the key belongs to "
         "another TPM or parent",
         LOST,
     ),
     # With another RSA parent, which cannot decrypt the seed, libtpms returns TPM_RC_FAILURE but keeps working.
-    **dict.fromkeys(((0x156, 0x09F), (0x156, 0x084), (0x156, 0x101)), _WRAPPED_FOR_ANOTHER),
-    **dict.fromkeys(((0x147, 0x09F), (0x147, 0x084), (0x147, 0x101)), _CREDENTIAL_FOR_ANOTHER),
-    (0x161, 0x09F): (
+    **{(_IMPORT, code): _WRAPPED_FOR_ANOTHER for code in _UNDECRYPTABLE},
+    **{(_ACTIVATE_CREDENTIAL, code): _CREDENTIAL_FOR_ANOTHER for code in _UNDECRYPTABLE},
+    (_CONTEXT_LOAD, TPM_RC_INTEGRITY): (
         "the TPM was reset or cleared since the context was saved",
         "create or load the object again",
     ),
-    (0x131, 0x0A2): (
+    (_CREATE_PRIMARY, TPM_RC_BAD_AUTH): (
         "",
         "check the key's or hierarchy's password; a TPM that was cleared has neither passwords nor keys",
     ),
     # A key file's TPM2_PolicyPCR contains a digest. If the PCRs' digest differs, the TPM returns TPM_RC_VALUE.
-    (0x17F, 0x084): ("", "the PCR values differ from those in the key's policy"),
-    (0x12A, 0x095): (
+    (_POLICY_PCR, TPM_RC_VALUE): ("", "the PCR values differ from those in the key's policy"),
+    (_NV_DEFINE_SPACE, TPM_RC_SIZE): (
         "the NV index is larger than this TPM allows, or its size does not fit its type",
         "use at most TPM_PT_NV_INDEX_MAX bytes; a counter or bit field has 8",
     ),
     # For TPM2_Startup, TPM_RC_INITIALIZE has the opposite meaning (Part 3, §9.3).
-    (0x144, 0x100): ("the TPM has already executed TPM2_Startup", "nothing to do"),
+    (_STARTUP, TPM_RC_INITIALIZE): ("the TPM has already executed TPM2_Startup", "nothing to do"),
 }
 """Meaning and next step of codes with another sense for one command; an empty text keeps the general one."""
 

@@ -10,6 +10,7 @@ __all__ = [
     "KeySettings",
     "OwnerSettings",
     "ParentSettings",
+    "add_auth_file_options",
     "add_auth_options",
 ]
 
@@ -72,4 +73,19 @@ def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -
         type=filled,
         metavar="PASSWORD",
         help=f"{what}, visible to other users in the process list",
+    )
+
+
+def add_auth_file_options(parser: "argparse.ArgumentParser") -> None:
+    """Adds --key-auth-file and --parent-auth-file, for the passwords of a key file's key and of its parent."""
+    parser.add_argument(
+        "--key-auth-file",
+        metavar="FILE",
+        help="file with the key's password (env: TPM_KEY_AUTH contains the password)",
+    )
+    parser.add_argument(
+        "--parent-auth-file",
+        metavar="FILE",
+        help="file with the password of the key's parent, or of the parent's hierarchy (env: TPM_PARENT_AUTH "
+        "contains the password)",
     )

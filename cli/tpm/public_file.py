@@ -1,4 +1,4 @@
-"""Reads from a file the public area of a key to pin."""
+"""Reads from a file the public area of a key to pin, or the Name of an object."""
 
 from tpmwire.channel import WELL_KNOWN
 from tpmwire.crypto.formulas import name_of
@@ -10,7 +10,7 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 
-__all__ = ["read_public_file"]
+__all__ = ["name_in_file", "read_public_file"]
 
 
 def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:
@@ -28,6 +28,23 @@ def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -
         return found.public
     assert found.key is not None  # one of the two is there
     return _match_key(path, found.key, pinned, where)
+
+
+def name_in_file(path: str, data: bytes) -> bytes:
+    """Returns the Name of the public area in `data`, the content of the file at `path`.
+
+    Raises UsageError if the file has no public area.
+    """
+    try:
+        found = read_public_key(data).public
+    except KeyFileError as error:
+        raise UsageError(f"{path}: {error}") from error
+    if found is None:
+        raise UsageError(
+            f"{path} has a public key without a public area, so its Name is unknown; "
+            "give the public area, as from `tpm2_readpublic -o`"
+        )
+    return name_of(found)
 
 
 def _match_key(path: str, key: PublicKey, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:

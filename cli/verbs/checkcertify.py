@@ -29,8 +29,7 @@ from tpmwire.attest.certifications import verify_certified, verify_nv
 from tpmwire.attest.enrolment import check_requested_key
 from tpmwire.attest.go_attestation import CertificationParameters
 from tpmwire.crypto.formulas import name_of, nv_name_of
-from tpmwire.crypto.public_keys import read_public_key
-from tpmwire.errors import AttestationError, DecodeError, KeyFileError
+from tpmwire.errors import AttestationError, DecodeError
 from tpmwire.policy import strict_json
 from tpmwire.spec.attestation import TPMS_ATTEST, TPMS_CERTIFY_INFO
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
@@ -41,6 +40,7 @@ from ..terminal.files import read_input, read_small
 from ..terminal.messages import UsageError, warn
 from ..terminal.options import filled
 from ..tpm.key_argument import parse_handle
+from ..tpm.public_file import name_in_file
 from ..tpm.statement_options import VerifierSettings, add_verifier_options, bytes_from, nonce_from, trusted_key
 
 __all__ = ["Settings", "configure", "run"]
@@ -194,17 +194,7 @@ def _name(text: str) -> bytes:
     """Returns the Name of the object. `text` is the Name in hex, or the path of a file with the public area."""
     if not os.path.exists(text):
         return bytes_from(text, "--item")
-    data = read_small(text)
-    try:
-        found = read_public_key(data).public
-    except KeyFileError as error:
-        raise UsageError(f"{text}: {error}") from error
-    if found is None:
-        raise UsageError(
-            f"{text} has a public key without a public area, so its Name is unknown; "
-            "give the public area, as from `tpm2_readpublic -o`"
-        )
-    return name_of(found)
+    return name_in_file(text, read_small(text))
 
 
 def _print(found: TPMS_ATTEST, as_json: bool, more: Mapping[str, str] = MappingProxyType({})) -> None:

@@ -34,6 +34,7 @@ from ..terminal.files import read_key_file, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, auth_from
 from ..tpm.open import open_tpm
+from ..tpm.options import add_auth_file_options
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -78,17 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="add an inner wrapper; write its 16-byte key to FILE for `tpmwire import-key` or tpm2_import -k",
     )
-    parser.add_argument(
-        "--key-auth-file",
-        metavar="FILE",
-        help="file with the key's password (env: TPM_KEY_AUTH contains the password)",
-    )
-    parser.add_argument(
-        "--parent-auth-file",
-        metavar="FILE",
-        help="file with the password of the key's parent, or of the parent's hierarchy (env: TPM_PARENT_AUTH "
-        "contains the password)",
-    )
+    add_auth_file_options(parser)
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 

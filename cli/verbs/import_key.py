@@ -35,6 +35,7 @@ from ..terminal.files import read_key_file, read_small
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, auth_from, pcrs_from, persistent_handle
 from ..tpm.open import open_tpm
+from ..tpm.options import add_auth_file_options
 from ..tpm.path import warn_of_soft
 
 __all__ = ["Settings", "configure", "run"]
@@ -88,17 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent at this handle"
     )
-    parser.add_argument(
-        "--key-auth-file",
-        metavar="FILE",
-        help="file with the key's password (env: TPM_KEY_AUTH contains the password)",
-    )
-    parser.add_argument(
-        "--parent-auth-file",
-        metavar="FILE",
-        help="file with the password of the key's parent, or of the parent's hierarchy (env: TPM_PARENT_AUTH "
-        "contains the password)",
-    )
+    add_auth_file_options(parser)
     parser.add_argument(
         "--pcrs",
         metavar="PCRS",

@@ -32,6 +32,7 @@ from ..keys.trust import read_chain, read_trust
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError, warn
 from ..terminal.options import secret_file
+from ..tpm.public_file import name_in_file
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -121,16 +122,7 @@ def _name(text: str, accept_sha1: bool) -> bytes:
             parameters = AttestationParameters.from_json(data)
             parameters.verify(accept_sha1=accept_sha1)
             return name_of(parameters.public)
-        try:
-            found = read_public_key(data).public
-        except KeyFileError as error:
-            raise UsageError(f"{text}: {error}") from error
-        if found is None:
-            raise UsageError(
-                f"{text} has a public key without a public area, so its Name is unknown; "
-                "give the public area, as from `tpm2_readpublic -o`"
-            )
-        return name_of(found)
+        return name_in_file(text, data)
     try:
         name = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:

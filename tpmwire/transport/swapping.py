@@ -12,14 +12,20 @@
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ..spec.codes import tpm_code
+from ..spec.codes import (
+    TPM_RC_CANCELED,
+    TPM_RC_OBJECT_MEMORY,
+    TPM_RC_REFERENCE_H0,
+    TPM_RC_SESSION_MEMORY,
+    tpm_code,
+)
 from ..spec.command import command_class, role_of
 from ..spec.constants import TPM_CAP, TPM_CC, TPM_HT, TPM_ST
 from .base import Transport
 
 __all__ = ["Swap", "SwappingTransport"]
 
-OBJECT_MEMORY, SESSION_MEMORY, CANCELED, REFERENCE = 0x902, 0x903, 0x909, 0x910
+FULL = (TPM_RC_OBJECT_MEMORY, TPM_RC_SESSION_MEMORY)
 SESSIONS = (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION)
 LAST = 0x80FFFFFF
 """The first virtual handle. The next ones count down, as in Linux (drivers/char/tpm/tpm2-space.c)."""
@@ -81,10 +87,10 @@ class SwappingTransport(Transport):
         handles, sessions = _handles(kind, command)
         needed = {*handles, *sessions}
         for number, handle in enumerate(handles):
-            if handle in self._saved and (refused := self._load(handle, needed, REFERENCE + number)):
+            if handle in self._saved and (refused := self._load(handle, needed, TPM_RC_REFERENCE_H0 + number)):
                 return refused
         for number, handle in enumerate(sessions):
-            if handle in self._saved and (refused := self._load(handle, needed, REFERENCE + 8 + number)):
+            if handle in self._saved and (refused := self._load(handle, needed, TPM_RC_REFERENCE_H0 + 8 + number)):
                 return refused
         for handle in needed & self._inside.keys():
             self._inside[handle] = self._inside.pop(handle)
@@ -93,7 +99,9 @@ class SwappingTransport(Transport):
             self._finish = lambda data: self._after(kind, command, handles, data)
             data = self.inner.transceive(_with_handles(command, [self._inside.get(one, one) for one in handles]))
             code = tpm_code(int.from_bytes(data[6:10], "big"))
-            if code not in (OBJECT_MEMORY, SESSION_MEMORY) or not self._save(code == SESSION_MEMORY, needed):
+            if code not in (TPM_RC_OBJECT_MEMORY, TPM_RC_SESSION_MEMORY) or not self._save(
+                code == TPM_RC_SESSION_MEMORY, needed
+            ):
                 return self._finish(data)
 
     def resume(self, seconds: float) -> bytes:
@@ -164,7 +172,7 @@ class SwappingTransport(Transport):
             if not code:
                 self._report(Swap(True, handle, self._inside[handle]))
                 return b""
-            if code not in (OBJECT_MEMORY, SESSION_MEMORY):
+            if code not in FULL:
                 del self._saved[handle]  # TPM2_Clear, for example, ends the contexts of a hierarchy
                 return _message(TPM_ST.NO_SESSIONS, refusal)
             if not self._save(_is_session(handle), needed):
@@ -175,7 +183,7 @@ class SwappingTransport(Transport):
 
         def cancel(data: bytes) -> bytes:
             finish(data)
-            return _message(TPM_ST.NO_SESSIONS, CANCELED)
+            return _message(TPM_ST.NO_SESSIONS, TPM_RC_CANCELED)
 
         self._finish = cancel
         return finish(self._own.transceive(_message(TPM_ST.NO_SESSIONS, code, rest)))
