@@ -124,6 +124,13 @@ NOTATIONS: dict[str, Printer] = {
     "fenced": lambda data: f"What is this?\n\n```\n{data.hex(' ')}\n```\n",
     "colored": lambda data: f"\x1b[32mTX\x1b[0m: \x1b[1m{data.hex(' ')}\x1b[0m",
     "one byte a line": lambda data: "\n".join(f"{octet:02x}" for octet in data),
+    "base32": lambda data: wrapped(base64.b32encode(data).decode(), 76),
+    "Perl string": lambda data: '"' + "".join(f"\\x{{{octet:02x}}}" for octet in data) + '"',
+    "Verilog": lambda data: ", ".join(f"8'h{octet:02x}" for octet in data),
+    "openssl": lambda data: "\n".join(f"    {row.hex(':')}:" for _, row in rows(data, 15)).removesuffix(":"),
+    "address": lambda data: logged(
+        data, "0x16fdff0", lambda place, row: f"{place:05x}: {row.hex(' '):47}  {shown(row)}"
+    ),
     "URL": lambda data: "".join(f"%{octet:02X}" for octet in data),
 }  # fmt: skip
 """How people and programs print bytes."""

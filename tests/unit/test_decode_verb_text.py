@@ -2,14 +2,17 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.toolbox import main
 from tests.support.captures import COMMAND, ERROR, RESPONSE
+from tests.support.notations import NOTATIONS
 from tests.support.verbs import started
 from tests.unit.test_decode_verb_stream import DECODE, peak
 from tpmwire.explain.readers.forms import FORMS
@@ -168,7 +171,10 @@ def test_the_page_has_the_notations_and_the_logs(tmp_path: Path, capsys: pytest.
 
 DUMPS = ["xxd", "xxd -e", "xxd -c 8", "xxd -i", "hexdump", "hexdump -C", "hexdump -b", "hexdump -c", "hexdump -d"]
 DUMPS += ["od", "od -t x1", "od -x", "od -t x4", "od -b", "od -c", "od -d", "od -t d1", "od -A x -t x1z"]
-DUMPS += ["od -A d -t u1", "od -t x8", "xxd -b -c 12"]
+DUMPS += ["od -A d -t u1", "od -t x8", "xxd -b -c 12", "xxd -c 4", "xxd -e -g8", "od -A d -w8 -t x1"]
+DUMPS += ["od -t o4", "od -t o8", "od -t u4", "od -t d2", "od -t d4", "od -t d8", "od -A x -t u8", "od -w4 -t x1"]
+DUMPS += [f"od --endian=big -t {kind}" for kind in ("x4", "o2", "o4", "o8", "u2", "d4", "u8", "d8")]
+DUMPS += ["od -w4 -t x2", "od -t x1 -t c", "od -t c -t x1", "od -t x1z -t a"]
 
 
 @pytest.mark.parametrize("program", DUMPS)
@@ -179,3 +185,68 @@ def test_dumps_of_real_programs_with_repeated_rows(program: str, tmp_path: Path)
     (tmp_path / "message").write_bytes(message + ERROR)
     dump = subprocess.run([*program.split(), tmp_path / "message"], check=True, capture_output=True).stdout
     assert list(open_recording(io.BytesIO(dump), "the dump")) == [(message, ERROR)]
+
+
+def decorate(text: str, change: Callable[[int, str], str]) -> str:
+    return "\n".join(change(number, line) for number, line in enumerate(text.split("\n"), 1))
+
+
+DECORATIONS: dict[str, Callable[[str], str]] = {
+    "line numbers of cat": lambda text: decorate(text, lambda number, line: f"{number:6}\t{line}"),
+    "line numbers of less": lambda text: decorate(text, lambda number, line: f"{number:7} {line}"),
+    "line numbers of grep": lambda text: decorate(text, lambda number, line: f"dump.txt:{number}:{line}"),
+    "quoted": lambda text: decorate(text, lambda _, line: f"> {line}"),
+    "quoted twice": lambda text: decorate(text, lambda _, line: f">> {line}"),
+    "added in a diff": lambda text: decorate(text, lambda _, line: f"+{line}"),
+    "removed in a diff": lambda text: decorate(text, lambda _, line: f"-{line}"),
+    "blanks of a web page": lambda text: text.replace(" ", "\N{NO-BREAK SPACE}"),
+    "blanks without width": lambda text: decorate(text, lambda _, line: f"\N{ZERO WIDTH SPACE}{line}"),
+    "typographic quotes": lambda text: re.sub(
+        "[\"']([^\"']*)[\"']", "\N{LEFT DOUBLE QUOTATION MARK}\\1\u201d", text
+    ),
+    "entities of HTML": lambda text: f"<pre>{text.replace('<', '&lt;').replace(chr(34), '&quot;')}</pre>",
+    "line ends of old Mac OS": lambda text: text.replace("\n", "\r"),
+    "prefix of a log": lambda text: decorate(text, lambda _, line: f"Nov 28 10:00:00 host prog[7]: {line}"),
+}
+DECORATED = [
+    "hex with blanks",
+    "xxd",
+    "hexdump -C",
+    "hexdump",
+    "od -t x1",
+    "C array",
+    "C strings",
+    "JSON list in lines",
+]
+DECORATED += ["base64 wrapped", "xxd -p", "Python list"]
+
+
+@pytest.mark.parametrize("name", DECORATIONS)
+@pytest.mark.parametrize("notation", DECORATED)
+def test_what_programs_add_to_pasted_text(name: str, notation: str) -> None:
+    message = bytes.fromhex("8001000000420000017b") + bytes(range(0x41, 0x79))
+    text = f"{NOTATIONS[notation](message)}\n\n{NOTATIONS[notation](ERROR)}\n"
+    found = list(open_recording(io.BytesIO(DECORATIONS[name](text).encode()), "the text"))
+    assert found == [(message, ERROR)]
+
+
+def test_an_unknown_number_of_rows(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rows = " 80 01 00 00 00 50 00 00 01 7b 00 00 00 00 00 00\n" + " 00" * 16 + "\n*\n 00 01\n"
+    (tmp_path / "dump").write_text(rows)
+    assert main(["decode", "--format=jsonl", str(tmp_path / "dump")]) == 1
+    captured = capsys.readouterr()
+    assert "line 3: '*' replaces an unknown number of rows; use od -v" in captured.err
+    assert octets(captured.out) == [f"8001000000500000017b{'00' * 22}"]
+
+
+@pytest.mark.parametrize("width", [61, 79])
+def test_hex_that_is_wrapped_within_a_byte(width: int) -> None:
+    message = bytes.fromhex("8001000000a60000017b") + bytes(range(0x41, 0xDD))
+    for text in (message.hex(), message.hex("-")):
+        wrapped = "\n".join(text[place : place + width] for place in range(0, len(text), width))
+        assert list(open_recording(io.BytesIO(wrapped.encode()), "the text")) == [(message, b"")]
+
+
+def test_typed_arrays_of_javascript() -> None:
+    text = json.dumps({"command": {str(place): octet for place, octet in enumerate(COMMAND)}})
+    assert list(open_recording(io.BytesIO(text.encode()), "the text")) == [(COMMAND, b"")]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["FORMS", "Decoded", "Form", "decode_base64", "decode_rest"]
+__all__ = ["FORMS", "Decoded", "Form"]
 
 
 class Decoded(NamedTuple):
@@ -24,7 +24,8 @@ class Form(NamedTuple):
     """A text notation of bytes.
 
     `name` and `example` are for the documentation. `start` matches the first bytes of a TPM message. `decode`
-    decodes the longest valid text from a position. `blanks` is true if blanks are data.
+    decodes the longest valid text from a position. `blanks` is true if blanks are data. `bits` is the number of
+    bits of a letter in base64 and base32, and 0 in other notations.
     """
 
     name: str
@@ -32,30 +33,34 @@ class Form(NamedTuple):
     start: re.Pattern[str]
     decode: Callable[[str, int], Decoded]
     blanks: bool = False
+    bits: int = 0
 
 
 _CAST = r"(?:\((?:byte|char|u?int8_t|unsigned char|sbyte|u8|BYTE)\)\s*)?"
-_BEFORE = _CAST + r"(?:0[xX]|[$%])?"
-_AFTER = r"(?:[hH]|u8|U|_u8)?(?![0-9A-Za-z])"
+_BEFORE = _CAST + r"(?:0[xX]|[$%]|8'h|0(?=[0-9A-F]{2}[hH]))?"
+_SUFFIX = r"(?:[hH]|u8|U|_u8|\.toByte\(\))?"
+_AFTER = _SUFFIX + "(?![0-9A-Za-z])"
 _BETWEEN = r"""["']?(?:[\s,;]+|[:\-_])?["']?"""
 
 _PAIRS = re.compile(r"\s*(?:[0-9A-Fa-f]{2}\s?){8,}(?![0-9A-Za-z])")
 _HEX = re.compile(rf"{_BETWEEN}{_BEFORE}((?:[0-9A-Fa-f]{{2}})+|(?<=0[xX])[0-9A-Fa-f]){_AFTER}")
 _DIGITS = re.compile(rf"{_BETWEEN}(?:0x)?([0-9A-Fa-f]{{1,2}})(?![0-9A-Za-z])")
 _DECIMAL = re.compile(r"[\s,;]*(-?\d{1,3})(?:u8)?(?![\w.])")
-_BINARY = re.compile(r"\s*([01]{8})(?!\w)")
+_BINARY = re.compile(r"\s*([01]{8})(?=(?:[01]{8})*(?!\w))")
 _OCTAL = re.compile(r"\s*([0-3][0-7]{2})(?!\w)")
-_WORDS = {
-    "hex": re.compile(r"\s*((?:[0-9a-fA-F]{4}){1,2}|[0-9a-fA-F]{16})(?!\w)"),
-    "octal": re.compile(r"\s*([01][0-7]{5})(?!\w)"),
-    "decimal": re.compile(r"\s*(\d{1,5})(?!\w)"),
-}
+_HEX_WORD = re.compile(
+    r"\s*(?:0x)?((?:[0-9a-fA-F]{4}){1,2}|[0-9a-fA-F]{16}|(?:[0-9a-fA-F]{2}){1,7}(?=\s{3}|\s*$))(?!\w)"
+)
 _CHARS = re.compile(r" {1,3}([0-3][0-7]{2}|\\[0abtnvfr]|[!-~]|(?<=   ) )(?= |$)")
-_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u00([0-9A-Fa-f]{2})|([0-3]?[0-7]{1,2})|(.))|([^\\])", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:[xu]\{([0-9A-Fa-f]{1,2})\}|(?:x|u00(?=..))([0-9A-Fa-f]{1,2})|([0-3]?[0-7]{1,2})|(.))|([^\\])", re.DOTALL
+)
 _LETTERS = dict(zip("abtnvfre", b"\a\b\t\n\v\f\r\x1b", strict=True))
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+")
-_PADDING = re.compile("={1,2}")
+_BASE32 = re.compile("[A-Z2-7]+")
+_PADDING = re.compile("={1,6}")
 _HALF = re.compile(r"\s*((?:[0-9A-Fa-f]{2})*)([0-9A-Fa-f])$")
+_HALF_BYTE = re.compile("[:-]([0-9A-Fa-f])$")
 _NEXT_STRING = re.compile(r"""[\s,+\\]*[bLu]?(["'])""")
 
 
@@ -71,6 +76,8 @@ def _decode_hex(text: str, place: int) -> Decoded:
     while (token := _HEX.match(text, end)) is not None:
         found.append(bytes.fromhex(token[1] if len(token[1]) > 1 else "0" + token[1]))
         end = token.end()
+    if (half := _HALF_BYTE.match(text, end)) is not None and end > place:  # a wrapped line
+        return Decoded(b"".join(found), half.start(1), half[1])
     if not found[-1] and end == place:  # a line that was read in parts may end within a byte
         half = _HALF.match(text, place)
         if half is not None:
@@ -102,17 +109,19 @@ def _from_decimal(text: str) -> bytes:
     return bytes((value if value >= 0 else value + 256,))
 
 
-def _from_word(base: int) -> Callable[[str], bytes]:
-    """Returns a function that converts a word in base `base`, as hexdump prints it, to little-endian bytes."""
+def _decode_words(base: int, size: int, *, big: bool) -> Callable[[str, int], Decoded]:
+    """Returns a decoder for octal or decimal words of `size` bytes, as od prints them. Words can be negative."""
+    digits = -(-8 * size // 3)
+    token = re.compile(rf"\s*([0-7]{{{digits}}})(?!\w)" if base == 8 else r"\s*(-?\d{1,20})(?!\w)")
 
     def convert(text: str) -> bytes:
-        size = len(text) // 2 if base == 16 else 2
+        value = int(text, base)
         try:
-            return int(text, base).to_bytes(size, "little")
+            return value.to_bytes(size, "big" if big else "little", signed=value < 0)
         except OverflowError as error:
             raise ValueError(text) from error
 
-    return convert
+    return _decode_tokens(token, convert)
 
 
 def _from_char(text: str) -> bytes:
@@ -169,23 +178,34 @@ def _find_open_quote(text: str, place: int) -> str:
     return quote
 
 
-def decode_base64(text: str, place: int) -> Decoded:
-    """Decodes base64 or base64url from a position. Incomplete groups of letters at the end are left undecoded."""
-    match = _BASE64.match(text, place)
-    if match is None:
-        return Decoded(b"", place)
-    letters = match[0].replace("-", "+").replace("_", "/")
-    padding = _PADDING.match(text, match.end())
-    if padding is not None:
-        return Decoded(decode_rest(letters), padding.end())
-    whole = len(letters) - len(letters) % 4
-    return Decoded(base64.b64decode(letters[:whole]), match.end(), letters[whole:])
+def _decode_letters(pattern: re.Pattern[str], bits: int) -> Callable[[str, int], Decoded]:
+    """Returns a decoder of base64 (6 bits per letter, also base64url) or base32 (5 bits).
+
+    Incomplete groups of letters at the end are left undecoded, except with padding.
+    """
+    group = 4 if bits == 6 else 8
+
+    def decode(text: str, place: int) -> Decoded:
+        match = pattern.match(text, place)
+        if match is None:
+            return Decoded(b"", place)
+        letters = match[0]
+        padding = _PADDING.match(text, match.end())
+        if padding is not None:
+            return Decoded(_decode_group(letters, bits), padding.end())
+        whole = len(letters) - len(letters) % group
+        return Decoded(_decode_group(letters[:whole], bits), match.end(), letters[whole:])
+
+    return decode
 
 
-def decode_rest(letters: str) -> bytes:
-    """Returns the bytes of base64 without padding. Ignores a last letter that is too short for a byte."""
-    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-    return base64.b64decode(letters + "=" * (-len(letters) % 4))
+def _decode_group(letters: str, bits: int) -> bytes:
+    """Returns the bytes of base64 or base32 without padding. Ignores bits that are too few for a byte."""
+    if bits == 6:
+        letters = letters[: len(letters) - (len(letters) % 4 == 1)].replace("-", "+").replace("_", "/")
+        return base64.b64decode(letters + "=" * (-len(letters) % 4))
+    octets = base64.b32decode(letters + "A" * (-len(letters) % 8))
+    return octets[: len(letters) * 5 // 8]
 
 
 def _start(pattern: str) -> re.Pattern[str]:
@@ -193,16 +213,23 @@ def _start(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![0-9A-Za-z\\])(?:{pattern})", re.IGNORECASE)
 
 
-_T = rf"(?:h|u8|_u8)?{_BETWEEN}{_BEFORE}"
+_T = rf"{_SUFFIX}{_BETWEEN}{_BEFORE}"
 _D = r"(?:u8)?[\s,;]+"
+
+_OCTAL_WORDS = "words in octal, as od: 2, 4 or 8 bytes in either byte order"
+_OCTAL_EXAMPLE = "0000000 000600 000000 006000 000000 075401 010000"
+_DECIMAL_WORDS = "words in decimal, as od -t u2 or od -t d4: 2, 4 or 8 bytes in either byte order"
+_DECIMAL_EXAMPLE = "0000000   384     0  3072     0 31489  4096"
+_OLDER = "49408|49664|49920|50176|50432|50688"
+"""Tags of TPM 1.2 as little-endian words."""
 
 FORMS = [
     Form(
         "string with escapes, as in C, Python, Go, Rust, JavaScript",
         r'"\x80\x01\0\0\0\f\0\0\1{\0\20"',
         re.compile(
-            r"\\(?:x80|200|u0080)\\(?:x0?[12]|0{0,2}[12]|u000[12])(?![0-7A-Fa-f])"
-            r"|\\(?:x0?0|0{1,3}|u0000)(?:\\(?:xc[1-6]|30[1-6]|u00c[1-6])|[\xc1-\xc6])",
+            r"\\(?:x80|200|u0080|[xu]\{80\})\\(?:x0?[12]|0{0,2}[12]|u000[12]|[xu]\{0?[12]\})(?![0-7A-Fa-f])"
+            r"|\\(?:x0?0|0{1,3}|u0000|[xu]\{00?\})(?:\\(?:xc[1-6]|30[1-6]|u00c[1-6]|[xu]\{c[1-6]\})|[\xc1-\xc6])",
             re.IGNORECASE,
         ),
         _decode_string,
@@ -232,32 +259,42 @@ FORMS = [
         _decode_tokens(_OCTAL, lambda text: bytes((int(text, 8),))),
     ),
     Form(
-        "binary digits, as xxd -b",
+        "binary digits, as xxd -b, basenc --base2msbf",
         "10000000 00000001 00000000 00000000 00000000 00001100 "
         "00000000 00000000 00000001 01111011 00000000 00010000",
-        _start(r"(?:10000000\s+000000(?:01|10)|00000000\s+11000[01]{3})\s+00000000\s+00000000\b"),
+        _start(r"(?:10000000\s*000000(?:01|10)|00000000\s*11000[01]{3})\s*00000000\s*00000000"),
         _decode_tokens(_BINARY, lambda text: bytes((int(text, 2),))),
     ),
     Form(
         "little-endian words in hex, as hexdump, od -x, xxd -e",
         "0000000 0180 0000 0c00 0000 7b01 1000",
         _start(
-            r"(?:0[12]80|c[1-6]00)\s+0000\s|(?:00000[12]80|0000c[1-6]00)\s+(?:0000|0020)[0-9a-f]{4}\b"
-            r"|(?:0000|0020)[0-9a-f]{4}0000(?:0[12]80|c[1-6]00)\b"
+            r"(?:0x)?(?:(?:0[12]80|c[1-6]00)\s+0000\s|(?:00000[12]80|0000c[1-6]00)\s+(?:0x)?(?:0000|0020)[0-9a-f]{4}\b"
+            r"|(?:0000|0020)[0-9a-f]{4}0000(?:0[12]80|c[1-6]00)\b)"
         ),
-        _decode_tokens(_WORDS["hex"], _from_word(16)),
+        _decode_tokens(_HEX_WORD, lambda text: bytes.fromhex(text)[::-1]),
     ),
-    Form(
-        "little-endian words in octal, as od",
-        "0000000 000600 000000 006000 000000 075401 010000",
-        _start(r"(?:000600|001200|14[0-3][0-4]00)\s+000000\s"),
-        _decode_tokens(_WORDS["octal"], _from_word(8)),
+    *(
+        Form(_OCTAL_WORDS, _OCTAL_EXAMPLE, _start(start), _decode_words(8, size, big=big))
+        for size, big, start in (
+            (2, False, r"(?:000600|001200|14[0-3][0-4]00)\s+000000\s"),
+            (2, True, r"(?:10000[12]|00030[1-6])\s+000000\s"),
+            (4, False, r"(?:000000(?:00600|01200)|0000014[0-3][04]00)\s+[0-7]{11}\b"),
+            (4, True, r"(?:200002|200004|000602|000604|000606|000610|000612|000614)00000\s+[0-7]{11}\b"),
+            (8, False, r"[0-7]{12}000000(?:0600|1200)\b"),
+            (8, True, r"10000[12]00000[0-3][0-7]{10}\b"),
+        )
     ),
-    Form(
-        "little-endian words in decimal, as od -t u2",
-        "0000000   384     0  3072     0 31489  4096",
-        _start(r"0*(?:384|640|49408|49664|49920|50176|50432|50688)\s+0+\s+\d+\s"),
-        _decode_tokens(_WORDS["decimal"], _from_word(10)),
+    *(
+        Form(_DECIMAL_WORDS, _DECIMAL_EXAMPLE, _start(start), _decode_words(10, size, big=big))
+        for size, big, start in (
+            (2, False, rf"0*(?:384|640|{_OLDER})\s+0+\s+-?\d+\s"),
+            (2, True, r"(?:3276[89]|32770|-3276[67]|19[3-8])\s+0\s+\d+\s"),
+            (4, False, rf"(?:384|640|{_OLDER})(?= {{1,5}}-?\d{{6}}| {{6,}}-?\d{{5}}| {{7,}}-?\d{{3}})"),
+            (4, True, r"(?:2147549184|2147614720|-2147418112|-2147352576|12[679]\d{5})\s+\d{6,9}\b"),
+            (8, False, r"(?<= {4})\d{10,16}(?=\s+-?\d|\s*$)"),
+            (8, True, r"(?:92236535\d{11}|922393498\d{10}|-92230905\d{11}|-922280908\d{10})\b"),
+        )
     ),
     Form(
         "characters, as od -c",
@@ -269,8 +306,16 @@ FORMS = [
     Form(
         "base64 and base64url, also wrapped or without padding",
         "gAEAAAAMAAABewAQ",
-        re.compile(r"(?<![A-Za-z0-9+/_-])(?:gA[EI]A|AM[EIMQUY]A)A[A-P][A-Za-z0-9+/_-]{2}"),
-        decode_base64,
+        re.compile(r"(?:(?<![A-Za-z0-9+/_-])|(?<=^[+-]))(?:gA[EI]A|AM[EIMQUY]A)A[A-P][A-Za-z0-9+/_-]{2}"),
+        _decode_letters(_BASE64, 6),
+        bits=6,
+    ),
+    Form(
+        "base32",
+        "QAAQAAAABQAAAAL3AAIA",
+        re.compile(r"(?<![A-Za-z0-9+/_-])(?:QA(?:AQ|BA)|AD(?:AQ|BA|BQ|CA|CQ|DA))AAA[A-P][A-Z2-7]{2}"),
+        _decode_letters(_BASE32, 5),
+        bits=5,
     ),
 ]
 """The notations, in the order in which they are tried."""

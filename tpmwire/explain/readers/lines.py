@@ -87,6 +87,10 @@ def number_lines(lines: Iterator[bytes]) -> Iterator[TextLine]:
         text = data.decode("latin-1").rstrip("\r\n")
         if number == 1 and not continues:
             text = text.removeprefix("\xef\xbb\xbf")
+        *parts, text = text.split("\r") if "\r" in text else (text,)  # line ends of old Mac OS, or progress bars
+        for part_text in parts:
+            yield TextLine(_COLORS.sub("", part_text), number, continues)
+            continues = False
         yield TextLine(_COLORS.sub("", text) if "\x1b" in text else text, number, continues)
         continues = not whole
         number += whole
@@ -132,6 +136,9 @@ def _take_apart(held: list[TextLine]) -> Iterator[TextLine]:
 def _values(value: Any, key: str) -> Iterator[str]:
     """Yields `key: value` for each scalar in a JSON value."""
     if isinstance(value, dict):
+        if list(value) == [str(place) for place in range(len(value))]:  # an array of JavaScript
+            yield from _values(list(value.values()), key)
+            return
         octets = value.get("octets")
         if isinstance(octets, str) and _HEX.fullmatch(octets):
             yield f"{value.get('type', key)}: {octets}"

@@ -2,30 +2,44 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from .headers import LARGEST, Message, is_message
 from .lines import number_lines
 from .text import TextReader
 
-__all__ = ["LOGS", "Log", "Message", "find_log"]
+__all__ = ["LOGS", "Log", "Message", "compile_words", "find_format", "find_log"]
 
 
 class Log(NamedTuple):
     """A log format: its `name`, a pattern for one of its lines (`mark`), and the function `read`.
 
-    `read` takes the log's lines, including the lines before the mark, and yields the messages.
+    A line that matches `mark` contains one of `words`, which are faster to find. `read` takes the log's lines,
+    including the lines before the mark, and yields the messages.
     """
 
     name: str
+    words: tuple[bytes, ...]
     mark: re.Pattern[bytes]
     read: Callable[[Iterator[bytes]], Iterator[Message]]
 
 
 def find_log(line: bytes) -> Log | None:
     """Returns the log format with lines like `line`, or None."""
-    return next((log for log in LOGS if log.mark.search(line)), None)
+    return find_format(line, LOGS, _WORDS)
+
+
+def compile_words(logs: Sequence[Log]) -> re.Pattern[bytes]:
+    """Returns a pattern for the words of log formats."""
+    return re.compile(b"|".join(re.escape(word) for log in logs for word in log.words))
+
+
+def find_format(line: bytes, logs: Sequence[Log], words: re.Pattern[bytes]) -> Log | None:
+    """Returns the first of `logs` with lines like `line`, or None. `words` is the result of `compile_words`."""
+    if words.search(line) is None:
+        return None
+    return next((log for log in logs if log.mark.search(line)), None)
 
 
 _SWTPM = re.compile(rb"^(.*?)SWTPM_IO_(Read|Write): length (\d+)\s*$")
@@ -109,12 +123,14 @@ _WOLFTPM = re.compile(rb"^(?:TPM2: Caps|(?:Command|Response)(?: size)?: \d+\s*$)
 _IBM_TSS = re.compile(rb"TSS_(?:Socket|Dev|Skiboot)_(?:Send|Receive|Transmit)")
 
 LOGS = [
-    Log("log of swtpm", re.compile(rb"SWTPM_IO_(?:Read|Write): length"), _swtpm_log),
-    Log("log of tpm2-tss", _TSS2, _tcti_log),
-    Log("log of tpm2-abrmd", _ABRMD, _dump_log),
-    Log("trace of QEMU", _QEMU, _dump_log),
-    Log("debug output of EDK2", _EDK2, _dump_log),
-    Log("debug output of wolfTPM", _WOLFTPM, _dump_log),
-    Log("trace of the IBM TSS", _IBM_TSS, _dump_log),
+    Log("log of swtpm", (b"SWTPM_IO_",), re.compile(rb"SWTPM_IO_(?:Read|Write): length"), _swtpm_log),
+    Log("log of tpm2-tss", (b"tcti:",), _TSS2, _tcti_log),
+    Log("log of tpm2-abrmd", (b"Tpm2", b"abrmd"), _ABRMD, _dump_log),
+    Log("trace of QEMU", (b"_show_buffer", b"tpm_tis: "), _QEMU, _dump_log),
+    Log("debug output of EDK2", (b"TpmCommand ",), _EDK2, _dump_log),
+    Log("debug output of wolfTPM", (b"TPM2: ", b"Command", b"Response"), _WOLFTPM, _dump_log),
+    Log("trace of the IBM TSS", (b"TSS_",), _IBM_TSS, _dump_log),
 ]
 """The known logs. A line that matches several patterns belongs to the first."""
+
+_WORDS = compile_words(LOGS)

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from ...errors import InputError
 from .captures import find_capture
+from .cleaning import clean_lines
 from .connections import read_connections
 from .headers import HEADER, TAGS, TAGS_1_2, Exchange, Message, begins_message, is_command, is_plausible, is_tpm12
 from .lines import number_lines, read_lines, split_json
@@ -159,7 +160,7 @@ def _read_text(file: BinaryIO, head: bytes, name: str, warn: Callable[[str], Non
                     return
             yield line
 
-    for line in split_json(number_lines(watch())):
+    for line in split_json(clean_lines(number_lines(watch()))):
         yield from reader.read(line)
     if found:
         any_message = False

@@ -4,12 +4,13 @@ import re
 from typing import NamedTuple
 
 from ...spec.constants import TPM_CC
-from .forms import FORMS, Decoded, Form, decode_base64
+from .forms import FORMS, Decoded, Form
 from .headers import HEADER, LARGEST, TAGS, TAGS_1_2, begins_message, is_command, is_plausible, is_tpm12
 
 __all__ = [
     "ANY_OFFSET",
     "DUMP",
+    "OFFSET",
     "ROW",
     "TAIL",
     "Start",
@@ -30,16 +31,22 @@ ROW = 300
 PROBE = 160
 """Number of characters that contain the first six bytes of a message in any notation."""
 
-ANY_OFFSET = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?(?:[:.|]\s*|\s+)")
+OFFSET = (
+    r"(?:0[xX])?(?:[0-9A-Fa-f]{4,8}[`:])?(?:[0-9A-Fa-f]{1,8}(?=[0-9A-Fa-f]{8}))?"
+    r"([0-9A-Fa-f]{3,8})[hH]?"
+)
+"""Pattern of an offset or address in a dump. Its group has the last 8 digits or less."""
+
+ANY_OFFSET = re.compile(rf"(?<![0-9A-Za-z]){OFFSET}(?:[:.|]\s*|\s+)")
 """An offset in a dump."""
 
-TAIL = re.compile(r"""\s*["'`]*\s*(?:$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
+TAIL = re.compile(r"""\s*["'`]*\s*(?:[:-]?\s*$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
 """Text that may follow the data in a line."""
 
 _RUN = re.compile(r"(?:(?<![0-9A-Za-z.])(?:0x|\\x)?-?[0-9A-Fa-f]{1,8}(?:u8)?[\s,]{1,4})+$")
 _LATER_ROW = re.compile(r"(?:^|\s)(?=0*[1-9A-Fa-f])[0-9A-Fa-f]{4,8}:?\s+$")
 _OFFSET = re.compile(r"\s*\S+\s+")
-_AFTER_OFFSET = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,8}:\s*$")
+_AFTER_OFFSET = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,8}:\s+$")
 _COLON_OFFSET = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,8}:\s")
 _GAP = re.compile(r"\s{2,}|\t")
 _HEXLIKE = re.compile(r"(?<!\w)[0-9A-Fa-f]{2}")
@@ -51,8 +58,16 @@ _SENT = re.compile(
 _GOT = re.compile(
     r"(?<![^\W_])(?:rsp|resp|response|reply|answer|rec\w*|rx|read|from)(?![^\W_])|<-|<=|<<", re.IGNORECASE
 )
+_PATTERNS = {
+    form.start: f"(?{'i' if form.start.flags & re.IGNORECASE else ''}:{form.start.pattern})" for form in FORMS
+}
+_FREE = [pattern for start, pattern in _PATTERNS.items() if start.pattern[0] == "\\" or "(?<= )" in start.pattern]
 _ANY = re.compile(
-    "|".join(f"(?{'i' if form.start.flags & re.IGNORECASE else ''}:{form.start.pattern})" for form in FORMS)
+    "|".join(_FREE)
+    # The other notations begin with one of these characters, which decides most positions of a line.
+    + r"|(?<![0-9A-Za-z\\])(?=[-0-9cC($%gAQ])(?:"
+    + "|".join(pattern for pattern in _PATTERNS.values() if pattern not in _FREE)
+    + ")"
 )
 """The start of a message in any notation."""
 
@@ -112,13 +127,14 @@ def is_header(octets: bytes) -> bool:
 
 def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
     """Returns (position of the data, its bytes) if only an offset and data precede a message, else None."""
-    if form.decode is decode_base64:  # a label in front looks like data
+    if form.bits:  # a label in front looks like data
         return None
     run = _RUN.search(before)
     if run is None:
         return None
     place = run.start()
     first, *others = run[0].split()
+    first = first.lstrip("-")
     offset = _OFFSET.match(run[0])
     if (
         offset is not None
@@ -161,7 +177,8 @@ def decode_data(form: Form, text: str, place: int) -> Decoded:
         right = text[gap.end() :].rstrip()
         if _HEXLIKE.search(right):
             left = form.decode(text[: gap.start()], place)
-            if left.octets and _shows(left.octets, right.strip("|><*") if right[:1] in "|><*" else right):
+            column = right.strip("|><*") if right[:1] in "|><*" else text[gap.start() + 2 :].rstrip()
+            if left.octets and _shows(left.octets, column):
                 return left
         gap = _GAP.search(text, gap.end())
     return whole
@@ -169,6 +186,9 @@ def decode_data(form: Form, text: str, place: int) -> Decoded:
 
 def _shows(octets: bytes, text: str) -> bool:
     """Returns whether a text is the ASCII column of the bytes, with dots for unprintable bytes."""
-    if not 0 < len(text) <= len(octets) or octets[len(text) :].strip():
-        return False
-    return all(char == "." or ord(char) == octet for char, octet in zip(text, octets, strict=False))
+    shown = text.strip()
+    return any(
+        all(char == "." or ord(char) == octet for char, octet in zip(shown, octets[start:], strict=False))
+        for start in range(len(text) - len(text.lstrip()) + 1)
+        if 0 < len(shown) <= len(octets) - start and not (octets[:start] + octets[start + len(shown) :]).strip()
+    )

@@ -8,12 +8,14 @@ import re
 from collections.abc import Generator, Iterator
 
 from ...wires import byte_count
-from .forms import Decoded, Form, decode_base64, decode_rest
+from .forms import Decoded, Form
 from .headers import HEADER, LARGEST, TAGS, Message, begins_message, is_plausible, is_tpm12
 from .lines import TextLine
+from .rows import NarrowRow, drop_leading_rows, is_other_column, split_row
 from .starts import (
     ANY_OFFSET,
     DUMP,
+    OFFSET,
     ROW,
     TAIL,
     Start,
@@ -28,7 +30,7 @@ from .starts import (
 __all__ = ["TextReader"]
 
 HELD = 24
-"""Number of lines with a single value that are joined in the search for a message's start."""
+"""Number of lines with few values that are joined in the search for a message's start."""
 
 
 NOISE = 1000
@@ -37,18 +39,21 @@ NOISE = 1000
 PROBLEMS = 100
 """Maximum number of problems that are stored."""
 
-_OFFSET = re.compile(r"(?:^|[\s\]):>|=])(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?[:.|]?\s*$")
-_LINE_OFFSET = re.compile(r"\s*(?:0[xX])?([0-9A-Fa-f]{3,8})[hH]?[:.|]?(?=\s|$)\s*")
+_OFFSET = re.compile(rf"(?:^|[\s\]):>|=+-])(?:{OFFSET}(?:[:.|]|\s-)?|(0{{1,2}}):)\s*$")
+_LINE_OFFSET = re.compile(rf"[\s+-]*(?:{OFFSET}(?:[:.|]|\s-)?|([0-9A-Fa-f]{{1,2}}):)(?=\s|$)\s*")
 _NUMBER = re.compile(r"[0-9A-Fa-f]*\d[0-9A-Fa-f]*")
 _LABEL = re.compile(r"""\s*[A-Za-z_]["'\w ()/.\[\]\-]{0,40}[:=]\s*""")
 _OPENING = re.compile(r"""(?:[\s\[({+,;>]|[bLu]?["'](?!\s*$))*""")
 _QUOTES = re.compile(r"""[\s"']*""")
-_SINGLE = re.compile(r"\s*(?:0[xX][0-9A-Fa-f]{1,2}|[0-9A-Fa-f]{2}|-?\d{1,3}|[0-3][0-7]{2})(?:u8|[hH])?\s*,?\s*$")
 _EMPTY = re.compile(r"""[\s\[\](){},;"'+\\]*(?:$|//|/\*|\*|\*/|#|;|--)""")
 _DATA = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s,:-]{0,2}){8}")
 _BASE64_LINE = re.compile(
-    r"""[^A-Za-z]*?(?:.{0,80}:\s+)?["']?(?!-+$)([A-Za-z0-9+/_-]{2,}={0,2})["']?[,;)\]]?\s*\\?$"""
+    r"""[^A-Za-z]*?(?:.{0,80}:\s+)?["']?(?!-+$)([A-Za-z0-9+/_-]{2,}={0,6})["']?[,;)\]]?\s*\\?$"""
 )
+_STAR = re.compile(r"(?:|.*[\s\]:>|+-])\*\s*\|?$")
+"""A line of hexdump or od that stands for rows equal to the last one."""
+
+_ROW = re.compile(r"(?:[0-9A-Fa-f]{2}[\s,:-]){4}")
 _ZERO = re.compile(r"(?<![0-9A-Za-z])(?:0x)?0{3,8}(?::|\s|$)")
 _DIGIT = re.compile("[0-9]")
 _WORD = re.compile("[A-Za-z]{2}")
@@ -75,13 +80,16 @@ class TextReader:
         self._heading = ""
         self._shape: re.Pattern[str] | None = None
         self._is_logged = self._by_field = False
-        self._width = self._first = self._base = 0
+        self._width = self._first = 0
+        self._bases: tuple[int, ...] = ()
         self._offset: str | None = None
         self._fed = 0
         self._row = b""
         self._repeated = False
         self._noise = 0
-        self._held: list[str] = []
+        self._held: list[NarrowRow] = []
+        # The last line with data of a message, and its number.
+        self._row_text, self._row_number = "", 0
         self._cut: Message | None = None
         self._last = b""
 
@@ -89,9 +97,12 @@ class TextReader:
         """Yields (is_command, message) for each message that a line completes."""
         self._number = line.number
         self.lines += bool(line.text.strip())
+        if self._row_number == line.number - 1 and is_other_column(self._row_text, line.text):
+            self._row_number = line.number
+            return
         if self._form is not None:
             if (line.continues or not self._begins_anew(line.text)) and self._continue(line):
-                place = yield from self._complete(line.number, self._place)
+                place = yield from self._complete(line, self._place)
                 if place is not None and place < len(line.text):
                     yield from self._search(line, place)
                 return
@@ -110,35 +121,49 @@ class TextReader:
     def _search(self, line: TextLine, place: int = 0) -> Iterator[Message]:
         """Yields the messages in a line from `place` on. The last message may continue in the next lines."""
         text = line.text
-        if place == 0 and not line.continues:
-            if _SINGLE.match(text):
-                self._held.append(text.strip())
-                del self._held[:-HELD]
-                text = " ".join(self._held)
-            elif not _EMPTY.match(text):
-                self._held.clear()
         while True:
-            start = find_start(text, place, bool(self._held))
+            start = find_start(text, place)
             if start is None:
-                if not self._held:
+                if place or line.continues or not (yield from self._search_held(line)):
                     self._heading = text[place:][:200]
-                if not self.found and not self.data and _DATA.search(text[:DUMP]):
-                    self.data = line.number
+                    if not self.found and not self.data and _DATA.search(text[:DUMP]):
+                        self.data = line.number
                 return
-            before = text[place : start.place][-ROW:] if not self._held else ""
             self._held.clear()
-            self._begin(start, before, start.decoded.end - start.place)
-            rest = yield from self._complete(line.number, start.decoded.end)
+            self._begin(start, text[place : start.place][-ROW:], start.decoded.end - start.place)
+            rest = yield from self._complete(line, start.decoded.end)
             if rest is None or rest >= len(text):
                 return
             place = rest
+
+    def _search_held(self, line: TextLine) -> Generator[Message, None, bool]:
+        """Searches lines with few values, joined, for a message. Returns whether `line` is such a line."""
+        row = split_row(line.text)
+        if row is None:
+            if not _EMPTY.match(line.text):
+                self._held.clear()
+            return bool(self._held)
+        if self._held and self._held[-1].shape != row.shape:
+            self._held.clear()
+        self._held.append(row)
+        del self._held[:-HELD]
+        drop_leading_rows(self._held)
+        start = find_start("".join(f"{each.data} " for each in self._held), 0, True) if self._held else None
+        if start is None:
+            return True
+        first = self._held[0]
+        self._begin(start, f"{first.prefix} " if first.prefix.strip() else "", start.decoded.end)
+        self._row = self._row[-(len(self._row) // len(self._held)) :]
+        self._held.clear()
+        yield from self._complete(line, len(line.text))
+        return True
 
     def _begin(self, start: Start, before: str, width: int) -> None:
         """Starts a message. `before` is the text before it in the line, `width` the number of data characters."""
         self._form, self._octets, self._left = start.form, start.decoded.octets, start.decoded.left
         self._is_logged = _WORD.search(before) is not None and _DIGIT.search(before) is not None
         self._width, self._first = width, len(start.decoded.octets)
-        self._base = 0
+        self._bases = ()
         self._by_field = len(start.decoded.octets) < HEADER
         row = find_row(start.form, before)
         if row is not None:
@@ -146,7 +171,7 @@ class TextReader:
         before = before[: max(before.rfind(quote) for quote in "\"'") + 1 or None]  # inside a string
         self._shape = _shape(before)
         offset = _OFFSET.search(before)
-        self._offset = offset[1] if offset is not None else None
+        self._offset = offset[offset.lastindex or 1] if offset is not None else None
         self._row = (row[1] if row is not None else b"") + start.decoded.octets
         self._fed = len(self._row)
         self._repeated, self._noise = False, 0
@@ -172,11 +197,11 @@ class TextReader:
         if shaped is not None and shaped.end():
             found = _OFFSET.search(text[: shaped.end()])
             if found is not None or self._offset is None:
-                prefixes.append((shaped.end(), found[1] if found is not None else None))
+                prefixes.append((shaped.end(), found[found.lastindex or 1] if found is not None else None))
         if self._offset is not None:
             bare = _LINE_OFFSET.match(text)
             if bare is not None:
-                prefixes.append((bare.end(), bare[1]))
+                prefixes.append((bare.end(), bare[bare.lastindex or 1]))
             found_offsets = ANY_OFFSET.finditer(text[:DUMP])
             prefixes += [(match.end(), match[1]) for match in found_offsets if self._follows(match[1])][:1]
         else:
@@ -187,11 +212,14 @@ class TextReader:
                 prefixes.append((label.end(), None))
         for end, offset in prefixes:
             opening = _OPENING.match(text, end)
-            if self._form.decode is decode_base64:
+            if self._form.bits:
                 opening = _QUOTES.match(text, end)  # a plus sign is data
-            place = opening.end() if opening is not None and not self._form.blanks else end
+            place = opening.end() if opening is not None else end
+            if self._form.blanks:
+                place = len(text[:end].rstrip()) + 1
             decoded = decode_data(self._form, text, place)
-            if decoded.octets and (offset is not None or TAIL.match(text, decoded.end)):
+            cut = decoded.left and not self._form.bits  # within a byte, at the end of a wrapped line
+            if decoded.octets and (cut or offset is not None or TAIL.match(text, decoded.end)):
                 return place, decoded, offset
         return 0, None, prefixes[0][1] if prefixes else None
 
@@ -200,7 +228,7 @@ class TextReader:
         assert self._form is not None
         text, offset = line.text, None
         self._place = len(text)
-        if self._form.decode is decode_base64 and not line.continues and not self._fits_base64(text):
+        if self._form.bits and not line.continues and not self._fits_base64(text):
             return False
         decoded: Decoded | None
         start = 0
@@ -223,12 +251,14 @@ class TextReader:
 
     def _fits_base64(self, text: str) -> bool:
         """Returns whether a line continues wrapped base64: it is as long as the first line, or is the last."""
-        found = _BASE64_LINE.match(text)
+        shaped = self._shape.match(text) if self._shape is not None else None
+        found = _BASE64_LINE.match(text[shaped.end() :] if shaped is not None else text)
         if found is None:
             return False
         size = int.from_bytes(self._octets[2:6], "big")
-        missing = size - len(self._octets) - len(self._left) * 3 // 4
-        return len(found[1]) == self._width or len(found[1]) * 3 // 4 >= missing
+        letters = len(self._left) + len(found[1])
+        bits = self._form.bits if self._form is not None else 0
+        return len(found[1]) == self._width or letters * bits // 8 >= size - len(self._octets)
 
     def _is_row(self, text: str, octets: bytes, width: int) -> bool:
         """Returns whether a line is a row like the first one of the message.
@@ -259,68 +289,70 @@ class TextReader:
     def _pass_over(self, text: str, offset: str | None) -> bool:
         """Returns whether the message may continue after `text`, a line without data."""
         if self._offset is not None:
-            if text.strip() == "*":  # hexdump and od: rows that repeat the last one
+            if _STAR.match(text):
                 self._repeated = True
                 return True
             bare = _LINE_OFFSET.match(text) if offset is None else None
-            offset = bare[1] if bare is not None else offset
+            offset = bare[bare.lastindex or 1] if bare is not None else offset
             if self._repeated and offset is not None and self._fill(offset):
                 return True
+        elif text.strip() == "*" and (self._shape is None or not self._shape.pattern.strip("\\s*")):
+            self._note(self._number, "'*' replaces an unknown number of rows; use od -v, or a dump with offsets")
+            return False
         if _EMPTY.match(text):
             return True
+        shaped = self._shape.match(text) if self._shape is not None else None
+        if shaped is not None and shaped.end() and _ROW.match(text, shaped.end()):
+            return False  # a row that cannot be read
         self._noise += 1
         begins_dump = self._offset is not None and _ZERO.search(text) is not None
         return self._is_logged and self._noise <= NOISE and not begins_dump
 
     def _follows(self, offset: str) -> bool:
         """Returns whether an offset directly follows the data read so far."""
-        for base, step in self._steps(offset):
-            if step == self._fed:
-                self._base = base
-                return True
-        return False
+        bases = tuple(base for base, step in self._steps(offset) if step == self._fed)
+        self._bases = bases or self._bases
+        return bool(bases)
 
     def _fill(self, offset: str) -> bool:
         """Repeats the last row up to `offset`, for a dump with an asterisk line. Returns whether it could."""
-        for _, step in self._steps(offset):
+        for base, step in self._steps(offset):
             missing = step - self._fed
             if self._row and 0 <= missing <= LARGEST and not missing % len(self._row):
                 self._octets += self._row * (missing // len(self._row))
-                self._fed, self._repeated = step, False
+                self._fed, self._repeated, self._bases = step, False, (base,)
                 return True
         return False
 
     def _steps(self, offset: str) -> list[tuple[int, int]]:
         """Returns (base, bytes between the first offset and `offset`) for each possible base of the offsets."""
         found = []
-        octal_first = len(offset) == 7 and not self._form_is_hexdump()
-        for base in (self._base,) if self._base else (8, 16, 10) if octal_first else (16, 8, 10):
+        octal_first = len(offset) == 7 and not (self._form is not None and "hexdump" in self._form.name)
+        for base in self._bases or ((8, 10, 16) if octal_first else (16, 8, 10)):
             try:
                 found.append((base, int(offset, base) - int(self._offset or "0", base)))
             except ValueError:
                 continue
         return found
 
-    def _form_is_hexdump(self) -> bool:
-        return self._form is not None and "hexdump" in self._form.name
-
     # The end of a message
 
-    def _complete(self, number: int, end: int) -> Generator[Message, None, int | None]:
+    def _complete(self, line: TextLine, end: int) -> Generator[Message, None, int | None]:
         """Yields the messages that are complete.
 
         Returns the position in the line for the next search, or None if the message continues in the next line.
         `end` is the position after the decoded data.
         """
-        octets, place = self._octets, 0
+        octets, place, number = self._octets, 0, line.number
+        self._row_text, self._row_number = line.text, number
         while place < len(octets):
-            if not may_begin(octets[place : place + 6]):
+            if not may_begin(octets[place : place + 6]) or (place and not any(octets[place:])):
                 self._note_rest(number, octets[place:], place)
                 break
             size = int.from_bytes(octets[place + 2 : place + 6], "big") if len(octets) - place >= 6 else LARGEST
             missing = place + size - len(octets)
-            if 0 < missing <= 2 and self._left and self._form is not None and self._form.decode is decode_base64:
-                octets += decode_rest(self._left)  # without padding
+            if self._left and self._form is not None and 0 < missing <= len(self._left) * self._form.bits // 8:
+                octets += self._form.decode(f"{self._left}=", 0).octets  # without padding
                 self._left = ""
             if place + size > len(octets):
                 self._octets = octets[place:]
