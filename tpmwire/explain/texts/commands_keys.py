@@ -136,6 +136,8 @@ TPM2_ECC_Decrypt: Decrypts data that TPM2_ECC_Encrypt encrypted.
 TPM2_Encapsulate: Creates a shared secret and its ciphertext for a KEM public key; needs no authorization.
  sharedSecret: the secret of this side; encrypt it with a session (attribute encrypt).
  ciphertext: the ciphertext, from which the key's owner computes the same secret.
+ !KEY: the key is neither an ML-KEM key nor an ECC key for key encapsulation
+ !ATTRIBUTES: the key lacks decrypt, or is restricted
 TPM2_Decapsulate: Returns the shared secret of a ciphertext.
  ciphertext: the ciphertext of TPM2_Encapsulate.
  sharedSecret: the secret. A modified ciphertext returns a different secret, not an error.
@@ -197,16 +199,24 @@ TPM2_VerifySignature: Verifies a signature with a loaded public key, and returns
  !HANDLE: the key is an HMAC key whose sensitive area is not loaded
 TPM2_SignDigest: Signs a digest, also with ML-DSA keys (external Mu).
  !ATTRIBUTES: the key lacks sign, or allowExternalMu
+ !SIZE: the digest has another length than the scheme's hash, or the Mu is not 64 bytes long
  !TICKET: a restricted key needs the ticket of TPM2_Hash
+ !NO_RESULT: an ML-DSA signature was not found in time, which is rare; repeat the command
 TPM2_VerifyDigestSignature: Verifies the signature of a digest.
  !SIGNATURE: the signature is not valid
+ !SIZE: the digest has another length than the scheme's hash
 TPM2_SignSequenceStart: Starts a sequence that signs a message of any length.
  !SCHEME: the key's scheme cannot sign messages in parts
+ !KEY: the key cannot sign
+ !SIZE: the context string is longer than 255 bytes
 TPM2_SignSequenceComplete: Adds the last part of the message and returns the signature.
  !ONE_SHOT_SIGNATURE: the scheme needs the whole message here
  !SIGN_CONTEXT_KEY: the key is not the one that started the sequence
+ !NO_RESULT: an ML-DSA signature was not found in time, which is rare; sign the message again
 TPM2_VerifySequenceStart: Starts a sequence that verifies the signature of a message of any length.
  hint: the part of the signature that verification needs first (EdDSA); otherwise empty.
+ !VALUE: the scheme needs an empty hint or context string
+ !SIZE: the context string is longer than 255 bytes
 TPM2_VerifySequenceComplete: Verifies the signature of the sequence's message.
  !SIGNATURE: the signature is not valid
  !SIGN_CONTEXT_KEY: the key is not the one that started the sequence

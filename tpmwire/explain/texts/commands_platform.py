@@ -48,6 +48,8 @@ TPM2_GetCapability: Lists the TPM's algorithms, handles, commands, PCRs or prope
 TPM2_TestParms: Returns success if the TPM supports this algorithm with these parameters.
  parameters: the algorithm and its parameters.
  !VALUE: a parameter is not supported
+ !PARMS: the parameter set of ML-KEM or ML-DSA is not supported
+ !EXT_MU: the TPM does not support an external Mu
 TPM2_SetCapability: Changes a setting that a capability shows.
  setCapabilityData: the setting and its value.
 TPM2_ReadOnlyControl: Enables or disables the read-only mode, in which the TPM refuses commands that change its
