@@ -36,6 +36,8 @@ MODULES = {
     "tpmwire.bridges": "Keys of the cryptography package",
     "tpmwire.explain": "Messages as trees",
     "tpmwire.attest": "Attestation",
+    "tpmwire.policy.conditions": "Policy statements about time, NV contents, locality and parameters",
+    "tpmwire.policy.sign": "Signatures of policies",
     "tpmwire.commands": "Commands of the standard",
     "tpmwire.spec.structures": "Structures of the standard",
     "tpmwire.spec.constants": "Constants of the standard",

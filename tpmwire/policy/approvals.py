@@ -42,7 +42,7 @@ class _Approved(Statement):
         if self.signature.sig_alg == TPM_ALG.NULL:
             key = name_of(self.key_sign).hex()
             raise PolicyError(
-                f"the policy is not signed by key {key}; use `tpmwire policy sign`, or tpmwire.policy.sign.approve"
+                f"the policy is not signed by key {key}; use `tpmwire policy sign`, or tpmwire.policy.approve"
             )
 
     @property
