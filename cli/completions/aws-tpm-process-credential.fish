@@ -88,7 +88,7 @@ complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_usin
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l pcrs -x -d 'PCRs that the key is bound to, such as 7,23 or sha256:7,23'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l useEKParent -d 'the key'"'"'s parent is an endorsement key'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM'
-complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l timeout -x -d 'longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m'
+complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l timeout -x -d 'longest wait for each response, such as 2s, 500ms or 1m'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l tpm-session-encrypt-with-name -x -d 'hex Name of this TPM'"'"'s endorsement or storage key, printed by `tpmwire name`'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l tpm-session-encrypt-with-public -xka "(_tpmwire_files '')" -d 'file with the public key to pin, instead of its Name'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l key-name -x -d 'hex Name of the key at its persistent handle'

@@ -28,7 +28,7 @@ _shtab_aws_tpm_process_credential_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"

@@ -158,7 +158,7 @@ _shtab_tpmwire_activatecredential_options=(
   "--endorsement-auth-prompt[ask on the terminal for the endorsement hierarchy\'s password]"
   "--endorsement-auth=[the endorsement hierarchy\'s password, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   ":key that the credential is for:_tpmwire_keys"
   ":file with the credential:"
 )
@@ -184,7 +184,7 @@ _shtab_tpmwire_ak_options=(
   "--owner-auth-prompt[ask on the terminal for the owner\'s password]"
   "--owner-auth=[the owner\'s password]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -212,7 +212,7 @@ _shtab_tpmwire_aws_decode_message_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -265,7 +265,7 @@ _shtab_tpmwire_aws_delegated_access_token_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -320,7 +320,7 @@ _shtab_tpmwire_aws_key_info_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -379,7 +379,7 @@ _shtab_tpmwire_aws_web_identity_token_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -431,7 +431,7 @@ _shtab_tpmwire_aws_whoami_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -492,7 +492,7 @@ _shtab_tpmwire_certify_options=(
   "--parent-auth-prompt[ask on the terminal for the password of the parent of the key files, or of its hierarchy]"
   "--parent-auth=[the password of the parent of the key files, or of its hierarchy, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   ":object:"
 )
 
@@ -568,7 +568,7 @@ _shtab_tpmwire_console_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -648,7 +648,7 @@ _shtab_tpmwire_curl_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -731,7 +731,7 @@ _shtab_tpmwire_doctor_options=(
   "--json[print one JSON object with all results]"
   "--network[send one unsigned request to each STS endpoint in use]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -740,7 +740,7 @@ _shtab_tpmwire_doctor_defaults_added=0
 _shtab_tpmwire_duplicate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--to=[file with the public key of the new parent]:FILE:_files"
   "--to-key=[type of the target\'s parent key, if the file does not contain it]:KIND:"
   "--to-handle=[persistent handle of the target\'s parent key]:HANDLE:"
@@ -762,7 +762,7 @@ _shtab_tpmwire_duplicate_defaults_added=0
 _shtab_tpmwire_ek_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--parent-auth-file=[file with the endorsement hierarchy\'s password, needed to create a key]:FILE:_files"
   "--parent-auth-prompt[ask on the terminal for the endorsement hierarchy\'s password, needed to create a key]"
   "--parent-auth=[the endorsement hierarchy\'s password, needed to create a key, visible to other users in the process list]:PASSWORD:"
@@ -798,7 +798,7 @@ _shtab_tpmwire_enroll_options=(
   "--owner-auth-prompt[ask on the terminal for the owner\'s password, to make a key persistent when --parent is given]"
   "--owner-auth=[the owner\'s password, to make a key persistent when --parent is given, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of the TPM key to pin, printed by \`tpmwire ek\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
 )
@@ -812,7 +812,7 @@ _shtab_tpmwire_eventlog_options=(
   "--pcrs[print the PCR values only]"
   "--json[print one JSON object with events and PCR values]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "(*)::event log, or - for standard input:_files"
 )
 
@@ -826,7 +826,7 @@ _shtab_tpmwire_evict_options=(
   "--owner-auth-prompt[ask on the terminal for the owner\'s password]"
   "--owner-auth=[the owner\'s password, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   ":persistent handle of the key to remove, such as 0x81010020:_tpmwire_handles"
 )
 
@@ -847,7 +847,7 @@ _shtab_tpmwire_exec_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -898,7 +898,7 @@ _shtab_tpmwire_explain_defaults_added=0
 _shtab_tpmwire_export_public_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--key=[key to export]:key:(h2 h1 srk srk-rsa ek-rsa ek-ecc ek-p384)"
   "--host=[name of this host in the output]:NAME:"
   "--out=[file to write the public key to]:FILE:_files"
@@ -974,7 +974,7 @@ _shtab_tpmwire_fleet_enrol_request_options=(
   "--endorsement-auth-prompt[ask on the terminal for the endorsement hierarchy\'s password]"
   "--endorsement-auth=[the endorsement hierarchy\'s password, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--out=[file to write]:FILE:_files"
   "--force[replace an existing file]"
   ":signing key:_tpmwire_keys"
@@ -996,7 +996,7 @@ _shtab_tpmwire_fleet_enrol_response_options=(
   "--endorsement-auth-prompt[ask on the terminal for the endorsement hierarchy\'s password]"
   "--endorsement-auth=[the endorsement hierarchy\'s password, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--out=[file to write]:FILE:_files"
   "--force[replace an existing file]"
   ":signing key of the request:_tpmwire_keys"
@@ -1012,7 +1012,7 @@ _shtab_tpmwire_flush_options=(
   "--sessions[flush sessions only, loaded and saved]"
   "--json[print a JSON list with one object per removed handle]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -1046,7 +1046,7 @@ _shtab_tpmwire_import_options=(
   "--owner-auth-prompt[ask on the terminal for the owner\'s password, to make a key persistent when --parent is given]"
   "--owner-auth=[the owner\'s password, to make a key persistent when --parent is given, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of the TPM key to pin, printed by \`tpmwire ek\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
 )
@@ -1057,7 +1057,7 @@ _shtab_tpmwire_import_defaults_added=0
 _shtab_tpmwire_import_key_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--public=[file with the public area from tpm2_create -u, instead of a key file]:FILE:_files"
   "--private=[with --public]:FILE:_files"
   "--seed=[with --public]:FILE:_files"
@@ -1080,7 +1080,7 @@ _shtab_tpmwire_import_key_defaults_added=0
 _shtab_tpmwire_info_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--json[print one JSON object]"
 )
 
@@ -1093,7 +1093,7 @@ _shtab_tpmwire_learn_options=(
   "--reset[forget that LESSON is solved]"
   {-f+,--file=}"[read the lines from FILE, or from standard input if FILE is -, and check them]:FILE:_files"
   "--tpm-path=[TPM to use instead of a new soft TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM, such as 2s or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s or 1m]:TIME:"
   ":number or title of a lesson in --list:"
 )
 
@@ -1103,7 +1103,7 @@ _shtab_tpmwire_learn_defaults_added=0
 _shtab_tpmwire_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--json[print a JSON list of handles and key files]"
 )
 
@@ -1132,7 +1132,7 @@ _shtab_tpmwire_name_options=(
   "--parent-auth-prompt[ask on the terminal for the hierarchy\'s password, needed to create a key]"
   "--parent-auth=[the hierarchy\'s password, needed to create a key, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   ":object whose Name is printed:_tpmwire_keys"
 )
 
@@ -1142,7 +1142,7 @@ _shtab_tpmwire_name_defaults_added=0
 _shtab_tpmwire_pcr_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--json[print a JSON object with values by bank and number]"
   ":PCRs, such as 7,23 or sha256\:7,23:"
 )
@@ -1161,7 +1161,7 @@ _shtab_tpmwire_persist_options=(
   "--owner-auth-prompt[ask on the terminal for the owner\'s password, if it differs from the parent\'s]"
   "--owner-auth=[the owner\'s password, if it differs from the parent\'s, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   ":key file:_tpmwire_key_files"
   ":persistent handle to store the key at, such as 0x81010020:"
 )
@@ -1205,7 +1205,7 @@ _shtab_tpmwire_presign_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -1259,7 +1259,7 @@ _shtab_tpmwire_quote_options=(
   "--parent-auth-prompt[ask on the terminal for the password of the key\'s parent, or of its hierarchy]"
   "--parent-auth=[the password of the key\'s parent, or of its hierarchy, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   ":attestation key:_tpmwire_keys"
 )
 
@@ -1294,7 +1294,7 @@ _shtab_tpmwire_roles_anywhere_create_key_options=(
   "--owner-auth-prompt[ask on the terminal for the owner\'s password, to make a key persistent when --parent is given]"
   "--owner-auth=[the owner\'s password, to make a key persistent when --parent is given, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of the TPM key to pin, printed by \`tpmwire ek\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
 )
@@ -1335,7 +1335,7 @@ _shtab_tpmwire_roles_anywhere_credential_process_options=(
   "--credentials-overwrite[overwrite the profile of --credentials-profile even if it has a long-term key]"
   "--verbose[explain each step on stderr]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--with-proxy[ignored]"
   "--debug[explain each step on stderr, without secrets]"
   "--no-verify-ssl=[refused]:VALUE:"
@@ -1366,7 +1366,7 @@ _shtab_tpmwire_roles_anywhere_csr_options=(
   "--no-session-encryption[do not use a salted session]"
   "--verbose[explain each step on stderr]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--subject=[subject, such as CN\=host-1.example.com,O\=Example]:NAME:"
   "*--san-dns=[alternative name]:NAME:"
   "*--san-uri=[alternative name]:URI:"
@@ -1404,7 +1404,7 @@ _shtab_tpmwire_roles_anywhere_renew_options=(
   "--no-session-encryption[do not use a salted session]"
   "--verbose[explain each step on stderr]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--certificate=[certificate to renew and replace]:FILE:_files"
   "--ca-command=[program, with arguments, that reads a request]:COMMAND:"
   "--ca-timeout=[longest wait for the program, such as 30s or 5m]:TIME:"
@@ -1444,7 +1444,7 @@ _shtab_tpmwire_roles_anywhere_serve_options=(
   "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--verbose[explain each step on stderr]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--with-proxy[ignored]"
   "--debug[explain each step on stderr, without secrets]"
   "--no-verify-ssl=[refused]:VALUE:"
@@ -1480,7 +1480,7 @@ _shtab_tpmwire_roles_anywhere_sign_string_options=(
   "--no-session-encryption[do not use a salted session]"
   "--verbose[explain each step on stderr]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--with-proxy[ignored]"
   "--debug[explain each step on stderr, without secrets]"
   "--no-verify-ssl=[refused]:VALUE:"
@@ -1528,7 +1528,7 @@ _shtab_tpmwire_roles_anywhere_update_options=(
   "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
   "--verbose[explain each step on stderr]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--with-proxy[ignored]"
   "--debug[explain each step on stderr, without secrets]"
   "--no-verify-ssl=[refused]:VALUE:"
@@ -1569,7 +1569,7 @@ _shtab_tpmwire_rotate_defaults_added=0
 _shtab_tpmwire_send_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   {-f+,--file=}"[script with commands in lines]:FILE:_files"
   "--json=[file with the commands as JSON]:FILE:_files"
   "--save=[name of the command\'s result, for \$NAME, also in later runs of \`tpmwire send\`]:NAME:"
@@ -1611,7 +1611,7 @@ _shtab_tpmwire_serve_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -1652,7 +1652,7 @@ _shtab_tpmwire_setup_options=(
   "--dry-run[print the commands only]"
   "--roles-anywhere[set up a certificate for IAM Roles Anywhere, instead of an access key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -1661,7 +1661,7 @@ _shtab_tpmwire_setup_defaults_added=0
 _shtab_tpmwire_shell_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--session=[session for the commands]:session:(none hmac salted salted-aes)"
   "--keep[do not flush the objects and sessions that the commands create]"
   "--secrets[show secret values in results]"
@@ -1702,7 +1702,7 @@ _shtab_tpmwire_sign_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -1787,7 +1787,7 @@ _shtab_tpmwire_token_bedrock_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -1838,7 +1838,7 @@ _shtab_tpmwire_token_codecommit_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -1890,7 +1890,7 @@ _shtab_tpmwire_token_ecr_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -1943,7 +1943,7 @@ _shtab_tpmwire_token_eks_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -1996,7 +1996,7 @@ _shtab_tpmwire_token_elasticache_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -2048,7 +2048,7 @@ _shtab_tpmwire_token_memorydb_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -2098,7 +2098,7 @@ _shtab_tpmwire_token_msk_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -2151,7 +2151,7 @@ _shtab_tpmwire_token_rds_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -2205,7 +2205,7 @@ _shtab_tpmwire_token_redshift_serverless_options=(
   "--pcrs=[PCRs that the key is bound to, such as 7,23 or sha256\:7,23]:PCRS:"
   "--useEKParent[the key\'s parent is an endorsement key]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   "--key-name=[hex Name of the key at its persistent handle]:NAME:"
@@ -2261,7 +2261,7 @@ _shtab_tpmwire_totp_code_options=(
   "--parent-auth-prompt[ask on the terminal for the password of the key file\'s parent, or of its hierarchy]"
   "--parent-auth=[the password of the key file\'s parent, or of its hierarchy, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of the TPM key to pin, printed by \`tpmwire ek\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
   ":key file or persistent handle:_tpmwire_keys"
@@ -2289,7 +2289,7 @@ _shtab_tpmwire_totp_import_options=(
   "--owner-auth-prompt[ask on the terminal for the owner\'s password, to make a key persistent when --parent is given]"
   "--owner-auth=[the owner\'s password, to make a key persistent when --parent is given, visible to other users in the process list]:PASSWORD:"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of the TPM key to pin, printed by \`tpmwire ek\`]:NAME[@WHERE]:"
   "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name]:FILE:_files"
 )
@@ -2300,7 +2300,7 @@ _shtab_tpmwire_totp_import_defaults_added=0
 _shtab_tpmwire_trace_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM]:PATH:_files"
-  "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m]:TIME:"
+  "--timeout=[longest wait for each response, such as 2s, 500ms or 1m]:TIME:"
   "--out=[file to write the explanations to]:FILE:_files"
   "--format=[explanations as text, or as JSON Lines with one tree per line]:format:(text jsonl pcap)"
   "--html=[instead of text, write an HTML page that highlights each field\'s bytes, after the program ends]:FILE:_files"

@@ -75,6 +75,7 @@ _NETWORK = (
 _NETWORK_CODES = ("6", "7")
 _TPM_CODES = ("3", "4", "8")
 _TPM_OF_PROFILE = ("tpmwire demo", "tpmwire rotate")  # without --tpm-path
+_WITHOUT_KEY_FILE = tuple(f"tpmwire {verb}" for verb in ("cache", "completion", "info", "pcr", "random", "spec"))
 _OTHER = "any other error, such as a full disk"
 _CERTIFICATE = "a certificate is expired, unreadable, or not issued by a trusted CA"
 _STATEMENT = "the statement is not valid: wrong signature, nonce, key or values"
@@ -166,7 +167,7 @@ def exit_codes(parser: argparse.ArgumentParser | None = None) -> dict[str, str]:
     """Returns a mapping from exit code to meaning.
 
     With a parser, the codes that its verb does not return are left out: those of AWS and of the network without an
-    option for the network, those of the TPM without --tpm-path.
+    option for the network, those of the TPM without --tpm-path, and that of key files for verbs that read none.
     """
     codes = {str(code): text for code, text in sorted(EXIT_CODES.values()) if text}
     if parser is not None and parser.prog != "tpmwire fetch":
@@ -174,6 +175,8 @@ def exit_codes(parser: argparse.ArgumentParser | None = None) -> dict[str, str]:
             codes = {code: text for code, text in codes.items() if code not in _NETWORK_CODES}
         if parser.prog not in _TPM_OF_PROFILE and all(each.dest != "tpm_path" for each in actions_of(parser)):
             codes = {code: text for code, text in codes.items() if code not in _TPM_CODES}
+        if parser.prog in _WITHOUT_KEY_FILE:
+            codes.pop("5")
         codes |= _OWN_CODES.get(parser.prog, {})
     other = codes.pop("1")
     return {"0": "done", **dict(sorted(codes.items())), "1": other, "128+N": "ended by signal N"}

@@ -325,8 +325,7 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
         type=timeout,
         default=seconds(patience),
         metavar="TIME",
-        help="longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m "
-        f"(default: {patience})",
+        help=f"longest wait for each response, such as 2s, 500ms or 1m (default: {patience})",
     )
 
 

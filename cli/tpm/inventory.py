@@ -94,7 +94,7 @@ def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
         else:
             # The TPM lists all saved sessions as HMAC sessions.
             known = "policy or trial session" if handle >> 24 == TPM_HT.POLICY_SESSION else "HMAC session"
-            yield Row(kind, shown, known if kind == "loaded session" else "session")
+            yield Row(kind, shown, known if kind == "loaded session" else "HMAC or policy session")
     except TpmError as error:
         if error.code == TPM_RC_SEQUENCE:
             yield Row(kind, shown, "hash or HMAC sequence", name="")

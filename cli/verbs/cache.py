@@ -16,7 +16,7 @@ import time
 
 from ..credentials.cache.directory import clear, entries
 from ..credentials.cache.store import UnfitError, place
-from ..terminal.messages import UsageError
+from ..terminal.messages import UsageError, note
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -56,6 +56,8 @@ def run(args: Settings) -> int:
         rows = [{"file": f"{place()}/{one.name}", "about": one.about, "renewed_at": one.due} for one in found]
         print(json.dumps(rows, indent=2))
         return 0
+    if not found:
+        note(f"tpmwire: no cached credentials in {place()}")
     for one in found:
         about = "".join(character if character.isprintable() else "?" for character in one.about)
         print(f"{about}  {_describe_renewal(one.due)}")

@@ -59,8 +59,8 @@ def _text(found: dict[str, Any]) -> str:
         "algorithms": _wrap_words(found["algorithms"]),
         "curves": _wrap_words(found["curves"]),
         "PCR banks": _wrap_words([f"{bank}({_runs(numbers)})" for bank, numbers in found["pcr_banks"].items()]),
-        "commands": f"{len(found['commands'])}; "
-        + (f"missing: {' '.join(found['missing_commands'])}" if found["missing_commands"] else "none missing"),
+        "commands": f"{len(found['commands'])}; of those that tpmwire uses, "
+        + (f"missing: {' '.join(found['missing_commands'])}" if found["missing_commands"] else "none is missing"),
     }
     return "\n".join(f"{label + ':':14}{value}" for label, value in rows.items())
 

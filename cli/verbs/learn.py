@@ -70,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=timeout,
         default=seconds("60s"),
         metavar="TIME",
-        help="longest wait for each response of the TPM, such as 2s or 1m (default: 60s)",
+        help="longest wait for each response, such as 2s or 1m (default: 60s)",
     )
 
 
