@@ -43,13 +43,14 @@ def run(args: Settings) -> int:
 
 def _text(found: dict[str, Any]) -> str:
     specification, lockout = found["specification"], found["lockout"]
+    errata = "no date" if specification["errata"] is None else f"errata {specification['errata']}"
     state = "LOCKED OUT" if lockout["locked_out"] else "open"
     rows = {
         "manufacturer": found["manufacturer"],
         "vendor": found["vendor"] or "(not reported)",
         "firmware": found["firmware"],
         "standard": f"TPM {found['family']}, revision {specification['revision']}, "
-        f"level {specification['level']}, {specification['date'] or 'no date'}",
+        f"level {specification['level']}, {specification['date'] or errata}",
         "modes": " ".join(found["modes"]) or "none",
         "lockout": f"{state}: {lockout['failures']} of {lockout['max_failures']} wrong passwords, one forgiven "
         f"every {lockout['interval_seconds']} s; after a wrong lockout password {lockout['recovery_seconds']} s",
@@ -58,6 +59,7 @@ def _text(found: dict[str, Any]) -> str:
         "limits": _wrap_words([f"{name}={value}" for name, value in found["limits"].items()]),
         "algorithms": _wrap_words(found["algorithms"]),
         "curves": _wrap_words(found["curves"]),
+        "post-quantum": " ".join(found["post_quantum"]) or "none",
         "PCR banks": _wrap_words([f"{bank}({_runs(numbers)})" for bank, numbers in found["pcr_banks"].items()]),
         "commands": f"{len(found['commands'])}; of those that tpmwire uses, "
         + (f"missing: {' '.join(found['missing_commands'])}" if found["missing_commands"] else "none is missing"),
