@@ -250,6 +250,10 @@ def test_json_of_go_attestation(tool: Tool, tmp_path: Path) -> None:
     quote = ("checkquote", tmp_path / "PlatformParameters", *by, "--nonce", GO["nonce"], "--pcrs")
     assert tool(*quote, "sha256:all").code == 0
     assert tool(*quote, "sha256:0-22").code == 8
+    for pcr in ({**GO["PlatformParameters"]["PCRs"][1], "Index": 1.5}, GO["PlatformParameters"]["PCRs"][0]):
+        changed = {**GO["PlatformParameters"], "PCRs": [*GO["PlatformParameters"]["PCRs"], pcr]}
+        (tmp_path / "PlatformParameters").write_text(json.dumps(changed))
+        assert "is repeated or not a whole number" in tool(*quote, "sha256:all").err
     statement_of = ("checkcertify", tmp_path / "CertificationParameters", *by, "--nonce")
     ran = tool(*statement_of, "text:")
     assert (ran.code, ran.err) == (0, "")

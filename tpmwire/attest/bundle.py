@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ..errors import AttestationError, DecodeError, PolicyError
@@ -112,13 +112,21 @@ class QuoteBundle(NamedTuple):
         public = _optional(document.get("Public"), _from_base64)
         return cls(
             tuple((_from_base64(one["Quote"]), _from_base64(one["Signature"])) for one in document["Quotes"]),
-            {
-                (GO_HASHES[one["DigestAlg"]], int(one["Index"])): _from_base64(one["Digest"])
-                for one in document["PCRs"] or ()
-            },
+            _go_values(document["PCRs"] or ()),
             None if public is None else TPMT_PUBLIC.parse(public),
             _optional(document.get("EventLog"), _from_base64),
         )
+
+
+def _go_values(pcrs: Iterable[dict[str, Any]]) -> dict[tuple[TPM_ALG, int], bytes]:
+    """Returns the PCR values in go-attestation's list. Raises ValueError for an invalid or repeated PCR."""
+    values: dict[tuple[TPM_ALG, int], bytes] = {}
+    for one in pcrs:
+        place = GO_HASHES[one["DigestAlg"]], one["Index"]
+        if type(place[1]) is not int or place in values:
+            raise ValueError(f"PCR {place[1]} is repeated or not a whole number")
+        values[place] = _from_base64(one["Digest"])
+    return values
 
 
 def _from_dump(document: dict[str, Any]) -> dict[str, Any]:
