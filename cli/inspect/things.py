@@ -11,14 +11,17 @@ from typing import NamedTuple
 from tpmwire.errors import DecodeError
 from tpmwire.explain import Node, explain_stream
 from tpmwire.explain.lookup import find_name, has_octets, similar_names
+from tpmwire.explain.message import find_commands
 from tpmwire.explain.readers.data import read_data
 from tpmwire.explain.readers.lines import read_lines
 from tpmwire.explain.readers.numbers import KINDS, Interpretation, parse_numbers
 from tpmwire.explain.readers.recordings import UnknownInputError, detect_recording
 from tpmwire.explain.readers.words import read_as, read_words
 from tpmwire.explain.value import explain_octets
+from tpmwire.spec.constants import TPM_CC
 
 from ..terminal.messages import UsageError, warn
+from .file_inputs import describe_commands, split_lone
 from .source import Source, open_sources
 
 __all__ = ["Explained", "explain_thing", "group_words"]
@@ -135,7 +138,12 @@ def _explain_source(source: Source) -> Explained:
     except UnknownInputError:
         raise UsageError(_refusal(source.name, "")) from None
     if not isinstance(recording, bytes):
-        return Explained(source.name, [], "a recording of TPM commands", explain_stream(recording))
+        lone, exchanges = split_lone(recording)
+        names = find_commands(lone) if lone else []
+        code = TPM_CC[names[0]] if len(names) == 1 else None
+        kind = f"a response to {names[0]}" if code is not None else "a recording of TPM commands"
+        fits = [f"a response to {describe_commands(names)}: tpmwire decode --command NAME"] if names[1:] else []
+        return Explained(source.name, [], kind, explain_stream(exchanges, code=code), fits)
     if not recording.strip():
         raise UsageError(f"{source.name} is empty; {ACCEPTED}")
     plain = _to_utf8(recording)

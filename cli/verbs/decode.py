@@ -33,8 +33,8 @@ Files that decode explains: the files of tpm2-tools 5 (public areas, contexts, s
 tickets and others), TPM key files, other keys and certificates in PEM or DER, and the caches of
 aws-tpm-process-credential.
 
-Input can contain several messages. The command before a response determines how the response is explained; for a
-response without its command, name the command with --command. A damaged message does not hide the next one.
+Input can contain several messages. The command before a response determines how the response is explained. A lone
+response needs --command, unless it fits only one command. A damaged message does not hide the next one.
 
 With --salt and --auth, decode follows the sessions of a recording: it derives their keys, checks each HMAC, and
 shows decrypted parameters in lines that begin with =. Both options are repeatable, in any order: the HMACs
@@ -48,18 +48,18 @@ from collections.abc import Iterator
 
 from tpmwire.errors import InputError
 from tpmwire.explain import Node, explain_stream
-from tpmwire.explain.readers.headers import HEADER, Exchange
+from tpmwire.explain.message import find_commands
 from tpmwire.explain.readers.recordings import open_recording
 from tpmwire.explain.reading import Reading
 from tpmwire.spec.constants import TPM_CC
 
-from ..inspect.file_inputs import find_recording
+from ..inspect.file_inputs import describe_commands, find_recording, split_lone
 from ..inspect.options import SessionKeySettings, add_session_key_options
 from ..inspect.session_keys import SessionKeys, session_keys
 from ..inspect.source import Source, open_sources
 from ..inspect.writers import HtmlWriter, JsonLinesWriter, JsonWriter, TextWriter, Writer
 from ..terminal.colors import ColorSettings, add_color_option, printer
-from ..terminal.messages import UsageError, warn
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
@@ -166,7 +166,8 @@ def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer
         yield from exchanges.trees
         return
     if code is None:
-        exchanges = _refuse_lone(exchanges)
+        lone, exchanges = split_lone(exchanges)
+        code = _find_command(lone) if lone else None
     yield from explain_stream(
         exchanges,
         keys.salts,
@@ -178,20 +179,13 @@ def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer
     )
 
 
-def _refuse_lone(exchanges: Iterator[Exchange]) -> Iterator[Exchange]:
-    """Yields the exchanges. Raises InputError if the only message is a successful response without a command."""
-    first = next(exchanges, None)
-    if first is None:
-        return
-    command, response = first
-    second = None
-    if not command and not any(response[6:HEADER]):
-        second = next(exchanges, None)
-        if second is None:
-            raise InputError(
-                "this is a response; give its command with --command NAME, or put the command before it"
-            )
-    yield first
-    if second is not None:
-        yield second
-    yield from exchanges
+def _find_command(response: bytes) -> int:
+    """Returns the code of the only command that a response fits. Raises InputError if it fits several or none."""
+    names = find_commands(response)
+    if len(names) == 1:
+        note(f"tpmwire: taken as a response to {names[0]}, the only command that fits; --command selects another")
+        return TPM_CC[names[0]]
+    fits = f"; {describe_commands(names)} would fit" if names else ""
+    raise InputError(
+        f"this is a response; give its command with --command NAME, or put the command before it{fits}"
+    )

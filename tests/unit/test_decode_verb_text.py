@@ -15,6 +15,7 @@ from tests.support.captures import COMMAND, ERROR, RESPONSE
 from tests.support.notations import NOTATIONS
 from tests.support.verbs import started
 from tests.unit.test_decode_verb_stream import DECODE, peak
+from tpmwire.errors import InputError
 from tpmwire.explain.readers.forms import FORMS
 from tpmwire.explain.readers.logs import LOGS
 from tpmwire.explain.readers.recordings import open_recording
@@ -111,6 +112,20 @@ def test_an_error_response_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["decode", RESPONSE.hex(), COMMAND.hex(), ERROR.hex()]) == 0
     out = capsys.readouterr().out
     assert [out.count(f"response to {name}") for name in ("an unknown command", "TPM2_GetRandom")] == [1, 1]
+
+
+def test_a_successful_response_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    properties = "80010000001b000000000100000006000000010000010678434720"
+    assert main(["decode", properties]) == 0
+    captured = capsys.readouterr()
+    assert "response to TPM2_GetCapability" in captured.out
+    assert captured.err.startswith("tpmwire: taken as a response to GetCapability, the only command that fits;")
+    assert main(["explain", properties]) == 0
+    assert "taken as a response to GetCapability:" in capsys.readouterr().out
+    assert main(["decode", RESPONSE.hex()]) == 2
+    assert "GetRandom" in capsys.readouterr().err
+    assert main(["explain", RESPONSE.hex()]) == 0
+    assert "tpmwire decode --command NAME" in capsys.readouterr().out
 
 
 def test_an_unknown_command_stays_a_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -250,3 +265,26 @@ def test_hex_that_is_wrapped_within_a_byte(width: int) -> None:
 def test_typed_arrays_of_javascript() -> None:
     text = json.dumps({"command": {str(place): octet for place, octet in enumerate(COMMAND)}})
     assert list(open_recording(io.BytesIO(text.encode()), "the text")) == [(COMMAND, b"")]
+
+
+def test_values_that_are_no_message_in_their_notation() -> None:
+    decimal = "  80   2   0   0   0  14   0   0   0   0   0   0   0  32\n"  # not 80 02 00 00 00 14
+    for text in (decimal, f"TX: {decimal}"):
+        with pytest.raises(InputError, match="no TPM"):
+            list(open_recording(io.BytesIO(text.encode()), "the text"))
+
+
+def test_bytes_before_a_message_in_its_row() -> None:
+    message = COMMAND + bytes(range(0x51, 0x60))
+    message = message[:2] + len(message).to_bytes(4, "big") + message[6:]
+    text = NOTATIONS["openssl"](b"\x00\x17" + message)
+    assert list(open_recording(io.BytesIO(text.encode()), "the text")) == [(message, b"")]
+
+
+def test_a_column_of_characters_that_begins_with_a_blank() -> None:
+    text = (
+        "00000000: 8001 0000 003b 0000 0000 0740 0000 0700  .....;.....@....\n"
+        "00000010: 2046 66e8 f267 b878 4df2 683c 8cf7 347b   Ff..g.xM.h<..4{\n"
+    )
+    (found,) = open_recording(io.BytesIO(text.encode()), "the text")
+    assert found[1].endswith(bytes.fromhex("f7347b"))

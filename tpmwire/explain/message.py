@@ -16,7 +16,7 @@ from .meanings import command_name
 from .tree import Node
 from .walk import Walk
 
-__all__ = ["explain_command", "explain_response"]
+__all__ = ["explain_command", "explain_response", "find_commands"]
 
 
 def explain_command(data: bytes) -> Node:
@@ -165,3 +165,14 @@ def _areas(kind: type[Record]) -> tuple[list[tuple[str, Any]], list[tuple[str, A
     fields = [(name, wire_of(annotation), bool(role_of(annotation))) for name, annotation in kind.fields()]
     handles = [(name, wire) for name, wire, is_handle in fields if is_handle]
     return handles, [(name, wire) for name, wire, is_handle in fields if not is_handle]
+
+
+def find_commands(response: bytes) -> list[str]:
+    """Returns the names of the commands whose responses can have the layout of a successful response, sorted."""
+    found = []
+    for code in TPM_CC:
+        if command_class(int(code)) is not None:
+            with contextlib.suppress(DecodeError):
+                parse_response(response, int(code))
+                found.append(code.name)
+    return sorted(found)

@@ -243,7 +243,7 @@ FORMS = [
     Form(
         "hex without leading zeros",
         "80 1 0 0 0 c 0 0 1 7b 0 10",
-        _start(r"80[\s,]+[12][\s,]+0[\s,]+0[\s,]"),
+        _start(r"80[\s,]{1,2}[12][\s,]{1,2}0[\s,]{1,2}0[\s,]"),  # more blanks: decimal, as od -t u1
         _decode_tokens(_DIGITS, lambda text: bytes((int(text, 16),))),
     ),
     Form(

@@ -44,6 +44,9 @@ TAIL = re.compile(r"""\s*["'`]*\s*(?:[:-]?\s*$|[|>*<\])},;.…+\\]|//|/\*|#|--|\
 """Text that may follow the data in a line."""
 
 _RUN = re.compile(r"(?:(?<![0-9A-Za-z.])(?:0x|\\x)?-?[0-9A-Fa-f]{1,8}(?:u8)?[\s,]{1,4})+$")
+_JOINED = re.compile(r"(?<![0-9A-Za-z:.-])(?:[0-9A-Fa-f]{2}[:-])+$")
+"""Bytes with colons or hyphens directly before a message."""
+
 _LATER_ROW = re.compile(r"(?:^|\s)(?=0*[1-9A-Fa-f])[0-9A-Fa-f]{4,8}:?\s+$")
 _OFFSET = re.compile(r"\s*\S+\s+")
 _AFTER_OFFSET = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,8}:\s+$")
@@ -129,6 +132,9 @@ def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
     """Returns (position of the data, its bytes) if only an offset and data precede a message, else None."""
     if form.bits:  # a label in front looks like data
         return None
+    joined = _JOINED.search(before)
+    if joined is not None:
+        return joined.start(), form.decode(before, joined.start()).octets
     run = _RUN.search(before)
     if run is None:
         return None
