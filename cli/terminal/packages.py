@@ -36,7 +36,11 @@ def _explain_import_error(error: ImportError) -> str:
         return f"{sys.executable} cannot load `{error.name}` ({error}); check LD_LIBRARY_PATH, or reinstall Python"
     name = _NAMES.get(package, package)
     if missing:
-        return f"the Python package `{name}` is not installed for {sys.executable}; install it"
+        debian = f"python3-{package.lower().replace('_', '-')}"
+        return (
+            f"the Python package `{name}` is not installed for {sys.executable}; install it with pip or your "
+            f"distribution (Debian: apt install {debian})"
+        )
     return f"the Python package `{name}` of {sys.executable} cannot be loaded ({error}); reinstall it"
 
 

@@ -23,7 +23,8 @@ def test_sigv4a_is_refused_before_tpm_and_secret_are_asked(
     done = tool("import", *places, "--aws-access-key-id=AKIAMADEUP", "--tpm-path=/nonexistent/tpm")
     wanted = f"tpmwire: the Python package `cryptography` is not installed for {sys.executable}"
     assert (done.code, done.out) == (1, "")
-    assert done.err == f"{wanted}; install it\n"
+    advice = "install it with pip or your distribution (Debian: apt install python3-cryptography)"
+    assert done.err == f"{wanted}; {advice}\n"
 
 
 def test_rotate_asks_iam_for_no_key_of_which_half_could_not_be_made(
