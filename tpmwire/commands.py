@@ -153,7 +153,9 @@ __all__ = sorted(code.name for code in TPM_CC)  # noqa: PLE0605
 def __getattr__(name: str) -> object:
     found = command_class(TPM_CC[name]) if name in TPM_CC.__members__ else None
     if found is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        short = name.removeprefix("TPM2_")
+        near = f"; did you mean {short}?" if short != name and short in TPM_CC.__members__ else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{near}")
     return found
 
 

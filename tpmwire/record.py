@@ -287,6 +287,15 @@ class Record(metaclass=RecordType):
 
     __iter__ = None
 
+    if not TYPE_CHECKING:  # a type checker would accept any attribute
+
+        def __getattr__(self, name: str) -> Any:
+            message = _explain_unknown(type(self).__qualname__, tuple(vars(self)), name)
+            raise AttributeError(message, name=name, obj=self)
+
+    def __copy__(self) -> Self:
+        return self  # `copy.copy` would else use the method of RecordType, which copies constructs
+
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable; use replace()")
 

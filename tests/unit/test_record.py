@@ -1,11 +1,14 @@
 """Declarations as values: typed, immutable, compared by value, secrets out of sight, faults named to the field."""
 
+import copy
 import inspect
+import pickle
 import pydoc
 from typing import Annotated
 
 import pytest
 
+from tpmwire import Policy, PolicyAuthValue, commands
 from tpmwire.errors import DecodeError, EncodeError, TpmwireError, WireError
 from tpmwire.record import SECRET, Record
 from tpmwire.spec.commands.objects import ReadPublic
@@ -187,3 +190,20 @@ def test_a_field_may_have_the_name_of_what_a_construct_has() -> None:
     """A class is a construct too, with attributes such as `name`; those are no defaults of fields."""
     with pytest.raises(TypeError, match=r"needs .*name"):
         ReadPublic.Response(out_public=None)  # type: ignore[call-arg, arg-type]
+
+
+def test_a_field_in_the_standards_spelling_is_suggested() -> None:
+    response = GetRandom.Response(b"12")
+    with pytest.raises(AttributeError, match="has no field 'randomBytes'; did you mean random_bytes"):
+        _ = response.randomBytes  # type: ignore[attr-defined]
+    assert not hasattr(response, "other")
+    with pytest.raises(AttributeError, match="'TPM2_GetRandom'; did you mean GetRandom"):
+        _ = commands.TPM2_GetRandom  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "value", [GetRandom(8), TPMT_HA(TPM_ALG.SHA256, bytes(32)), Policy(PolicyAuthValue())], ids=repr
+)
+def test_copies_and_pickles(value: object) -> None:
+    for again in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+        assert again == value

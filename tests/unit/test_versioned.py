@@ -4,6 +4,7 @@ import pytest
 
 from tpmwire.errors import DecodeError, EncodeError
 from tpmwire.explain import as_text, explain_command, explain_response
+from tpmwire.spec.commands.asymmetric import RSA_Encrypt
 from tpmwire.spec.commands.nv import NV_Certify
 from tpmwire.spec.commands.policies import PolicyAuthorize
 from tpmwire.spec.commands.signing import Sign, VerifySignature
@@ -17,6 +18,7 @@ from tpmwire.spec.structures import (
     TPMT_ECC_SCHEME,
     TPMT_HA,
     TPMT_KDF_SCHEME,
+    TPMT_RSA_DECRYPT,
     TPMT_SIG_SCHEME,
     TPMT_SIGNATURE,
     TPMT_SYM_DEF_OBJECT,
@@ -114,6 +116,11 @@ def test_digests_of_version_184(alg: str, size: int) -> None:
     assert TPML_DIGEST_VALUES.parse(TPML_DIGEST_VALUES.build(values)) == values
     with pytest.raises(EncodeError):
         TPMT_HA(TPM_ALG[alg], bytes(size + 1)).build()
+
+
+def test_scheme_before_an_empty_label() -> None:
+    command = RSA_Encrypt(0x80000000, b"", TPMT_RSA_DECRYPT(TPM_ALG.EDDSA, TPMS_SCHEME_HASH(TPM_ALG.SHA1)), b"")
+    assert RSA_Encrypt.parse(command.build()) == command
 
 
 @pytest.mark.parametrize("size", [0, 11, 16, 32])

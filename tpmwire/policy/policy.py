@@ -149,6 +149,9 @@ class Policy:
         kinds = [type(s) for s in self.statements if isinstance(s, (PolicyAuthValue, PolicyPassword))]
         return kinds[-1] if kinds else None
 
+    def __reduce__(self) -> tuple[type[Self], tuple[Statement, ...]]:
+        return type(self), self.statements  # for `copy` and `pickle`
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Policy is immutable")
 

@@ -19,13 +19,15 @@ class Versioned(Wire):
     """A structure with two layouts.
 
     A structure has the layout `older` if its first two bytes are a number in `marks`, else the layout `newer`.
-    Either one of the layouts is empty, or `older` is a record class and `newer` is not.
+    Either one of the layouts is empty, or `older` is a record class and `newer` is not. If `behind` bytes remain
+    in a message, they belong to the fields behind the structure, and the layout is `newer`.
     """
 
-    def __init__(self, marks: frozenset[int], older: Any, newer: Any) -> None:
+    def __init__(self, marks: frozenset[int], older: Any, newer: Any, behind: int = -1) -> None:
         super().__init__()
         self.marks = marks
         self._declared = older, newer
+        self._behind = behind
 
     # At first use, because a credential run needs neither of them.
     @cached_property
@@ -40,8 +42,7 @@ class Versioned(Wire):
 
     def member(self, stream: IO[bytes]) -> Any:
         """Returns the construct for the next value in the stream. The position of the stream does not change."""
-        # Four bytes are the size and offset of TPM2_NV_Certify; the size can have the value of a mark.
-        if isinstance(self.newer, Empty) and bytes_left(stream) == 4:
+        if bytes_left(stream) == self._behind:
             return self.newer
         head = stream.read(2)
         try:
