@@ -175,7 +175,7 @@ class BoundedSocket:
         self._sock.sendall(data)
 
     def makefile(self) -> BufferedReader:
-        """Returns a file object for reading. Each file object may read up to the limit."""
+        """Returns a new file object for reading, which may read as many bytes as the limit allows."""
         return BufferedReader(_BoundedReader(self._sock, self._deadline, self._limit))
 
     def read_until(self, end: bytes) -> bytes:

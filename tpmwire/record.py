@@ -282,7 +282,10 @@ class Record(metaclass=RecordType):
         return type(self)(**{**vars(self), **changes})
 
     def __getitem__(self, name: str) -> Any:
-        """Returns the value of a field, for construct's expressions: `this.hash.hash_alg`. Raises KeyError."""
+        """Returns the value of a field, for construct's expressions: `this.hash.hash_alg`.
+
+        Raises KeyError for an unknown field.
+        """
         return vars(self)[name]
 
     __iter__ = None

@@ -50,7 +50,7 @@ def find_overrides(profile: "Profile") -> list[str]:
 
 
 def find_variables() -> list[str]:
-    """Returns the variables of this environment that AWS programs use before any profile."""
+    """Returns the variables of this environment that take precedence over profiles in AWS programs."""
     return [name for name in _VARIABLES if os.environ.get(name)]
 
 

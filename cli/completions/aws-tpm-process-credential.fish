@@ -116,7 +116,7 @@ complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_usin
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l use-fips-endpoint -d 'use AWS'"'"'s FIPS endpoints'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l use-dualstack-endpoint -d 'use AWS'"'"'s IPv6 and IPv4 endpoints'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l ca-bundle -xka "(_tpmwire_files '')" -d 'file with trusted CA certificates'
-complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l cache -d 'cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left'
+complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l cache -d 'cache the credentials for later runs, sealed by the TPM'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l cache-key -xka "key boot" -d 'key that unseals the cache'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l format -xka "process env export fish powershell json credentials-file" -d 'output format'
 complete -c aws-tpm-process-credential -n _shtab_aws_tpm_process_credential_using -l credentials-profile -x -d 'profile of ~/.aws/credentials to write'

@@ -56,7 +56,7 @@ _shtab_aws_tpm_process_credential_options=(
   "--use-fips-endpoint[use AWS\'s FIPS endpoints]"
   "--use-dualstack-endpoint[use AWS\'s IPv6 and IPv4 endpoints]"
   "--ca-bundle=[file with trusted CA certificates]:FILE:_files"
-  "--cache[cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their lifetime if that is less, are left]"
+  "--cache[cache the credentials for later runs, sealed by the TPM]"
   "--cache-key=[key that unseals the cache]:cache_key:(key boot)"
   "--format=[output format]:format:(process env export fish powershell json credentials-file)"
   "--credentials-profile=[profile of \~\/.aws\/credentials to write]:NAME:"

@@ -206,8 +206,8 @@ def run_parser() -> Parser:
     aws.add_argument(
         "--cache",
         action="store_true",
-        help="cache the credentials for later runs, sealed by the TPM, until 15 minutes, or a third of their "
-        "lifetime if that is less, are left (docs/cache.md)",
+        help="cache the credentials for later runs, sealed by the TPM; a run renews them 15 minutes, or at most a "
+        "third of their lifetime, before they expire (docs/cache.md)",
     )
     aws.add_argument(
         "--cache-key",

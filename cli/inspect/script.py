@@ -169,7 +169,8 @@ class Script(ScriptEntities):
     def send(self, plan: Plan, fixed: Mapping[str, Any] | None = None) -> Outcome:
         """Sends a command, and records its result. `fixed` contains values of fields, by their Python names.
 
-        Commands of policies, which have fixed fields, are not recorded as results. Raises UsageError, TpmError.
+        Commands of policies, which have fixed fields, are not recorded as results. Raises UsageError for an
+        invalid field, TpmError if the TPM refuses.
         """
         before = self.keep_loaded()
         try:

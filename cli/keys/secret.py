@@ -24,7 +24,7 @@ LONGEST = 124
 def read_key(profile: str | None, *, force: bool) -> Secret:
     """Returns the HMAC key from a profile's secret or, without a profile, from standard input or a prompt.
 
-    Raises UsageError if the profile or standard input has no secret, and the errors of `parse_secret`.
+    Raises UsageError if the profile or standard input contains no secret, and the errors of `parse_secret`.
     """
     return parse_secret(_read_secret(profile), force=force)
 

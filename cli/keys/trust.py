@@ -54,7 +54,7 @@ def read_trust(paths: "Sequence[str]") -> "Trust | None":
 def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
     """Returns (EK certificate, intermediate certificates) from a file.
 
-    Raises UsageError if the file has no certificate.
+    Raises UsageError if the file contains no certificate.
     """
     from tpmwire.keys.certificates import describe, load_chain  # noqa: PLC0415 - needs optional packages
 

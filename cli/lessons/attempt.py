@@ -13,9 +13,9 @@ __all__ = ["Attempt", "Sent"]
 class Sent(NamedTuple):
     """A command that the learner sent, its response, and the bytes of both.
 
-    `command` and `response` have decrypted parameters; `sent` and `received` are the bytes on the bus. `response`
-    is None if the TPM refused the command, or if the response was not authentic. `flipped` is "command" or
-    "response" if the word `flip` changed a bit in it, else "".
+    `command` and `response` contain decrypted parameters; `sent` and `received` are the bytes on the bus.
+    `response` is None if the TPM refused the command, or if the response was not authentic. `flipped` is "command"
+    or "response" if the word `flip` changed a bit in it, else "".
     """
 
     command: Any

@@ -34,9 +34,9 @@ def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> st
     """Returns the option that pins the key for encrypting the salt of later runs' sessions, or "".
 
     A persistent `parent` is pinned by its public area, so that runs need not read it. Otherwise, for a persistent
-    key (`persistent`), the storage root key is pinned in the same way if the TPM has one. Otherwise the option has
-    the Name of `parent`, a primary key that each run creates. If each run would need the owner's password to
-    create the parent of a persistent key, no key is pinned, and the result is "". The public area and Name come
+    key (`persistent`), the storage root key is pinned in the same way if the TPM has one. Otherwise the option
+    contains the Name of `parent`, a primary key that each run creates. If each run would need the owner's password
+    to create the parent of a persistent key, no key is pinned, and the result is "". The public area and Name come
     from this TPM: they are trusted on first use, and required afterwards.
     """
     if parent.handle >> 24 == TPM_HT.PERSISTENT:

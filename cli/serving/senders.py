@@ -43,8 +43,8 @@ def check_sender(fields: Mapping[str, str]) -> None:
 def check_host(host: str | None, port: int | None, more: Collection[str] = ()) -> None:
     """Raises RefusedError unless the Host header `host` names localhost, or a loopback or container address.
 
-    A port in `host` must equal `port`, unless `port` is None. `more` has further lower-case names, each with or
-    without a port. The check prevents DNS rebinding: if the name of a web page resolves to this machine, the
+    A port in `host` must equal `port`, unless `port` is None. `more` contains further lower-case names, each with
+    or without a port. The check prevents DNS rebinding: if the name of a web page resolves to this machine, the
     browser sends that name as the Host.
     """
     text = (host or "").lower()

@@ -18,7 +18,7 @@ def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -
 
     `pinned` is the expected Name, `where` the key's handle or kind, such as `h2`, each None if unknown. For a bare
     public key, they select the template of the TCG's endorsement and storage keys. Raises UsageError if the file
-    has no public key, or if the key matches no template or several templates.
+    contains no public key, or if the key matches no template or several templates.
     """
     try:
         found = read_public_key(read_small(path))
@@ -33,7 +33,7 @@ def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -
 def name_in_file(path: str, data: bytes) -> bytes:
     """Returns the Name of the public area in `data`, the content of the file at `path`.
 
-    Raises UsageError if the file has no public area.
+    Raises UsageError if the file contains no public area.
     """
     try:
         found = read_public_key(data).public

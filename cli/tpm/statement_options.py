@@ -82,7 +82,9 @@ def trusted_key(args: VerifierSettings, reported: TPMT_PUBLIC | None = None) -> 
             # Nothing was proven, whatever the reason is: exit code 8, not the code 4 of a TPM that refuses.
             raise CertificateError(str(error)) from error
         if key is not None and public_key_of(key.area) != public_key_of(certified.area):
-            raise UsageError(f"{args.public} and {args.certificate} have different keys")
+            raise UsageError(
+                f"{args.public} and {args.certificate} contain different keys; give two files of the same key"
+            )
         key = key if key is not None and key.has_attributes else certified
     if args.name:
         name = bytes_from(args.name, "--name")

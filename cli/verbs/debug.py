@@ -134,7 +134,7 @@ def _steps(exchanges: Iterator[Exchange], keys: SessionKeys, session: int | None
     if session is not None and f"0x{session:08x}" not in seen:
         raise UsageError(
             f"--session: no message uses the session 0x{session:08x}; "
-            + (f"the recording has {', '.join(seen)}" if seen else "the recording has no sessions")
+            + (f"sessions in the recording: {', '.join(seen) or 'none'}")
         )
 
 

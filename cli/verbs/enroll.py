@@ -191,7 +191,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     if plain is not None and not is_soft(args.tpm_path) and _may_remove(args, plain.path):
         remove_plaintext(args.profile, plain)
         checkpoint("removed")
-        note("the secret was on this disk in plaintext; `tpmwire rotate` replaces it with a secret that never is")
+        note("the secret was on this disk in plaintext; `tpmwire rotate` replaces it with one that never was")
     else:
         note(
             f"the plaintext lines are still in {credentials_path()}, and AWS programs use them; "

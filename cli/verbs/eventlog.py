@@ -161,7 +161,9 @@ def _quoted(bundle: QuoteBundle, logs: list[EventLog]) -> PcrValues:
         places = pcrs_in(info.pcr_select)
         values = bundle.values or replay(logs, [bank for bank, _ in places])
         if any(place not in values for place in places):
-            raise AttestationError("PCR values", "the quote has no PCR values, and the log lacks some of its PCRs")
+            raise AttestationError(
+                "PCR values", "the quote contains no PCR values, and the log does not extend all quoted PCRs"
+            )
         quoted = (values[place] for place in places)
         hashed = b"".join(quoted)
         size = len(info.pcr_digest)

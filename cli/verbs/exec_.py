@@ -155,7 +155,7 @@ def _run_served(args: Settings, environment: dict[str, str]) -> int:
 
 
 def _has_default_credentials(path: str) -> bool:
-    """Returns whether the file at `path` has credentials, or a source of them, for the profile "default"."""
+    """Returns whether the file at `path` contains credentials, or a source of them, for the profile "default"."""
     try:
         sections = parse_config(read_config_file(path).decode("utf-8", "replace"))
     except RequestError:  # the program's SDK cannot read the file either

@@ -261,7 +261,7 @@ def _duplication_policy(args: Settings, *, with_auth: bool) -> Policy | None:
 def _report(key: NewKey, args: Settings, command: str, sigv4a: Place) -> None:
     handle = args.persistent_handle
     if is_described(args):
-        note("the key was not tested, because its policy need not be satisfied now")
+        note("the key was not tested, because its policy may not be satisfied at present")
     else:
         note("the TPM's HMAC with the new key equals the host's")
     if handle is not None:

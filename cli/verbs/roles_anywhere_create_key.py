@@ -113,7 +113,7 @@ def run(args: Settings, *, next_steps: bool = True) -> int:
         key = make_signing_key(tpm, order, template)
         put_in_place(tpm, [Placement.of(tpm, key, place, parent.owner)], force=args.force)
     if described:
-        note("the key was not tested, because its policy need not be satisfied now")
+        note("the key was not tested, because its policy may not be satisfied at present")
     note(f"the new key is at {place}")
     if next_steps:
         _note_next_steps(args, place)

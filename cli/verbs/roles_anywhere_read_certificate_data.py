@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the certificate's data. Raises UsageError if the file has no readable certificate."""
+    """Prints the certificate's data. Raises UsageError if the file contains no readable certificate."""
     leaf = read_certificate(args.certificate)[0]
     try:
         check_leaf(leaf, args.certificate, time.time())

@@ -214,7 +214,9 @@ def run(args: Settings) -> int:
     files = DiskFiles()
     if args.file:
         if args.auth_file or args.auth_env or args.policy or args.save or args.dry_run:
-            raise UsageError("-f needs no other options for commands; write auth, policy and save into the script")
+            raise UsageError(
+                "-f cannot be combined with options of a command; write auth, policy and save into the script"
+            )
         return _run_file(args, files.read(args.file))
     plans = plans_from_json(files, args.json) if args.json else _plans_from_words(args)
     if (args.auth_file or args.auth_env or args.policy or args.save) and len(plans) > 1:

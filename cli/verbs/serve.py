@@ -264,7 +264,7 @@ def _service(args: Settings, region: str | None, sources: Mapping[str, ProfileSo
 def _check_purpose(args: Settings, inherited: list[socket.socket]) -> None:
     """Raises UsageError if the options give nothing to serve, in general or on one of the sockets."""
     if args.token_file is None and not args.process:
-        raise UsageError("no --token-file and no --process: give at least one of them")
+        raise UsageError("no --token-file and no --process; give at least one of them")
     has_socket = args.socket is not None or any(each.family == socket.AF_UNIX for each in inherited)
     ports = [each for each in inherited if _is_port(each)]
     has_port = args.port is not None or args.address is not None or bool(ports)

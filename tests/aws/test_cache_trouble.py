@@ -75,7 +75,7 @@ def test_the_wait_for_another_run_is_bounded_by_timeout(box: Machine, tmp_path: 
             waited = time.monotonic() - started
         store.close()
     assert _good(done)
-    assert done.stderr == f"{NOTE}another run has waited for AWS for 5 seconds; no longer waiting for it\n"
+    assert done.stderr == f"{NOTE}another run has waited for AWS for 5 seconds; this run no longer waits\n"
     assert 5 <= waited < 50
 
 
@@ -84,7 +84,7 @@ def test_a_directory_that_cannot_be_made_costs_a_note(box: Machine) -> None:
     with ScriptedServer(GOOD) as sts:
         done = box.run(*_words(box, sts), XDG_RUNTIME_DIR="/sys")
     assert _good(done)
-    assert done.stderr.startswith(f"{NOTE}not used: /sys/tpmwire: ")
+    assert done.stderr.startswith(f"{NOTE}not used: cannot open /sys/tpmwire: ")
     assert done.stderr.count("\n") == 1
 
 
@@ -112,5 +112,5 @@ def test_a_full_disk_costs_a_note(box: Machine, tmp_path: Path) -> None:
     with ScriptedServer(GOOD) as sts:
         done = box.run(*_words(box, sts), program=program, XDG_RUNTIME_DIR=str(tmp_path))
     assert _good(done)
-    assert done.stderr == f"{NOTE}could not cache the credentials: {tmp_path}/tpmwire: File too large\n"
+    assert done.stderr == f"{NOTE}could not cache the credentials: cannot write to {tmp_path}/tpmwire: File too large\n"
     assert [path.suffix for path in (tmp_path / "tpmwire").iterdir()] == [".lock"]

@@ -99,7 +99,7 @@ def test_the_steps_of_one_session(talk: Talk, tool: Tool) -> None:
     ]
     ran = tool("debug", "--text", "--session", "0x02000009", *talk.words)
     assert (ran.code, ran.out) == (2, "")
-    assert "no message uses the session 0x02000009; the recording has 0x02000000\n" in ran.err
+    assert "no message uses the session 0x02000009; sessions in the recording: 0x02000000\n" in ran.err
     ran = tool("debug", "--session", "2000000", *talk.words)
     assert (ran.code, ran.err) == (
         2,

@@ -133,7 +133,7 @@ def test_an_abstract_socket_serves_its_user_and_root(user: int, status: str) -> 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "no --token-file and no --process: give at least one of them"),
+        ((), "no --token-file and no --process; give at least one of them"),
         (("--process",), "--process needs a unix socket; give it with --socket"),
         (("--process", "--port=0"), "--process needs a unix socket"),
         (("--process", "--socket=s", "--port=0"), "a port needs --token-file"),

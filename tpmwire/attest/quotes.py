@@ -26,7 +26,7 @@ PcrValues = Mapping[tuple[TPM_ALG, int], bytes]
 class VerifiedQuote(NamedTuple):
     """A quote whose signature, nonce and PCRs have been verified.
 
-    `statement` contains the TPM's clock, its reset and restart counts, and its firmware version. `selection` has
+    `statement` contains the TPM's clock, its reset and restart counts, and its firmware version. `selection` lists
     the quoted PCRs, and `digest` the digest of their values. `values` are the PCR values, or empty if none were
     given. `key` is the attestation key; `key.has_attributes` is false if its attributes are unknown. `logs` are
     the event logs that result in these values.

@@ -24,7 +24,7 @@ def as_text(node: Node, *, secrets: bool = True, hidden: str = "not shown") -> s
 
 
 class Line(NamedTuple):
-    """A line of an explanation, in parts. `extra` has the type and the section of the standard.
+    """A line of an explanation, in parts. `extra` is the type and the section of the standard.
 
     The line of a derived value has " =" instead of an offset.
     """

@@ -22,7 +22,7 @@ class Node:
 
     `seconds` is the time from the command to the response, for the root of a response in a recording with times.
 
-    `beside` has values that are derived from the message and the user's keys: the plain value of an encrypted
+    `beside` contains values that are derived from the message and the user's keys: the plain value of an encrypted
     parameter, a session key, policyDigest after a policy command.
     """
 

@@ -295,8 +295,8 @@ def _match(words: str, texts: dict[int, str]) -> list[int]:
 def _search(words: str) -> list[int]:
     """Returns a list of response codes, which have no handle, parameter or session number.
 
-    The list has the code with the longest description that is in `words`. If there is none, the list has the codes
-    that `_match` returns.
+    The list contains the code with the longest description that is in `words`. If there is none, it contains the
+    codes that `_match` returns.
     """
     texts = {0x080 | code: text for code, text in _read_table(_FORMAT_ONE).items()}
     for base, warning in ((0x100, False), (0x900, True)):

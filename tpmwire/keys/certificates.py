@@ -75,7 +75,7 @@ _NO_ISSUER = (2, 18, 19, 20, 21)
 
 
 class Description(NamedTuple):
-    """A certificate's description. `tpm` has manufacturer, model and version; times are RFC 3339 text."""
+    """A certificate's description. `tpm` contains manufacturer, model and version; times are RFC 3339 text."""
 
     subject: str
     issuer: str

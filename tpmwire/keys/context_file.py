@@ -10,8 +10,8 @@ __all__ = ["build_context_file", "parse_context_file"]
 def parse_context_file(data: bytes) -> TPMS_CONTEXT:
     """Returns the context in a file of `tpm2_load -c` or `tpm2_createprimary -c`.
 
-    The file has the fields of TPMS_CONTEXT in a different order. tpm2-tss adds 4 zero bytes and a size before the
-    TPM's data, and metadata after them. Raises KeyFileError if the file is not valid.
+    The file contains the fields of TPMS_CONTEXT in a different order. tpm2-tss adds 4 zero bytes and a size before
+    the TPM's data, and metadata after them. Raises KeyFileError if the file is not valid.
     """
     size = int.from_bytes(data[24:26], "big")
     if data[:8] != MAGIC + b"\0\0\0\1" or len(data) != 26 + size:

@@ -231,7 +231,7 @@ def _respond(
     auths: Authorizations,
     sent: bytes,
 ) -> bytes:
-    """Returns the marshaled response to a command. `sent` has the command's parameters."""
+    """Returns the marshaled response to a command. `sent` contains the command's parameters."""
     try:
         area = split(response if response is not None else kind.Response())
     except EncodeError as error:

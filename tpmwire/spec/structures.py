@@ -2,7 +2,7 @@
 
 A union is a table from selector to member; the enclosing structure names the selector field. TPMU_…_TYPE is the
 Python type of its members. TPMU_…_MEMBERS, for type checkers only, has the attributes of all members (see
-`descriptors.UnionOf`). The modules `capabilities`, `storage` (NV) and `attestation` have the structures that
+`descriptors.UnionOf`). The modules `capabilities`, `storage` (NV) and `attestation` contain the structures that
 only some commands need.
 """
 

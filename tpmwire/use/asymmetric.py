@@ -92,7 +92,7 @@ def verify_numbers(key: PublicKey, digest: bytes, numbers: Numbers, hash_alg: TP
 
 
 def signature_octets(numbers: Numbers) -> bytes:
-    """Returns a signature as used in certificates and TLS: the bytes of an RSA number, ECDSA numbers in DER."""
+    """Returns a signature as used in certificates and TLS: the number of RSA unchanged, those of ECDSA in DER."""
     if len(numbers) == 1:
         return numbers[0]
     return der.build_element(_ECDSA_SIGNATURE, numbers)

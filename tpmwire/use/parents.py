@@ -1,7 +1,7 @@
 """The kinds of keys that can be the parent of a wrapped key: their names, templates and values in key files.
 
 A key file has a hierarchy as `parent` if the parent is the hierarchy's H-2 (or H-1) storage primary key, otherwise
-a persistent handle. For an endorsement key, the file has the persistent handle that the TCG reserves for that key.
+a persistent handle. For an endorsement key, the file contains the persistent handle that the TCG reserves for it.
 Cloud TPMs and Windows store the key at that handle, and openssl_tpm2_engine uses it. If the handle is empty, the
 key is created from its template.
 """

@@ -145,7 +145,7 @@ def _from(store: CacheFile, source: CredentialSource, use: bytes) -> Credentials
         try:
             patience = min(PATIENCE, ANSWERS * source.settings.timeout)
             if not stack.enter_context(store.alone(patience)):
-                _note(f"another run has waited for AWS for {patience:.0f} seconds; no longer waiting for it")
+                _note(f"another run has waited for AWS for {patience:.0f} seconds; this run no longer waits")
         except UnfitError as error:
             _note(f"not used: {error}")
             return _ask_and_store(source, use, None, None)

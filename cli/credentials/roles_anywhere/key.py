@@ -89,7 +89,7 @@ def certificate_key(
 
 
 def refuse_plaintext(path: str) -> None:
-    """Raises UsageError if a file has a private key outside the TPM."""
+    """Raises UsageError if a file contains a private key in plaintext."""
     data = read_small(path)
     if b"-----BEGIN TSS2 PRIVATE KEY-----" not in data and any(label in data for label in _PLAINTEXT):
         raise UsageError(

@@ -310,7 +310,7 @@ class ScriptAuthorizer:
         return session
 
     def run_steps(self, steps: list[Any], session: int, kind: Any) -> None:
-        """Sends the commands of policy steps, which are expanded, in the policy session with this handle."""
+        """Sends the commands of policy steps from `expand_steps` in the policy session with this handle."""
         for step in steps:
             parsed = parse_step(self._script.files, str(step), kind)
             if isinstance(parsed, Plan):

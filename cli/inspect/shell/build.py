@@ -103,7 +103,7 @@ def _wrap_key(plan: Plan, values: dict[str, Any], text: str, scope: ScriptScope)
     handle = given if isinstance(given, int) else Reader(scope).value(wire, given, f"{plan.label}.parentHandle")
     parent = None if scope.dry else scope.public_of(handle)
     if parent is None and not scope.dry:
-        raise UsageError(f"{where}: the TPM has no parent at 0x{handle:08x}")
+        raise UsageError(f"{where}: the TPM has no parent at 0x{handle:08x}; give the handle of a storage key")
     values["objectPublic"] = "hex:" + public.build().hex()
     wrapped = None if parent is None else duplicate(public, sensitive, parent)
     values["duplicate"] = "hex:" + (b"" if wrapped is None else wrapped.private).hex()

@@ -74,7 +74,7 @@ def _swap_text(swap: Swap) -> str:
 
 
 class ScriptEntities:
-    """Objects and NV indices of an open TPM. `listener` receives each command that is not hidden.
+    """Objects and NV indices of an open TPM. `listener` receives each command outside `unreported` blocks.
 
     `swapper` makes room for more objects and sessions than the TPM has slots for. `opened` contains the handles
     that must be flushed; the value is true if a result of the script has the handle.

@@ -124,7 +124,7 @@ def _parse_bits(kind: Any, text: str, where: str) -> int:
 
 
 def _parse_property(text: str, where: str, values: Mapping[str, Any]) -> int:
-    """Parses a property of GetCapability by the names of its capability's values."""
+    """Parses the field `property` of GetCapability. `values` contains the capability, which decides its names."""
     kinds: dict[int, Callable[[str], int]] = {
         TPM_CAP.TPM_PROPERTIES: lambda word: _look_up(TPM_PT, word, where),
         TPM_CAP.PCR_PROPERTIES: lambda word: _look_up(TPM_PT_PCR, word, where),

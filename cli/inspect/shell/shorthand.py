@@ -44,7 +44,7 @@ _SCHEMES = {
 
 
 def named_template(word: str, *, primary: bool, with_data: bool, where: str) -> TPMT_PUBLIC | None:
-    """Returns the public area that `word` names; None if `word` has no template's form.
+    """Returns the public area that `word` names; None if `word` is not written like a template's name.
 
     Names are those of tpm2-tools (`ecc`, `rsa2048:rsassa-sha256`, `aes128cfb`), purposes (`signing:ecc384`) and
     well-known templates (`ek-rsa`, `ek-h3`). `template:` may precede a name. `primary` and `with_data` decide the

@@ -1,6 +1,6 @@
 """The manifest of a fleet: a line of JSON for each host, appended when the host is done.
 
-An entry has the host's name, the name and SHA-256 of its file, and the Names of key and parent. It also has a
+An entry contains the host's name, the name and SHA-256 of its file, and the Names of key and parent. It also has a
 hash of the target's public key (`target`) and a fingerprint of the wrapped inputs (`inputs`). docs/transfer.md
 explains why the fingerprint reveals nothing.
 """

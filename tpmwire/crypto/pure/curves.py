@@ -23,7 +23,7 @@ _INFINITY: _Projective = (0, 1, 0)
 class Curve:
     """A curve of prime order `n` over the integers modulo `p`, with the generator `g`.
 
-    `size` is the size of a coordinate in bytes. `comb` has multiples of g (see `comb`), or is empty.
+    `size` is the size of a coordinate in bytes. `comb` contains multiples of g (see `comb`), or is empty.
     """
 
     def __init__(self, p: int, n: int, b: int, g: Point, comb: bytes = b"") -> None:

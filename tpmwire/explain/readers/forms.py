@@ -259,7 +259,7 @@ FORMS = [
         _decode_tokens(_OCTAL, lambda text: bytes((int(text, 8),))),
     ),
     Form(
-        "binary digits, as xxd -b, basenc --base2msbf",
+        "binary digits, as xxd -b, basenc (base2msbf)",
         "10000000 00000001 00000000 00000000 00000000 00001100 "
         "00000000 00000000 00000001 01111011 00000000 00010000",
         _start(r"(?:10000000\s*000000(?:01|10)|00000000\s*11000[01]{3})\s*00000000\s*00000000"),
