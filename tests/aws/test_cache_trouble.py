@@ -112,5 +112,8 @@ def test_a_full_disk_costs_a_note(box: Machine, tmp_path: Path) -> None:
     with ScriptedServer(GOOD) as sts:
         done = box.run(*_words(box, sts), program=program, XDG_RUNTIME_DIR=str(tmp_path))
     assert _good(done)
-    assert done.stderr == f"{NOTE}could not cache the credentials: cannot write to {tmp_path}/tpmwire: File too large\n"
+    assert (
+        done.stderr
+        == f"{NOTE}could not cache the credentials: cannot write to {tmp_path}/tpmwire: File too large\n"
+    )
     assert [path.suffix for path in (tmp_path / "tpmwire").iterdir()] == [".lock"]

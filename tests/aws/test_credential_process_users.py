@@ -43,7 +43,7 @@ def test_what_another_user_keeps_is_not_taken_and_not_touched(shared: Shared) ->
     assert done.returncode == 0
     # Where nobody can be another user, it is one user's, and taken.
     assert (json.loads(done.stdout)["AccessKeyId"] != kept) == shared.crowd.separate
-    denied = f"{CREDENTIAL_PROCESS}: cache: not used: {place}: Permission denied\n"
+    denied = f"{CREDENTIAL_PROCESS}: cache: not used: cannot open {place}: Permission denied\n"
     assert done.stderr == (denied if shared.crowd.separate else "")
     assert {path: path.read_bytes() for path in place.iterdir()} == before
 

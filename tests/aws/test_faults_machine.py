@@ -31,9 +31,9 @@ OUTPUTS = {
     "stdout cannot be written to": ('"$PROGRAM" "$@" 1</dev/null', Fault(1, "stdout: Bad file descriptor")),
 }
 
-KEPT_NOT = "cache: could not cache the credentials: "
+KEPT_NOT = "cache: could not cache the credentials: cannot write to "
 RUN = "$XDG_RUNTIME_DIR"
-NO_CACHE = "cache: not used: "
+NO_CACHE = "cache: not used: cannot open "
 NOT_MINE = "tpmwire must belong to you, with mode 0700; run chmod 700 on it, or remove it"
 
 DISKS = {
@@ -44,7 +44,7 @@ DISKS = {
     ),
     "the cache's disk has no free inode": (
         ["mount -t tmpfs -o nr_inodes=3,mode=700 tmpfs {run}", "mkdir -m 700 {run}/tpmwire", "touch {run}/fill"],
-        Fault(0, NO_CACHE + RUN + "/tpmwire: No space left on device"),
+        Fault(0, "cache: not used: cannot open a lock file in " + RUN + "/tpmwire: No space left on device"),
     ),
     "the cache's disk is read-only": (
         ["mount -t tmpfs -o ro,mode=700 tmpfs {run}"],
@@ -59,11 +59,11 @@ DISKS = {
         Fault(0, NO_CACHE + RUN + "/tpmwire: Not a directory"),
     ),
     "the cache directory is open to others": (
-        ["mkdir -m 755 {run}/tpmwire"], Fault(0, NO_CACHE + RUN + "/" + NOT_MINE)
+        ["mkdir -m 755 {run}/tpmwire"], Fault(0, "cache: not used: " + RUN + "/" + NOT_MINE)
     ),
     "the cache directory is another user's": (
         ["mkdir -m 700 {run}/tpmwire", f"chown {NOBODY} {{run}}/tpmwire"],
-        Fault(0, NO_CACHE + RUN + "/" + NOT_MINE),
+        Fault(0, "cache: not used: " + RUN + "/" + NOT_MINE),
     ),
 }  # fmt: skip
 
@@ -131,7 +131,7 @@ def test_roots_cache_is_not_nobodys(runs: Bench, tmp_path: Path) -> None:
         _kept(runs, tmp_path, sts.endpoint)
         program = runs.by_shell(AS_NOBODY)
         seen = runs.run(sts.endpoint, "--timeout=5s", "--cache", program=program, XDG_RUNTIME_DIR=str(tmp_path))
-        runs.holds(Fault(0, f"{NO_CACHE}{tmp_path}/{NOT_MINE}"), seen, len(sts.requests) - 1)
+        runs.holds(Fault(0, f"cache: not used: {tmp_path}/{NOT_MINE}"), seen, len(sts.requests) - 1)
 
 
 def test_nobodys_file_is_not_roots(runs: Bench, tmp_path: Path) -> None:

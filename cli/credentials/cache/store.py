@@ -148,7 +148,7 @@ class CacheFile:
         try:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise UnfitError(f"cannot open {self.path}/{self.name}.lock: {error.strerror}") from error
+            raise UnfitError(f"cannot open a lock file in {self.path}: {error.strerror}") from error
         _held.add(descriptor)
         try:
             yield _try_lock(descriptor, patience)
