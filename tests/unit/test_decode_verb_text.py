@@ -186,7 +186,7 @@ def test_the_page_has_the_notations_and_the_logs(tmp_path: Path, capsys: pytest.
 
 DUMPS = ["xxd", "xxd -e", "xxd -c 8", "xxd -i", "hexdump", "hexdump -C", "hexdump -b", "hexdump -c", "hexdump -d"]
 DUMPS += ["od", "od -t x1", "od -x", "od -t x4", "od -b", "od -c", "od -d", "od -t d1", "od -A x -t x1z"]
-DUMPS += ["od -A d -t u1", "od -t x8", "xxd -b -c 12", "xxd -c 4", "xxd -e -g8", "od -A d -w8 -t x1"]
+DUMPS += ["od -A d -t u1", "od -t x8", "xxd -b -c 12", "xxd -c 4", "xxd -e -g2", "xxd -e -g8", "od -A d -w8 -t x1"]
 DUMPS += ["od -t o4", "od -t o8", "od -t u4", "od -t d2", "od -t d4", "od -t d8", "od -A x -t u8", "od -w4 -t x1"]
 DUMPS += [f"od --endian=big -t {kind}" for kind in ("x4", "o2", "o4", "o8", "u2", "d4", "u8", "d8")]
 DUMPS += ["od -w4 -t x2", "od -t x1 -t c", "od -t c -t x1", "od -t x1z -t a"]
@@ -269,7 +269,7 @@ def test_typed_arrays_of_javascript() -> None:
 
 def test_values_that_are_no_message_in_their_notation() -> None:
     decimal = "  80   2   0   0   0  14   0   0   0   0   0   0   0  32\n"  # not 80 02 00 00 00 14
-    for text in (decimal, f"TX: {decimal}"):
+    for text in (decimal, f"TX: {decimal}", "[-80, 1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0, 32]\n"):
         with pytest.raises(InputError, match="no TPM"):
             list(open_recording(io.BytesIO(text.encode()), "the text"))
 

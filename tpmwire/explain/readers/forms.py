@@ -49,7 +49,7 @@ _DECIMAL = re.compile(r"[\s,;]*(-?\d{1,3})(?:u8)?(?![\w.])")
 _BINARY = re.compile(r"\s*([01]{8})(?=(?:[01]{8})*(?!\w))")
 _OCTAL = re.compile(r"\s*([0-3][0-7]{2})(?!\w)")
 _HEX_WORD = re.compile(
-    r"\s*(?:0x)?((?:[0-9a-fA-F]{4}){1,2}|[0-9a-fA-F]{16}|(?:[0-9a-fA-F]{2}){1,7}(?=\s{3}|\s*$))(?!\w)"
+    r"\s*(?:0x)?((?:[0-9a-fA-F]{4}){1,2}|[0-9a-fA-F]{16}|(?:[0-9a-fA-F]{2}){1,7}(?=\s{2}|\s*$))(?!\w)"
 )
 _CHARS = re.compile(r" {1,3}([0-3][0-7]{2}|\\[0abtnvfr]|[!-~]|(?<=   ) )(?= |$)")
 _ESCAPE = re.compile(
@@ -243,7 +243,7 @@ FORMS = [
     Form(
         "hex without leading zeros",
         "80 1 0 0 0 c 0 0 1 7b 0 10",
-        _start(r"80[\s,]{1,2}[12][\s,]{1,2}0[\s,]{1,2}0[\s,]"),  # more blanks: decimal, as od -t u1
+        _start(r"(?<!-)80[\s,]{1,2}[12][\s,]{1,2}0[\s,]{1,2}0[\s,]"),  # more blanks: decimal, as od -t u1
         _decode_tokens(_DIGITS, lambda text: bytes((int(text, 16),))),
     ),
     Form(
