@@ -9,7 +9,7 @@ from importlib import import_module
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.property.strategies import records
@@ -18,6 +18,7 @@ from tpmwire.record import Declared, Record
 from tpmwire.spec import attestation, capabilities, storage, structures
 from tpmwire.spec.command import Command, command_class
 from tpmwire.spec.commands import CHAPTERS
+from tpmwire.spec.commands.attestation import CertifyX509
 from tpmwire.spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from tpmwire.wire import CommandMessage, ResponseMessage, parse_command, parse_response
@@ -60,6 +61,8 @@ def test_build_and_parse(record: type[Record]) -> None:
     @FEW
     @given(records(record))
     def check(value: Record) -> None:
+        # Behind a scheme, an empty certificate looks as the size and offset of TPM2_NV_Certify.
+        assume(not isinstance(value, CertifyX509) or value.partial_certificate)
         octets = value.build()
         parsed = record.parse(octets)
         assert parsed == value
