@@ -156,7 +156,7 @@ def test_a_program_that_cannot_run(words: list[str], run: Run, tmp_path: Path) -
     broken.chmod(0o755)
     code, out, err = run(*words, str(broken), program=TOOLBOX)
     assert (code, out) == (126, "")
-    assert err == f"tpmwire exec: {broken}: Exec format error\n"
+    assert err == f"tpmwire exec: cannot run {broken}: Exec format error\n"
 
 
 def _command(box: Machine, run: Run, *words: str) -> tuple[list[str], dict[str, str]]:
