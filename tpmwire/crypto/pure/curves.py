@@ -2,9 +2,9 @@
 
 Side channels: Python's integers do not compute in constant time, and the accessed entries of the table of
 multiples depend on the scalar. The sequence of operations does not depend on the scalar: doublings and additions,
-by formulas without special cases for random scalars. A scalar is used for one
-exchange, so an observer of this machine gets a single noisy trace. Do not use this module for a key that is used
-twice. Verification uses public values only.
+by formulas without special cases for random scalars. A scalar is used for one exchange, so an observer of this
+machine gets a single noisy trace. Do not use this module for a key that is used twice. Verification uses public
+values only.
 """
 
 import os
