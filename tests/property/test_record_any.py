@@ -51,6 +51,11 @@ RECORDS = list(dict.fromkeys(declared()))
 COMMANDS = [record for record in RECORDS if issubclass(record, Command)]
 
 
+def _is_ambiguous(value: Record) -> bool:
+    """An empty certificate behind a scheme looks as the size and offset of TPM2_NV_Certify. No TPM accepts it."""
+    return isinstance(value, CertifyX509) and not value.partial_certificate
+
+
 def test_every_command_code_is_declared() -> None:
     assert {command.code for command in COMMANDS} == set(TPM_CC)
     assert all(command_class(code) is not None for code in TPM_CC)
@@ -61,8 +66,7 @@ def test_build_and_parse(record: type[Record]) -> None:
     @FEW
     @given(records(record))
     def check(value: Record) -> None:
-        # Behind a scheme, an empty certificate looks as the size and offset of TPM2_NV_Certify.
-        assume(not isinstance(value, CertifyX509) or value.partial_certificate)
+        assume(not _is_ambiguous(value))
         octets = value.build()
         parsed = record.parse(octets)
         assert parsed == value
@@ -123,6 +127,7 @@ def test_messages(command: type[Command]) -> None:
     @FEW
     @given(records(command), records(command.Response), sessions(TPMS_AUTH_COMMAND), sessions(TPMS_AUTH_RESPONSE))
     def check(value: Command, answer: Record, auths: list, replies: list) -> None:  # type: ignore[type-arg]
+        assume(not _is_ambiguous(value))
         sent = CommandMessage(command.code, value, auths)
         octets = sent.build()
         assert parse_command(octets) == sent
