@@ -9,6 +9,8 @@ def test_mutated_text() -> None:
     # A fixed seed: `make fuzz` draws new ones.
     assert misread.main(1500, 70000000) > 300
     assert misread.main(1, 336611621) == 1  # a string with a quote in it, begun in its middle
+    misread.main(1, 630083180)  # an offset 0000640, which is also a tag in decimal
+    misread.main(1, 824301899)  # two dumps in a log; the first one ends with a short row
 
 
 def test_a_wrong_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

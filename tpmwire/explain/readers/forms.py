@@ -288,7 +288,7 @@ FORMS = [
     *(
         Form(_DECIMAL_WORDS, _DECIMAL_EXAMPLE, _start(start), _decode_words(10, size, big=big))
         for size, big, start in (
-            (2, False, rf"0*(?:384|640|{_OLDER})\s+0+\s+-?\d+\s"),
+            (2, False, rf"0{{0,2}}(?:384|640|{_OLDER})\s+0+\s+-?\d+\s"),
             (2, True, r"(?:3276[89]|32770|-3276[67]|19[3-8])\s+0\s+\d+\s"),
             (4, False, rf"(?:384|640|{_OLDER})(?= {{1,5}}-?\d{{6}}| {{6,}}-?\d{{5}}| {{7,}}-?\d{{3}})"),
             (4, True, r"(?:2147549184|2147614720|-2147418112|-2147352576|12[679]\d{5})\s+\d{6,9}\b"),

@@ -270,7 +270,8 @@ class TextReader:
         missing = int.from_bytes(self._octets[2:6], "big") - len(self._octets)
         if self._offset is not None or len(octets) == missing:
             return True
-        return (len(octets), width) == (self._first, self._width)
+        # A short row is the last one of a dump.
+        return len(octets) == len(self._row) == self._first and width == self._width
 
     def _join_left(self, text: str, part: bool) -> Decoded | None:
         """Decodes the undecoded letters of the previous line together with `text`.
