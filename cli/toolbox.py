@@ -256,7 +256,7 @@ def _family(family: str, option: str = "") -> int:
     verbs = {verb: text for verb, text in VERBS.items() if verb.startswith(f"{family} ")}
     kinds = [verb.partition(" ")[2] for verb in verbs]
     if option not in ("-h", "--help"):
-        raise UsageError(f"{family} needs a kind: {', '.join(kinds)} (see tpmwire {family} --help)")
+        raise UsageError(f"{family} needs a subcommand: {', '.join(kinds)} (see tpmwire {family} --help)")
     from .terminal.help import listed  # noqa: PLC0415 - for --help only
 
     print(

@@ -72,7 +72,7 @@ _HINTS = {
     "AccessDenied": "the user of this key lacks the permission; check its policies, and the role's trust policy",
     "ExpiredToken": "the credentials that signed the request have expired; get new credentials",
     "ExpiredTokenException": "the credentials that signed the request have expired; get new credentials",
-    "InvalidClientTokenId": "unknown access key id: check its spelling, that it is "
+    "InvalidClientTokenId": "unknown access key id; check its spelling, that it is "
     "active, and that it belongs to this partition",
     "RegionDisabledException": "STS is not activated in this region for the account; activate it in IAM's account "
     "settings, or use another region",

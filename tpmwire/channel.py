@@ -123,7 +123,7 @@ def open_channel(
     `passwords` are for a pinned key that has to be created. If only the Name is pinned, the search covers
     persistent keys, well-known keys and the keys in `also`. Templates that match `likely` are tried first. Raises
     TpmError if the TPM refuses a command. Raises SessionError if the pinned key is missing or the salt key is
-    unsound, before any secret is sent.
+    weak, before any secret is sent.
     """
     if pin is None and parent is not None:
         return Channel([open_session(tpm, kind, parent, auth_hash) for kind in kinds], parent)

@@ -143,7 +143,7 @@ class DeviceBusyError(TransportError):
 class SessionError(TpmwireError):
     """A command cannot be protected by its sessions, or a response is not authentic. Never retried.
 
-    For example, an HMAC is invalid, an authorization or a cipher is missing, or the salt key is unsound or not the
+    For example, an HMAC is invalid, an authorization or a cipher is missing, or the salt key is weak or not the
     pinned one.
     """
 

@@ -13,7 +13,7 @@ class Secret:
     def __init__(self, value: bytes) -> None:
         if not isinstance(value, (bytes, bytearray, memoryview)):
             # The message omits the value, because tracebacks show it.
-            raise TypeError(f"a secret must be bytes, not {type(value).__name__}: use e.g. Password(b'text')")
+            raise TypeError(f"a secret must be bytes, not {type(value).__name__}; use e.g. Password(b'text')")
         self._value = bytes(value)
 
     def reveal(self) -> bytes:

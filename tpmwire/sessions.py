@@ -203,7 +203,7 @@ class SessionStart:
         Raises SessionError if the TPM's nonce is too short.
         """
         if len(response.nonce_tpm) < 16:
-            raise SessionError("the TPM's nonce is shorter than 16 bytes: do not trust this TPM")
+            raise SessionError("the TPM's nonce is shorter than 16 bytes; do not trust this TPM")
         key = Secret(b"")
         secret = (trimmed(self._bind_auth.reveal()) if self._bound else b"") + self._salt.reveal()
         # An unsalted, unbound session has an empty key (§19.6.8).

@@ -181,7 +181,12 @@ def response_size(header: bytes) -> int:
     """Returns the size in a response's header. Raises DecodeError if the size is impossible."""
     size = int.from_bytes(header[2:6], "big")
     if not HEADER_SIZE <= size <= MAX_RESPONSE:
-        raise DecodeError(f"invalid size of a response: {size} bytes", 2, len(header) - 2, ("size",))
+        raise DecodeError(
+            f"invalid response size: expected {HEADER_SIZE} to {MAX_RESPONSE} bytes, got {size}",
+            2,
+            len(header) - 2,
+            ("size",),
+        )
     return size
 
 

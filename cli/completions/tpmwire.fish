@@ -228,7 +228,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using policy' -s h -l help -d 'show this 
 complete -c tpmwire -n '_shtab_tpmwire_using policy' -l json -xka "(_tpmwire_files '')" -d 'file with a policy in JSON'
 complete -c tpmwire -n '_shtab_tpmwire_using policy' -l pcrs -x -d 'policy that requires PCR values, such as sha256:7=HEX,23=HEX'
 complete -c tpmwire -n '_shtab_tpmwire_using policy' -l hash -x -d 'hash algorithm of the policy digest'
-complete -c tpmwire -n '_shtab_tpmwire_using policy' -l format -xka "text json" -d output
+complete -c tpmwire -n '_shtab_tpmwire_using policy' -l format -xka "text json" -d 'output format'
 complete -c tpmwire -n '_shtab_tpmwire_using policy' -l key -xka "(_tpmwire_values handles; _tpmwire_files '\\.pem')" -d 'with sign'
 complete -c tpmwire -n '_shtab_tpmwire_using policy' -l key-password-file -xka "(_tpmwire_files '')" -d 'with sign'
 complete -c tpmwire -n '_shtab_tpmwire_using policy' -l name -x -d 'with sign'
@@ -352,7 +352,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using quote' -l event-log -xka "(_tpmwire
 complete -c tpmwire -n '_shtab_tpmwire_using quote' -l message -xka "(_tpmwire_files '')" -d 'write the signed TPMS_ATTEST to FILE'
 complete -c tpmwire -n '_shtab_tpmwire_using quote' -l signature -xka "(_tpmwire_files '')" -d 'write the TPMT_SIGNATURE to FILE'
 complete -c tpmwire -n '_shtab_tpmwire_using quote' -l values -xka "(_tpmwire_files '')" -d 'write the PCR values to FILE, for tpm2_checkquote -f'
-complete -c tpmwire -n '_shtab_tpmwire_using quote' -l format -xka "json go" -d output
+complete -c tpmwire -n '_shtab_tpmwire_using quote' -l format -xka "json go" -d 'output format'
 complete -c tpmwire -n '_shtab_tpmwire_using quote' -l force -d 'replace existing files'
 complete -c tpmwire -n '_shtab_tpmwire_using quote' -l key-auth-file -xka "(_tpmwire_files '')" -d 'file with the attestation key'"'"'s password'
 complete -c tpmwire -n '_shtab_tpmwire_using quote' -l key-auth-prompt -d 'ask on the terminal for the attestation key'"'"'s password'
@@ -384,7 +384,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using certify' -l nonce -x -d 'the verifi
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l item-auth-file -xka "(_tpmwire_files '')" -d 'file with the password of ITEM'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l message -xka "(_tpmwire_files '')" -d 'write the signed TPMS_ATTEST to FILE'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l signature -xka "(_tpmwire_files '')" -d 'write the TPMT_SIGNATURE to FILE'
-complete -c tpmwire -n '_shtab_tpmwire_using certify' -l format -xka "json go" -d output
+complete -c tpmwire -n '_shtab_tpmwire_using certify' -l format -xka "json go" -d 'output format'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l force -d 'replace existing files'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l key-auth-file -xka "(_tpmwire_files '')" -d 'file with the attestation key'"'"'s password'
 complete -c tpmwire -n '_shtab_tpmwire_using certify' -l key-auth-prompt -d 'ask on the terminal for the attestation key'"'"'s password'
@@ -1147,7 +1147,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere renew' -l timeout -x
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere renew' -l certificate -xka "(_tpmwire_files '')" -d 'certificate to renew and replace'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere renew' -l ca-command -x -d 'program, with arguments, that reads a request'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere renew' -l ca-timeout -x -d 'longest wait for the program, such as 30s or 5m'
-complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere renew' -l if-due -d 'do nothing before two thirds of the certificate'"'"'s lifetime'
+complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere renew' -l if-due -d 'do nothing until two thirds of the certificate'"'"'s lifetime have passed'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere; and test $_shtab_tpmwire_npos -eq 0' -a credential-process -d 'print credentials for a certificate whose key is in the TPM'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using roles-anywhere credential-process' -l certificate -xka "(_tpmwire_files '')" -d 'file with the certificate'
@@ -1333,7 +1333,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol request; and test $_sht
 complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol; and test $_shtab_tpmwire_npos -eq 0' -a challenge -d 'on the CA: check requests, and encrypt a secret for each'
 complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol challenge' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol challenge' -l ca -xka "(_tpmwire_files '')" -d 'CA certificates of the TPMs'"'"' makers, which verify the EK certificates'
-complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol challenge' -l allow -xka "(_tpmwire_files '')" -d 'file with the endorsement keys that may enrol'
+complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol challenge' -l allow -xka "(_tpmwire_files '')" -d 'file with the endorsement keys that may enrol, one per line'
 complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol challenge' -l state -x -d 'directory for the CA'"'"'s state, one file for each challenge, until its response or its expiry'
 complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol challenge' -l expires-in -x -d 'lifetime of the challenges, such as 1h'
 complete -c tpmwire -n '_shtab_tpmwire_using fleet enrol challenge' -l out -xka "(_tpmwire_files '')" -d 'file to write'
@@ -1772,7 +1772,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 
 complete -c tpmwire -n '_shtab_tpmwire_using decode' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using decode' -l command -x -d 'command that produced the response, if the input contains only the response'
 complete -c tpmwire -n '_shtab_tpmwire_using decode' -l json -d 'print a JSON list with one tree of fields per message'
-complete -c tpmwire -n '_shtab_tpmwire_using decode' -l format -xka "text json jsonl" -d output
+complete -c tpmwire -n '_shtab_tpmwire_using decode' -l format -xka "text json jsonl" -d 'output format'
 complete -c tpmwire -n '_shtab_tpmwire_using decode' -l html -xka "(_tpmwire_files '')" -d 'write an HTML page that highlights each field'"'"'s bytes'
 complete -c tpmwire -n '_shtab_tpmwire_using decode' -l salt -x -d 'plaintext salt of a recorded session'
 complete -c tpmwire -n '_shtab_tpmwire_using decode' -l salt-file -xka "(_tpmwire_files '')" -d 'file with the plaintext salt of a recorded session, in hex or binary'
@@ -1816,10 +1816,10 @@ complete -c tpmwire -n '_shtab_tpmwire_using send' -l forget -x -d 'remove a res
 complete -c tpmwire -n '_shtab_tpmwire_using send' -l auth-file -xka "(_tpmwire_files '')" -d 'file with a handle'"'"'s password'
 complete -c tpmwire -n '_shtab_tpmwire_using send' -l auth-env -x -d 'environment variable with a handle'"'"'s password'
 complete -c tpmwire -n '_shtab_tpmwire_using send' -l session -xka "none hmac salted salted-aes" -d none
-complete -c tpmwire -n '_shtab_tpmwire_using send' -l policy -x -d 'policy step that authorizes the handle that needs a policy, such as pcr:BANK:LIST, auth-value, password, command-code, secret:HANDLE, or a policy command'
+complete -c tpmwire -n '_shtab_tpmwire_using send' -l policy -x -d 'policy step for the handle that needs a policy, such as pcr:BANK:LIST, auth-value, password, command-code, secret:HANDLE, or a policy command'
 complete -c tpmwire -n '_shtab_tpmwire_using send' -l keep -d 'do not flush the objects and sessions that the commands create'
 complete -c tpmwire -n '_shtab_tpmwire_using send' -l dry-run -d 'explain the commands without sending them'
-complete -c tpmwire -n '_shtab_tpmwire_using send' -l format -xka "text json jsonl values values-json" -d output
+complete -c tpmwire -n '_shtab_tpmwire_using send' -l format -xka "text json jsonl values values-json" -d 'output format'
 complete -c tpmwire -n '_shtab_tpmwire_using send' -l secrets -d 'show passwords and other secret fields'
 complete -c tpmwire -n '_shtab_tpmwire_using send' -l show-salt -d 'print the salts of sessions, for `tpmwire decode --salt`'
 complete -c tpmwire -n '_shtab_tpmwire_using send' -l color -xka "auto always never" -d 'when to print colors'

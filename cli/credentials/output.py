@@ -44,7 +44,7 @@ def put_out(settings: OutputSettings, obtain: Callable[[], Credentials], region:
 def text(credentials: Credentials, form: str, region: str | None = None) -> str:
     """Returns the credentials as text in the format `form`, one of FORMATS, without the final line end.
 
-    The format `env` is NAME=VALUE, as in env files: unquoted, since STS's values contain neither blanks nor
+    The format `env` is NAME=VALUE, as in env files: unquoted, since STS's values contain neither spaces nor
     quotes. Raises UsageError for values with line breaks or other unprintable characters, which an env file cannot
     hold. `region` is not in JSON.
     """

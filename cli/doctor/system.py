@@ -126,15 +126,12 @@ def check_cache(_machine: Machine) -> Iterator[Finding]:
         return
     damaged = sum(each.due is None for each in found)
     old = sum(each.due is not None and each.due < time.time() - _LONG for each in found)
+    caches = f"{len(found)} cache{'' if len(found) == 1 else 's'} in {path}"
     if old:
-        yield Finding.warning(
-            f"{old} of {len(found)} caches in {path} expired more than a week ago", "run `tpmwire cache clear`"
-        )
+        yield Finding.warning(f"{old} of {caches} expired more than a week ago", "run `tpmwire cache clear`")
     if damaged:
-        yield Finding.warning(
-            f"{damaged} of {len(found)} caches in {path} cannot be read", "run `tpmwire cache clear`"
-        )
+        yield Finding.warning(f"{damaged} of {caches} cannot be read", "run `tpmwire cache clear`")
     elif exists and not old:
-        yield Finding.ok(f"{len(found)} cache{'' if len(found) == 1 else 's'} in {path}")
+        yield Finding.ok(caches)
     elif not exists:
         yield Finding.ok(f"nothing is cached; --cache would use {path}")

@@ -138,7 +138,7 @@ def read_target(path: str, handle: int | None = None, kind: str | None = None) -
 
 
 def _decode_text(data: bytes) -> bytes:
-    """Returns text as UTF-8 without a byte order mark; converts UTF-16 with a mark, as PowerShell writes."""
+    """Returns text as UTF-8 without a byte order mark; converts UTF-16 that has one, as PowerShell writes it."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace").encode()
     return data.removeprefix(b"\xef\xbb\xbf")

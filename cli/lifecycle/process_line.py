@@ -1,7 +1,7 @@
 """Writes credential_process lines that every SDK can run: the program's path, and quoted arguments.
 
 botocore splits the line by the shell's rules (`shlex`) and starts the program; the other SDKs pass it to `sh -c`.
-Some of them end a value of ~/.aws/config at a blank and # or ;, even within quotes.
+Some of them end a value of ~/.aws/config at a space followed by # or ;, even within quotes.
 """
 
 import os
@@ -32,7 +32,7 @@ def join_line(words: Iterable[str]) -> str:
 def _quote(word: str) -> str:
     if _UNFIT.search(word):
         raise UsageError(f"{word!a} has characters that ~/.aws/config cannot contain; use another path")
-    # Two quotes between the blank and the #: the shell removes them, and no SDK sees the start of a comment.
+    # Two quotes between the space and the #: the shell removes them, and no SDK sees the start of a comment.
     return re.sub(r"(\s)([#;])", r"\1''\2", shlex.quote(word))
 
 

@@ -233,7 +233,7 @@ def _header(line: str) -> tuple[str, str]:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError(f"header {name.strip()!r} is not UTF-8; save it as UTF-8, or percent-encode it") from None
-    # A folded value is signed with one blank for each fold (RFC 9110 §5.5).
+    # A folded value is signed with one space for each fold (RFC 9110 §5.5).
     return name.strip(), re.sub(r"\s*\n[ \t]+", " ", value.strip())
 
 

@@ -109,7 +109,7 @@ def _refusal(status: int, code: str, message: str, *more: str) -> _Response:
 def _response(request: Request, service: Service, port: int | None, trusted: bool) -> _Response:
     if request.method not in _ALLOWED:
         raise RefusedError(
-            405, "MethodNotAllowed", "method not allowed: use GET or HEAD, or PUT for a metadata token"
+            405, "MethodNotAllowed", "method not allowed; use GET or HEAD, or PUT for a metadata token"
         )
     check_host(request.fields.get("host"), port, service.hosts)
     check_sender(request.fields)
@@ -222,7 +222,7 @@ def _report_unavailable(store: Store, *, explain: bool = False) -> _Response:
     after = max(1, round(store.due - time.time()))
     body: dict[str, object] = {
         "Code": "CredentialsUnavailable",
-        "Message": "no credentials at present: see the log of tpmwire serve",
+        "Message": "no credentials at present; see the log of tpmwire serve",
     }
     if explain and (failure := store.failure) is not None:
         code, text = failure

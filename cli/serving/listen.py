@@ -95,7 +95,7 @@ def unix_listener(path: str, mode: int) -> socket.socket:
     or if the path is not a socket.
     """
     if not path or len(os.fsencode(path)) > _LONGEST_PATH:
-        raise UsageError(f"--socket {path!r}: expected a path of 1 to {_LONGEST_PATH} bytes; choose a shorter one")
+        raise UsageError(f"--socket {path!r}: expected a path of 1 to {_LONGEST_PATH} bytes; choose another path")
     _make_way(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # bind() creates the file with mode 0777 minus the umask; a later chmod would leave a gap.

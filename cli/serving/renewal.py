@@ -115,7 +115,7 @@ def outlook(store: Store) -> str:
 def _tell(stores: Mapping[str, Store], notifier: Notifier) -> None:
     now = time.time()
     texts = {
-        name: f"credentials until {_time(store.end)}" if store.end > now else "no credentials: see the log"
+        name: f"credentials until {_time(store.end)}" if store.end > now else "no credentials; see the log"
         for name, store in stores.items()
     }
     named = (f"{name}: {text}" if len(texts) > 1 else text for name, text in texts.items())

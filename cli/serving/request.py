@@ -65,7 +65,7 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for line in lines:
         found = _FIELD.fullmatch(line)
-        if found is None:  # refuses a folded line, a blank before the colon, and control characters
+        if found is None:  # refuses a folded line, a space before the colon, and control characters
             raise RefusedError(400, "BadRequest", "invalid header field")
         name = found[1].decode("ascii").lower()
         if name in fields:

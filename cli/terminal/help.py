@@ -191,7 +191,7 @@ def epilog(parser: argparse.ArgumentParser, width: int) -> str:
 
 
 def listed(rows: Mapping[str, str], width: int, column: int) -> str:
-    """Returns a two-column list of names and wrapped texts, indented by two blanks.
+    """Returns a two-column list of names and wrapped texts, indented by two spaces.
 
     `column` is the minimum width of the first column, `width` the width of a line.
     """
@@ -226,7 +226,7 @@ def _break_usage(line: str, width: int) -> Iterator[str]:
 
 
 def fill(text: str, width: int, indent: str = "") -> str:
-    """Returns text with wrapped paragraphs; lines that begin with a blank are not wrapped."""
+    """Returns text with wrapped paragraphs; lines that begin with a space are not wrapped."""
     return "\n".join(_fill_lines(text.strip().splitlines(), width, indent))
 
 

@@ -118,7 +118,7 @@ def _state(pt: dict[int, int]) -> dict[str, Any]:
 
 
 def _text(pt: dict[int, int], which: int) -> str:
-    """Returns the printable characters of the 32-bit value of property `which`, without surrounding blanks."""
+    """Returns the printable characters of the 32-bit value of property `which`, without surrounding spaces."""
     data = pt.get(which, 0).to_bytes(4, "big")
     return "".join(chr(byte) for byte in data if 0x20 <= byte < 0x7F).strip()
 

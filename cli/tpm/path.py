@@ -28,7 +28,7 @@ OWN = "TPMWIRE_TPM_PATH"
 TOOLS = "TPM2TOOLS_TCTI"
 SOFT = "soft:"
 TRACED = "TPMWIRE_TRACED_TPM"
-"""Set by `trace` for its program: the relay's path, a blank, and the path of the TPM behind it."""
+"""Set by `trace` for its program: the relay's path, a space, and the path of the TPM behind it."""
 
 _LOCAL = {"device": "", "swtpm": "host=127.0.0.1", "mssim": "host=127.0.0.1"}
 """Supported types of TPM2TOOLS_TCTI, and the configuration of each if the variable has none."""

@@ -72,7 +72,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--message", metavar="FILE", help="write the signed TPMS_ATTEST to FILE")
     parser.add_argument("--signature", metavar="FILE", help="write the TPMT_SIGNATURE to FILE")
     parser.add_argument(
-        "--format", choices=("json", "go"), default="json", help="output: tpmwire's JSON, or go-attestation's"
+        "--format",
+        choices=("json", "go"),
+        default="json",
+        help="output format: json (tpmwire's) or go (go-attestation's) (default: json)",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     add_auth_options(parser, "key", "the attestation key's password")

@@ -153,7 +153,10 @@ def _judge(args: Settings, keys: SessionKeys) -> int:
     number = r"(0[xX][0-9a-fA-F]+|\d+)"
     match = re.fullmatch(rf"(\d+):{number}(?::([0-7]))?", args.change)
     if match is None or match[1] == "0":
-        raise UsageError(f"--change: {args.change!r} is not MESSAGE:OFFSET[:BIT]; use e.g. 9:0x1c or 9:28:7")
+        raise UsageError(
+            f"--change: {args.change!r} is not MESSAGE:OFFSET[:BIT], with MESSAGE from 1; "
+            "use e.g. 9:0x1c or 9:28:7"
+        )
     change = Change(int(match[1]) - 1, int(match[2], 0), int(match[3] or 0))
     try:
         with activity("explaining the recording"):

@@ -97,7 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("text", "json", "jsonl"),
         default="text",
-        help="output: text, a JSON list, or JSON Lines with one tree per line (default: text)",
+        help="output format: text, json for a list, or jsonl for one tree per line (default: text)",
     )
     output.add_argument(
         "--html",

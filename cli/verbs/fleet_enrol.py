@@ -124,8 +124,8 @@ def _add_challenge_options(parser: argparse.ArgumentParser) -> None:
         "--allow",
         type=filled,
         metavar="FILE",
-        help="file with the endorsement keys that may enrol: on each line a Name in hex, as `tpmwire ek` or "
-        "`tpmwire name ek-ecc` prints it, and optionally the subject that it may have (default: all)",
+        help="file with the endorsement keys that may enrol, one per line: the Name in hex (from `tpmwire ek` or "
+        "`tpmwire name ek-ecc`), and optionally the subject allowed for that key (default: any)",
     )
     _add_state(parser)
     parser.add_argument(

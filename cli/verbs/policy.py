@@ -74,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("text", "json"),
         default="text",
-        help="output: text, or one JSON object with the policies and digests (default: text)",
+        help="output format: text, or json for one object with the policies and digests (default: text)",
     )
     parser.add_argument(
         "--key", metavar="PEM", help="with sign: private key of the signer, RSA or on a NIST curve"
@@ -209,7 +209,7 @@ def _sign(args: Settings, path: str) -> int:
         print(text, end="")
         return 0
     write_whole(args.out or path, text.encode(), force=not args.out)
-    note(f"{args.out or path} has {len(added) + len(old)} approved policies; the new one is tried first")
+    note(f"approved policies in {args.out or path}: {len(added) + len(old)}; the new one is tried first")
     return 0
 
 

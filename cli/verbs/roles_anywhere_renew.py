@@ -8,7 +8,8 @@ standard output. docs/roles-anywhere.md has programs for step-ca, OpenSSL and AW
 key, the subject and the alternative names of the old certificate. The new certificate is checked as before a
 session, and then replaces the file atomically. After any failure, the old certificate is unchanged.
 
-With --if-due, nothing is done before two thirds of the certificate's lifetime. tpmwire-renew.timer runs it daily.
+--if-due does nothing until two thirds of the certificate's lifetime have passed. tpmwire-renew.timer runs it
+daily.
 """
 
 import argparse
@@ -76,7 +77,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="longest wait for the program, such as 30s or 5m (default: 5m)",
     )
     parser.add_argument(
-        "--if-due", action="store_true", help="do nothing before two thirds of the certificate's lifetime"
+        "--if-due",
+        action="store_true",
+        help="do nothing until two thirds of the certificate's lifetime have passed",
     )
 
 

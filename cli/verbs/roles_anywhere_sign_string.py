@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=str.lower,
         choices=("json", "text", "bin"),
         default="json",
-        help="output format: hex as JSON (default) or text, or bytes",
+        help="output format: json or text for hex, bin for raw bytes (default: json)",
     )
 
 

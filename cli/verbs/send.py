@@ -177,7 +177,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STEP",
-        help=f"policy step that authorizes the handle that needs a policy, such as {STEPS}, or a policy command; "
+        help=f"policy step for the handle that needs a policy, such as {STEPS}, or a policy command; "
         "repeatable, executed in the given order",
     )
     parser.add_argument(
@@ -188,8 +188,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("text", "json", "jsonl", "values", "values-json"),
         default="text",
-        help="output: text, a JSON list, or JSON Lines with one tree per line; or only the values of the "
-        "responses, as text or as a JSON list (default: text)",
+        help="output format: text, json for a list, or jsonl for one tree per line; values or values-json for "
+        "only the values of the responses, as text or as a JSON list (default: text)",
     )
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
     parser.add_argument(

@@ -239,7 +239,8 @@ def _fetcher(args: Settings, passwords: Passwords) -> Callable[[], "Credentials"
 def _fetch_first(stores: Mapping[str, Store], *, tolerant: bool) -> None:
     """Fetches the first credentials of each store.
 
-    Logs errors if `tolerant`, or if another store has credentials; else raises the error of the last store.
+    Logs the error of a store, and goes on with the next one. Raises the error of the last store if no store has
+    credentials, unless `tolerant`.
     """
     for number, (name, store) in enumerate(stores.items(), 1):
         served = tolerant or any(each.end for each in stores.values())
@@ -334,7 +335,7 @@ def _describe_listener(listener: socket.socket, args: Settings) -> str:
 
 
 def _describe_profile(name: str, args: Settings, store: Store) -> str:
-    until = f"valid until {rfc3339(store.end)}" if store.end > time.time() else "no credentials: see above"
+    until = f"valid until {rfc3339(store.end)}" if store.end > time.time() else "no credentials; see above"
     region = _region(args)
     path = f"{'/process' if args.token_file is None else '/credentials'}/{quote(name, safe='')}"
     return f"profile {name}: {path}, {f'region {region}, ' if region else ''}{until}"

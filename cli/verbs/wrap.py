@@ -184,7 +184,7 @@ def _check(args: Settings) -> tuple[int, int]:
         raise UsageError("--resume needs a directory with a manifest; --out - has none")
     once = args.fleet is not None and Fleet(args.fleet).once
     if args.resume and once:
-        raise UsageError("--resume reads the hosts twice: give --fleet a file or a directory")
+        raise UsageError("--resume reads the hosts twice; give --fleet a file or a directory")
     if args.jobs not in (None, 1) and once:
         raise UsageError("--jobs is for hosts in a file; hosts from a pipe are wrapped in one process")
     return (1, 1) if args.shard is None else _shard(args.shard)

@@ -35,7 +35,7 @@ REFUSALS = {
     ),
     "InvalidClientTokenId": (
         _refused("InvalidClientTokenId"),
-        Fault(6, "unknown access key id: check its spelling, that it is active"),
+        Fault(6, "unknown access key id; check its spelling, that it is active"),
     ),
     "AccessDenied": (
         _refused("AccessDenied"),

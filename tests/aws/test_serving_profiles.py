@@ -174,7 +174,7 @@ def test_a_profile_that_fails_does_not_stop_the_others(at: Machine) -> None:
         assert curl(running, "/credentials/two", token)[0] == 200
         assert curl(running, "/credentials/broken", token)[0] == 503
         assert "serve: profile broken: " in running.text
-        assert "profile broken: /credentials/broken, no credentials: see above" in running.text
+        assert "profile broken: /credentials/broken, no credentials; see above" in running.text
 
 
 def test_no_profile_has_credentials(at: Machine, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_a_fault_that_stays_ends(attempts: int) -> None:
             error("AccessDenied", "Not you.\nNever."),
             r"AccessDenied: Not you. Never \(HTTP 403.*permission",
         ),
-        ("403 Forbidden", error("InvalidClientTokenId"), "access key id: check its spelling"),
+        ("403 Forbidden", error("InvalidClientTokenId"), "access key id; check its spelling"),
         ("403 Forbidden", error("SignatureDoesNotMatch"), '"AWS4" followed by'),
         ("403 Forbidden", error("RegionDisabledException"), "activate it in IAM"),
         ("400 Bad Request", error("ExpiredToken"), "have expired"),

@@ -119,7 +119,7 @@ def test_token_lists_its_kinds(tool: Tool) -> None:
         ran = tool("token", *words)
         assert (ran.code, ran.out) == (2, "")
         kinds = "eks, rds, redshift-serverless, elasticache, memorydb, msk, bedrock, ecr, codecommit"
-        assert ran.err == f"tpmwire: token needs a kind: {kinds} (see tpmwire token --help)\n"
+        assert ran.err == f"tpmwire: token needs a subcommand: {kinds} (see tpmwire token --help)\n"
 
 
 def test_without_stderr_nothing_is_said_on_stdout() -> None:

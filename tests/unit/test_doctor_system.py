@@ -97,7 +97,7 @@ def test_the_cache(home: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> N
     assert texts(examined(tool)["cache"], "ok") == [f"0 caches in {place}; "]
     (place / ("a" * 32)).touch(0o600)
     assert texts(examined(tool)["cache"], "warning") == [
-        f"1 of 1 caches in {place} cannot be read; run `tpmwire cache clear`"
+        f"1 of 1 cache in {place} cannot be read; run `tpmwire cache clear`"
     ]
     for name, ended in (("a" * 32, 8 * 86400), ("b" * 32, 3600)):
         octets = seal_text(b"{}", int(time.time()) - ended, "20260101", bytes(32), bytes(32), b"")

@@ -70,5 +70,5 @@ def test_no_salt_for_such_a_key() -> None:
     roca = as_rocas_primes(1024) * as_rocas_primes(1024)
     for modulus in (with_small_factor(3), without_small_factors(1024) ** 2, roca):
         assert modulus.bit_length() == 2048
-        with pytest.raises(SessionError, match="the RSA key for the salt is unsound"):
+        with pytest.raises(SessionError, match="the RSA key for the salt is weak"):
             seal_secret(template.replace(unique=modulus.to_bytes(256, "big")))

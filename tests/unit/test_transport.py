@@ -77,7 +77,11 @@ def test_an_answer_in_pieces_is_put_together(serve: Serve) -> None:
         (b"", TransportClosedError, "without a response"),
         (OK[:6], TransportClosedError, "after 6 bytes"),
         (OK[:9], TransportClosedError, "after 9 bytes"),
-        (bytes.fromhex("80010000000900000000"), TransportError, "invalid size of a response: 9 bytes"),
+        (
+            bytes.fromhex("80010000000900000000"),
+            TransportError,
+            "invalid response size: expected 10 to 16384 bytes, got 9",
+        ),
         (bytes.fromhex("8001ffffffff00000000"), TransportError, "not a TPM response"),
         (OK + b"\0", TransportError, "expected 10 bytes, got 11"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", TransportError, "not a TPM response"),

@@ -172,7 +172,7 @@ def test_responses_that_are_none(data: str, text: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 9, 16385, 0xFFFFFFFF])
 def test_a_size_is_judged_before_anything_is_read(size: int) -> None:
-    with pytest.raises(DecodeError, match=f"invalid size of a response: {size} bytes"):
+    with pytest.raises(DecodeError, match=f"invalid response size: expected 10 to 16384 bytes, got {size}"):
         response_size(b"\x80\x01" + size.to_bytes(4, "big") + bytes(4))
 
 

@@ -1,4 +1,4 @@
-"""Quotes in one JSON file: tpmwire's own, and PlatformParameters of go-attestation."""
+"""Quotes in one JSON file: tpmwire's own format, and PlatformParameters of go-attestation."""
 
 import base64
 import binascii

@@ -224,7 +224,9 @@ def check_signing_key(public: TPMT_PUBLIC) -> PublicKey:
         reason = f"the key lacks {missing}, so it may exist outside the TPM; create the key in the TPM"
         raise AttestationError("attributes", reason)
     if not public.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT or public.object_attributes & TPMA_OBJECT.DECRYPT:
-        raise AttestationError("attributes", "the key is not a signing key: expected sign without decrypt")
+        raise AttestationError(
+            "attributes", "the key is not a signing key: expected the attribute sign, without decrypt"
+        )
     if public.type not in (TPM_ALG.RSA, TPM_ALG.ECC):
         raise AttestationError("key", f"unsupported key of type {public.type.name}; expected RSA or ECC")
     _check_name_alg(public, "key")

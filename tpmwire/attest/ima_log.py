@@ -108,7 +108,9 @@ def _parse_text(data: bytes) -> Iterator[Event]:
         found = _LINE.match(line.rstrip(b"\r\n"))
         if found is None:
             if line.strip():
-                raise DecodeError(f"line {number} is not an entry of an IMA list", at, len(data) - at)
+                raise DecodeError(
+                    f"line {number} is not a valid entry of an IMA measurement list", at, len(data) - at
+                )
             continue
         template, stated = found[3].decode("latin-1"), bytes.fromhex(found[2].decode())
         content, hashed = _rebuild(template, found[4])

@@ -155,7 +155,7 @@ def _check_digest(info: TPMS_QUOTE_INFO, values: PcrValues, hash_alg: TPM_ALG) -
     if ours != info.pcr_digest:
         raise AttestationError(
             "PCR values",
-            f"their digest is {ours.hex()}, but the TPM quoted {info.pcr_digest.hex()}: a value differs",
+            f"expected the quoted digest {info.pcr_digest.hex()}, got {ours.hex()}; a value differs",
         )
     return {place: values[place] for place in places}
 

@@ -67,5 +67,7 @@ def mldsa_class(public: TPMT_PUBLIC) -> type[Mldsa44PrivateKey | Mldsa65PrivateK
     """Returns the class for an ML-DSA key. Raises EncodeError for an unknown parameter set."""
     parameters = public.parameters
     if not isinstance(parameters, TPMS_MLDSA_PARMS) or parameters.parameter_set not in _CLASSES:
-        raise EncodeError(f"unsupported parameter set of a {public.type.name} key; expected ML-DSA-44, -65 or -87")
+        raise EncodeError(
+            f"unsupported parameter set of the {public.type.name} key; expected ML-DSA-44, -65 or -87"
+        )
     return _CLASSES[parameters.parameter_set]

@@ -106,7 +106,7 @@ def load(tpm: Tpm, parent: Item, blob: Blob, *, by: Password | Use = NOBODY) -> 
     Raises SessionError if the TPM returns a different Name, TypeError if `blob` is not a `Blob`.
     """
     if not hasattr(blob, "private"):
-        raise TypeError(f"blob must be a Blob, not {type(blob).__name__}: use Blob(public, private)")
+        raise TypeError(f"blob must be a Blob, not {type(blob).__name__}; use Blob(public, private)")
     with reach(tpm, parent, by) as (handle, authorization):
         response = tpm.execute(Load(handle, blob.private, blob.public), authorization)
     return _verify_loaded(tpm, response.object_handle, response.name, blob.public)

@@ -64,12 +64,17 @@ def _create_rsa_salt(
     modulus, exponent = int.from_bytes(unique, "big"), parameters.exponent or 65537
     if modulus.bit_length() != parameters.key_bits or modulus.bit_length() < LEAST_RSA_BITS or not modulus & 1:
         raise SessionError(
-            f"the RSA key for the salt has an unsound modulus ({modulus.bit_length()} bits): do not trust this TPM"
+            "the RSA key for the salt has an invalid modulus: expected an odd number of "
+            f"{max(parameters.key_bits, LEAST_RSA_BITS)} bits, got an {'odd' if modulus & 1 else 'even'} number "
+            f"of {modulus.bit_length()} bits; do not trust this TPM"
         )
     if (fault := fault_of(modulus)) is not None:
-        raise SessionError(f"the RSA key for the salt is unsound: {fault}")
+        raise SessionError(f"the RSA key for the salt is weak: {fault}")
     if exponent < 65537 or not exponent & 1:
-        raise SessionError(f"the RSA key for the salt has the unsound exponent {exponent}: do not trust this TPM")
+        raise SessionError(
+            "the RSA key for the salt has an invalid exponent: expected an odd number of at least 65537, "
+            f"got {exponent}; do not trust this TPM"
+        )
     if parameters.scheme.scheme not in (TPM_ALG.NULL, TPM_ALG.OAEP):
         raise EncodeError(
             f"an RSA key with the scheme {parameters.scheme.scheme.name} cannot decrypt a salt: it needs OAEP"
@@ -89,7 +94,7 @@ def _for_ecc(
         raise EncodeError(f"unsupported curve {parameters.curve_id.name}; use a key on P-256, P-384 or P-521")
     static = int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")
     if not curve.holds(static):
-        raise SessionError("the ECC key for the salt is not a point on its curve: do not trust this TPM")
+        raise SessionError("the ECC key for the salt is not a point on its curve; do not trust this TPM")
     (x, y), z = agree(parameters.curve_id, static)
     size = digest_size(public.name_alg)
     secret = kdfe(
@@ -112,7 +117,7 @@ def _for_mlkem(
             raise ValueError(f"expected a public key of {size} bytes, got {len(unique)} bytes")
         shared, ciphertext = encapsulate_secret(unique)
     except ValueError as error:
-        raise SessionError(f"the ML-KEM key for the salt is unsound: {error}; do not trust this TPM") from None
+        raise SessionError(f"the ML-KEM key for the salt is invalid: {error}; do not trust this TPM") from None
     return secret_of_kem(public, label, shared, ciphertext), ciphertext
 
 

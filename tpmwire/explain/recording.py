@@ -322,7 +322,7 @@ class _One:
     def _note_knowledge(
         self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None, verdicts: list[Verdict | None]
     ) -> None:
-        """Adds what each side knows about the command's sessions to the trees of command and response."""
+        """Adds each side's knowledge of the command's sessions to the trees of command and response."""
         wanted = len(authorized_places(kind))
         names = [(handle, self._entities.name(handle)) for handle in sent.handles]
         before, after = [], []

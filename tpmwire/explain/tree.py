@@ -17,7 +17,7 @@ class Node:
     `area` is the area of a message that a child of the message's root is in: "header", "handles", "authorization"
     or "parameters". It is empty for other nodes and for bytes that were not parsed.
 
-    `knowledge` lists, for the root of a message that uses sessions, what each side knows about each session. It is
+    `knowledge` has, for the root of a message that uses sessions, each side's knowledge of each session. It is
     empty unless `explain_stream` is asked for it.
 
     `seconds` is the time from the command to the response, for the root of a response in a recording with times.

@@ -45,7 +45,7 @@ _FORMAT_ONE = """\
 26 curve not supported
 27 point is not on the required curve
 """
-"""Texts of format one, by bits 5:0. A line that begins with blanks continues the one before."""
+"""Texts of format one, by bits 5:0. A line that begins with spaces continues the one before."""
 
 _ERRORS = """\
 00 TPM not initialized by TPM2_Startup or already initialized

@@ -136,7 +136,7 @@ class TemplateName(NamedTuple):
         return stated or self.kind in ("hmac", "keyedhash", "mldsa", "hashmldsa")
 
     def with_signing_scheme(self) -> "TemplateName":
-        """Returns this name, with the usual signing scheme of the key's type if it has no scheme."""
+        """Returns this name; for an RSA or ECC key without a scheme, adds the usual signing scheme."""
         if self.kind not in _SIGNING or self.has_scheme:
             return self
         curve = _CURVES.get(self.size or "256") if self.kind == "ecc" else None

@@ -1,4 +1,4 @@
-"""Wraps keys for a target TPM, by the public key of their parent in that TPM (Part 1, §23.3). No TPM is needed.
+"""Wraps keys for a target TPM, with the public key of their parent in that TPM (Part 1, §23.3). No TPM is needed.
 
 The result has the format of a duplicate from TPM2_Duplicate. Only the target TPM can import it, with TPM2_Import.
 """
@@ -203,7 +203,7 @@ def wrap_hmac_key(
 
     `parent_handle` is the handle of `parent` in that TPM: a hierarchy for its standard primary, or a persistent
     handle. With `policy`, the key is authorized by the policy only, and the file contains the policy. Raises
-    EncodeError for a key that cannot be a parent, SessionError for an unsound parent, and KeyFileError for values
+    EncodeError for a key that cannot be a parent, SessionError for a weak parent, and KeyFileError for values
     that a key file cannot have.
     """
     auth_policy, satisfied = _policy_for(parent, policy)

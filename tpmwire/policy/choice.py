@@ -79,7 +79,7 @@ def satisfy(
             tpm.execute(PolicyRestart(session.handle))
         else:
             return policy
-    raise PolicyError(f"none of the key's {len(reasons)} policies can be satisfied: {'; '.join(reasons)}")
+    raise PolicyError(f"none of the key's policies can be satisfied: {'; '.join(reasons)}")
 
 
 def _check(policy: Policy, alg: TPM_ALG, expected: bytes) -> None:

@@ -176,4 +176,4 @@ def _readings(code: int, data: bytes) -> tuple[Statement, ...]:
     try:
         return kind.readings(data)
     except DecodeError as error:
-        raise PolicyError(f"the policy has invalid parameters of {name}: {error}") from error
+        raise PolicyError(f"the policy has invalid parameters for {name}: {error}") from error

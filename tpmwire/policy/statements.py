@@ -198,9 +198,10 @@ class PolicySecret(
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """Returns the JSON fields, with a hierarchy, or a handle without a Name, replaced by handle and Name.
+        """Returns the JSON fields with `name`; derives a missing one from `hierarchy` or `handle`.
 
-        Raises PolicyError for an unknown hierarchy, and if the Name is missing but required.
+        `handle` replaces `hierarchy`. Raises PolicyError for an unknown hierarchy, for a missing entity, and for a
+        handle whose Name must be given.
         """
         fields = dict(fields)
         if "hierarchy" in fields:

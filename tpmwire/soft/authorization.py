@@ -296,7 +296,7 @@ class Authorizations:
         size = int.from_bytes(parameters[:2], "big")
         if size > len(parameters) - 2:
             raise Refusal(TPM_RC.SIZE)
-        note("decryption", f"first parameter ({size} bytes) by {self._describe_cipher(one)}")
+        note("decryption", f"first parameter ({size} bytes) with {self._describe_cipher(one)}")
         plain = self._cipher(one, parameters[2 : 2 + size], (one.sent.nonce, one.session.nonce_tpm), False)
         return parameters[:2] + plain + parameters[2 + size :]
 
@@ -336,7 +336,7 @@ class Authorizations:
         if encrypting is not None and encrypting.session is not None:
             size = int.from_bytes(parameters[:2], "big")
             nonces = (encrypting.session.nonce_tpm, encrypting.sent.nonce)
-            note("encryption", f"first parameter ({size} bytes) by {self._describe_cipher(encrypting)}")
+            note("encryption", f"first parameter ({size} bytes) with {self._describe_cipher(encrypting)}")
             sealed = self._cipher(encrypting, parameters[2 : 2 + size], nonces, True)
             parameters = parameters[:2] + sealed + parameters[2 + size :]
         return parameters, [self._answer_one(one, parameters) for one in self.all]

@@ -37,7 +37,7 @@ def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
         values = _read_once(tpm, wanted)
         if values is not None:
             return values
-    raise PolicyError(f"the PCRs changed {ATTEMPTS} times while they were read: try again later")
+    raise PolicyError(f"the PCRs changed {ATTEMPTS} times while they were read; try again later")
 
 
 def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | None:

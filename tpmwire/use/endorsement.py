@@ -168,7 +168,7 @@ def _vendor_template(kind: EkKind, data: bytes) -> TPMT_PUBLIC:
     if needed & ~template.object_attributes or template.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
         raise CertificateError(
             f"the template in NV index 0x{kind.template_index:08x} creates keys that can leave the TPM, or "
-            "that have uses other than an endorsement key's: do not trust this TPM"
+            "that have uses other than an endorsement key's; do not trust this TPM"
         )
     return template
 

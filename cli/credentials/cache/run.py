@@ -193,7 +193,10 @@ def _ask_and_store(
 
 
 def _last(source: CredentialSource, clear: ClearPart | None, use: bytes) -> CachedCredentials | None:
-    """Returns the content of the cache file `clear` if its credentials may still be valid, or else None."""
+    """Returns the decrypted content of a cache file, or None if it is damaged or its credentials have expired.
+
+    `clear` is the clear part of the file, or None if there is no file.
+    """
     if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
         return None
     return _open(source, clear, use)
@@ -232,7 +235,10 @@ def _read(store: CacheFile, *, quiet: bool = False) -> ClearPart | None:
 
 
 def _open(source: CredentialSource, clear: ClearPart, use: bytes) -> CachedCredentials | None:
-    """Decrypts the cache file `clear` with the TPM's HMAC; warns and returns None if the file is damaged."""
+    """Decrypts the cache file that has this clear part, with the TPM's HMAC.
+
+    Warns and returns None if the file is damaged.
+    """
     root = source.root(label(clear.nonce, use))
     try:
         text = unseal_text(clear, root, use)

@@ -270,7 +270,7 @@ def parse_private_key(text: str) -> int | None:
 
 
 def run_of(args: HelperSettings) -> RunSettings:
-    """Returns the settings of a run, with those of Roles Anywhere.
+    """Returns a run's settings, including those of Roles Anywhere, from the helper's options.
 
     Raises UsageError for a missing option or an unsupported private key.
     """

@@ -72,7 +72,7 @@ class Debugger(App[None]):
         self.show(0)
 
     def on_resize(self) -> None:
-        """Wraps what each side knows to the new width."""
+        """Rewraps the text of the knowledge pane to the pane's new width."""
         self.call_after_refresh(self._show_knowledge)
 
     def show(self, place: int) -> None:

@@ -48,7 +48,7 @@ class StepWriter(JsonWriter):
 
 
 def explain_knowledge(known: Sequence[Knowledge], width: int = 112) -> list[tuple[str, str]]:
-    """Returns lines that say what each side knows, each with its kind.
+    """Returns lines that show what each side knows, each with its kind.
 
     The kinds are `title`, `group`, `new`, `old`, `wrong` and `text`. Lines have at most `width` characters.
     """

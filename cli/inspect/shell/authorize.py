@@ -100,7 +100,10 @@ def check_authorizations(plan: Plan, files: Files, *, public: bool) -> None:
     passwords = plan.handles.get("", {}).get("auth", [])
     most = len(fields) + (kind.code == TPM_CC.StartAuthSession)
     if len(passwords) > most:
-        raise UsageError(f"{plan.label} has {most} handles that need a password; got {len(passwords)} passwords")
+        raise UsageError(
+            f"too many passwords for {plan.label}: expected at most {most}, got {len(passwords)}; "
+            "remove the extra passwords"
+        )
 
 
 class ScriptAuthorizer:

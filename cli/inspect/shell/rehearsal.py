@@ -77,7 +77,7 @@ class _Rehearsal:
 
 
 class NoResults:
-    """The scope of commands without a script: no results and no open handles."""
+    """The scope of commands without a script: no results except saved ones, and no open handles."""
 
     def __init__(self, files: Any, *, public: bool, saved: SavedResults | None = None) -> None:
         self.files, self.public, self.values, self.saved = files, public, Values(), saved

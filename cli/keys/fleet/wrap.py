@@ -149,7 +149,7 @@ def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
     if "secret" in own:
         secret = hmac_key_of(own["secret"].encode())
     if secret is None:
-        raise UsageError('no secret for this host: add the field "secret", or give --secret-file for all hosts')
+        raise UsageError('no secret for this host; add the field "secret", or give --secret-file for all hosts')
     if "password_file" in own:
         auth = _password(own["password_file"])
     if "pcrs" in own and "policy" in own:

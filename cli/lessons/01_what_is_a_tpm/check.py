@@ -1,4 +1,4 @@
-"""Checks: read a property, and read a response code."""
+"""Checks of the lesson on what a TPM is: read a property, and read a response code."""
 
 from tpmwire.spec.properties import TPM_PT
 

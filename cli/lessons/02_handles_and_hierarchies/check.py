@@ -1,4 +1,4 @@
-"""Checks: create a primary key, fill the memory for objects, swap one object, and flush them."""
+"""Checks of the lesson on handles: create a primary key, fill the memory, swap an object, and flush them."""
 
 from tpmwire.commands import GetCapability
 from tpmwire.spec.constants import TPM_CAP, TPM_RH

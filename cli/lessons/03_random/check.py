@@ -1,4 +1,4 @@
-"""Checks: random bytes."""
+"""Checks of the lesson on random numbers: get random bytes."""
 
 from ..attempt import Attempt
 

@@ -1,4 +1,4 @@
-"""Checks: digests, tickets and sequences."""
+"""Checks of the lesson on hashing: compute digests, request tickets, and use sequences."""
 
 import hashlib
 

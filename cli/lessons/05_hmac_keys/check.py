@@ -1,4 +1,4 @@
-"""Checks: create a parent and an HMAC key, load the key, and use it."""
+"""Checks of the lesson on HMAC keys: create a parent and an HMAC key, load the key, and use it."""
 
 from tpmwire.spec.constants import TPM_ALG
 

@@ -1,4 +1,4 @@
-"""Checks: create a signing key, sign, and verify."""
+"""Checks of the lesson on signatures: create a signing key, sign, and verify."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Checks: Names of keys."""
+"""Checks of the lesson on Names: compute the Names of keys."""
 
 from tpmwire.crypto.formulas import name_of
 

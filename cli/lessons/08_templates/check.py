@@ -1,4 +1,4 @@
-"""Checks: primary keys are derived from a seed and a template."""
+"""Checks of the lesson on templates: derive primary keys from a seed and a template."""
 
 from tpmwire.crypto.formulas import name_of
 from tpmwire.spec.constants import TPM_RH

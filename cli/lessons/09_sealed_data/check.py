@@ -1,4 +1,4 @@
-"""Checks: seal data, unseal it, and use a wrong password."""
+"""Checks of the lesson on sealed data: seal data, unseal it, and use a wrong password."""
 
 from ..attempt import Attempt
 

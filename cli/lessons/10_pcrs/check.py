@@ -1,4 +1,4 @@
-"""Checks: read, extend and reset a PCR."""
+"""Checks of the lesson on PCRs: read, extend and reset a PCR."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Checks: policy digests in trial sessions."""
+"""Checks of the lesson on policies by hand: compute policy digests in trial sessions."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Checks: seal to a PCR value, unseal, and change the PCR."""
+"""Checks of the lesson on a policy in use: seal to a PCR value, unseal, and change the PCR."""
 
 from tpmwire.spec.response_codes import TPM_RC
 

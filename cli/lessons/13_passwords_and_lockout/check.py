@@ -1,4 +1,4 @@
-"""Checks: guess a password until the TPM is locked out, and end the lockout."""
+"""Checks of the lesson on passwords and lockout: guess a password until lockout, and end the lockout."""
 
 from tpmwire.spec.constants import TPM_CAP, TPM_RH
 from tpmwire.spec.properties import TPM_PT

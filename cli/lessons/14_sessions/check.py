@@ -1,4 +1,4 @@
-"""Checks: find a password on the bus, and use an HMAC session instead."""
+"""Checks of the lesson on sessions: find a password on the bus, and use an HMAC session instead."""
 
 from ..attempt import Attempt, Sent
 

@@ -1,4 +1,4 @@
-"""Checks: open a salted session, use it, and derive its key."""
+"""Checks of the lesson on salted sessions: open a salted session, use it, and derive its key."""
 
 import hmac
 

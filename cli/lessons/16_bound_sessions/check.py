@@ -1,4 +1,4 @@
-"""Checks: open a bound session, and use it for the bound object and for another one."""
+"""Checks of the lesson on bound sessions: use a bound session for the bound object and for another one."""
 
 from tpmwire.spec.constants import TPM_RH
 

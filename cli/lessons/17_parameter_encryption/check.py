@@ -1,4 +1,4 @@
-"""Checks: encrypt parameters with XOR and with AES."""
+"""Checks of the lesson on encrypted parameters: encrypt parameters with XOR and with AES."""
 
 from tpmwire.spec.constants import TPM_ALG
 

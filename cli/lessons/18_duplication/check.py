@@ -1,4 +1,4 @@
-"""Checks: duplicate a key to another parent, and use it there."""
+"""Checks of the lesson on duplication: duplicate a key to another parent, and use it there."""
 
 from tpmwire.crypto.formulas import name_of
 from tpmwire.spec.constants import TPMA_OBJECT

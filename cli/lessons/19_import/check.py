@@ -1,4 +1,4 @@
-"""Checks: bring an HMAC key into the TPM in two ways."""
+"""Checks of the lesson on import: bring an HMAC key into the TPM in two ways."""
 
 import hmac
 

@@ -1,4 +1,4 @@
-"""Checks: define, write, read and remove an NV index."""
+"""Checks of the lesson on NV indices: define, write, read and remove an NV index."""
 
 from tpmwire.commands import GetCapability
 from tpmwire.spec.constants import TPM_CAP

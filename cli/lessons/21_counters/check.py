@@ -1,4 +1,4 @@
-"""Checks: NV counters and bit fields."""
+"""Checks of the lesson on counters: use NV counters and bit fields."""
 
 from tpmwire.commands import GetCapability
 from tpmwire.spec.constants import TPM_CAP

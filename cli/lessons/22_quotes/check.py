@@ -1,4 +1,4 @@
-"""Checks: create an attestation key, quote, and try to forge a quote."""
+"""Checks of the lesson on quotes: create an attestation key, quote, and try to forge a quote."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Checks: make and activate a credential."""
+"""Checks of the lesson on credential activation: make and activate a credential."""
 
 from tpmwire.spec.constants import TPM_RH, TPMA_OBJECT
 from tpmwire.spec.response_codes import TPM_RC

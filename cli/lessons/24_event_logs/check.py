@@ -1,4 +1,4 @@
-"""Checks: replay an event log, and find the event that is missing from it."""
+"""Checks of the lesson on event logs: replay an event log, and find the event that is missing from it."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Checks: an AWS secret as an HMAC key, and the key that signs requests of a day."""
+"""Checks of the lesson on the AWS run: import an AWS secret, and derive the key that signs requests of a day."""
 
 import hmac
 

@@ -1,4 +1,4 @@
-"""Checks: change bits of commands and responses, without and with a session."""
+"""Checks of the lesson on interposers: change bits of commands and responses, without and with a session."""
 
 from ..attempt import Attempt, Sent
 

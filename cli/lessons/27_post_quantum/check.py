@@ -1,4 +1,4 @@
-"""Checks: sign with ML-DSA, and share a secret with ML-KEM."""
+"""Checks of the lesson on post-quantum keys: sign with ML-DSA, and share a secret with ML-KEM."""
 
 from tpmwire.commands import GetCapability
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP

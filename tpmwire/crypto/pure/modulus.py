@@ -1,4 +1,4 @@
-"""Detection of unsound RSA keys by their modulus (SP 800-56B Rev. 2, §6.4.2; SP 800-89, §5.3.3)."""
+"""Detection of weak RSA keys by their modulus (SP 800-56B Rev. 2, §6.4.2; SP 800-89, §5.3.3)."""
 
 import math
 from functools import cache

@@ -1,4 +1,4 @@
-"""The rail of the HTML page: all commands and responses as a sequence diagram, whose rows lead to their cards."""
+"""The sequence diagram of the HTML page: a row for each command and response, with a link to its card."""
 
 import bisect
 from collections.abc import Sequence
@@ -14,7 +14,10 @@ LANES = 3
 
 
 def rail_html(rows: Sequence[str], bars: Sequence[str]) -> str:
-    """Returns the rail with its rows as a <nav> element. `bars` lists the bars of each row."""
+    """Returns the sequence diagram of all messages as an HTML <nav> element.
+
+    `rows` has the HTML of each row, `bars` the HTML of its session bars (see `session_bars`).
+    """
     items = "".join(f"<li>{row}{bar}</li>" for row, bar in zip(rows, bars, strict=True))
     return (
         '<nav aria-label="Messages"><details open><summary>All messages</summary>'

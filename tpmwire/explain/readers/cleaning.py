@@ -30,7 +30,7 @@ NARROWEST = 5
 
 
 def clean_lines(lines: Iterable[TextLine]) -> Iterator[TextLine]:
-    """Yields the lines with plain quotes, blanks and arrows, and without HTML entities and line numbers.
+    """Yields the lines with plain quotes, spaces and arrows, and without HTML entities and line numbers.
 
     Numbers at the beginning of lines are line numbers if each is 1 larger than the number before it. Without a
     sign after the number, as in the pager less, they begin with 1.

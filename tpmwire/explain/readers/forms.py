@@ -24,7 +24,7 @@ class Form(NamedTuple):
     """A text notation of bytes.
 
     `name` and `example` are for the documentation. `start` matches the first bytes of a TPM message. `decode`
-    decodes the longest valid text from a position. `blanks` is true if blanks are data. `bits` is the number of
+    decodes the longest valid text from a position. `spaces` is true if spaces are data. `bits` is the number of
     bits of a letter in base64 and base32, and 0 in other notations.
     """
 
@@ -32,7 +32,7 @@ class Form(NamedTuple):
     example: str
     start: re.Pattern[str]
     decode: Callable[[str, int], Decoded]
-    blanks: bool = False
+    spaces: bool = False
     bits: int = 0
 
 
@@ -70,7 +70,7 @@ def _decode_hex(text: str, place: int) -> Decoded:
     if pairs is not None:
         try:
             octets, end = bytes.fromhex(pairs[0]), pairs.end()
-        except ValueError:  # "8 00 1": pairs across blanks
+        except ValueError:  # "8 00 1": pairs across spaces
             octets, end = b"", place
     found = [octets]
     while (token := _HEX.match(text, end)) is not None:
@@ -243,7 +243,7 @@ FORMS = [
     Form(
         "hex without leading zeros",
         "80 1 0 0 0 c 0 0 1 7b 0 10",
-        _start(r"(?<!-)80[\s,]{1,2}[12][\s,]{1,2}0[\s,]{1,2}0[\s,]"),  # more blanks: decimal, as od -t u1
+        _start(r"(?<!-)80[\s,]{1,2}[12][\s,]{1,2}0[\s,]{1,2}0[\s,]"),  # more spaces: decimal, as od -t u1
         _decode_tokens(_DIGITS, lambda text: bytes((int(text, 16),))),
     ),
     Form(
@@ -301,7 +301,7 @@ FORMS = [
         r"0000000 200 001  \0  \0  \0  \f  \0  \0 001   {  \0 020",
         re.compile(r"(?<= )(?= {0,3}(?:200 00[12]|\\0 30[1-6])  \\0  \\0 )"),
         lambda text, place: _decode_tokens(_CHARS, _from_char)(text, max(place - 1, 0)),
-        blanks=True,
+        spaces=True,
     ),
     Form(
         "base64 and base64url, also wrapped or without padding",

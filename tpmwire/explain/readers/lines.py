@@ -21,7 +21,7 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 
 
 class TextLine(NamedTuple):
-    """The text and number of a line, from 1. `continues` is true if the text continues a long line."""
+    """A line's text and number (from 1). `continues` is true if the text continues a long line."""
 
     text: str
     number: int

@@ -74,7 +74,7 @@ def _find_values(words: "list[re.Match[str]]") -> int:
 def is_other_column(row: str, text: str) -> bool:
     """Returns whether `text` is another interpretation of the bytes of `row`, the line before, as od prints it.
 
-    In `od -t x1 -t c`, the second line of each row has blanks in place of the offset.
+    In `od -t x1 -t c`, the second line of each row has spaces in place of the offset.
     """
     if "       " not in text[:100]:
         return False

@@ -215,7 +215,7 @@ class TextReader:
             if self._form.bits:
                 opening = _QUOTES.match(text, end)  # a plus sign is data
             place = opening.end() if opening is not None else end
-            if self._form.blanks:
+            if self._form.spaces:
                 place = len(text[:end].rstrip()) + 1
             decoded = decode_data(self._form, text, place)
             cut = decoded.left and not self._form.bits  # within a byte, at the end of a wrapped line

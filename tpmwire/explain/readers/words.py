@@ -177,7 +177,7 @@ def _layer_code(word: str) -> int | None:
 
 
 def _attributes(word: str) -> Iterator[Interpretation]:
-    """Yields the interpretations of attribute names joined by `|`, `,` or blanks: `fixedTPM|decrypt`."""
+    """Yields the interpretations of attribute names joined by `|`, `,` or spaces: `fixedTPM|decrypt`."""
     words = [_plain(part) for part in re.split(r"[|,+\s]+", word) if part]
     for name, kind in declarations().items():
         if not (isinstance(kind, type) and issubclass(kind, IntFlag)):
@@ -349,11 +349,11 @@ def _kernel_error(number: int) -> Interpretation | None:
 _DRIVER_ERRORS = {
     "ETIME": ("  The chip did not respond in time: reset the machine; check its firmware.",),
     "ETIMEDOUT": ("  The chip did not respond in time: reset the machine; check its firmware.",),
-    "EBUSY": ("  Another program has /dev/tpm0 open: use /dev/tpmrm0.",),
+    "EBUSY": ("  Another program has /dev/tpm0 open; use /dev/tpmrm0.",),
     "ENODEV": ("  The driver found no TPM: is it enabled in the firmware's settings?",),
     "EIO": ("  The transfer to the chip failed, or its response was damaged.",),
-    "EPERM": ("  The user may not open the device: add them to the group tss.",),
-    "EACCES": ("  The user may not open the device: add them to the group tss.",),
+    "EPERM": ("  The user may not open the device; add them to the group tss.",),
+    "EACCES": ("  The user may not open the device; add them to the group tss.",),
     "ENOENT": ("  The device does not exist: is the TPM enabled, and the driver loaded?",),
 }
 

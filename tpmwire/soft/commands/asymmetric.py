@@ -172,7 +172,8 @@ def ecc_parameters(tpm: TpmState, command: ECC_Parameters) -> ECC_Parameters.Res
 def _obfuscating_hash(key: KeyedObject, given: TPMT_KDF_SCHEME) -> int:
     """Returns the hash algorithm for TPM2_ECC_Encrypt and TPM2_ECC_Decrypt.
 
-    The scheme is that of the key, or `given` if the key has none. Raises Refusal unless it is KDF2.
+    The scheme is that of the key, or `given` if the key has none. Raises Refusal if both have a scheme and differ,
+    for another scheme than KDF2, and for a key that is restricted or not an ECC key.
     """
     parameters = key.public.parameters
     if not isinstance(parameters, TPMS_ECC_PARMS):

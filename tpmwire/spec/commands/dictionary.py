@@ -14,7 +14,7 @@ class DictionaryAttackLockReset(Command, code=TPM_CC.DictionaryAttackLockReset, 
 
 
 class DictionaryAttackParameters(Command, code=TPM_CC.DictionaryAttackParameters, spec="Part 3 §25.3"):
-    """Sets how many failures cause a lockout, and its duration in seconds."""
+    """Sets the failures until lockout, and the seconds to recover from a failure and from a wrong lockoutAuth."""
 
     lock_handle: Annotated[TPMI_RH_LOCKOUT, USER]
     new_max_tries: UINT32

@@ -84,7 +84,7 @@ class NV_Increment(Command, code=TPM_CC.NV_Increment, spec="Part 3 §31.8"):
 
 
 class NV_Extend(Command, code=TPM_CC.NV_Extend, spec="Part 3 §31.9"):
-    """Extends an index like a PCR (TPM_NT_EXTEND)."""
+    """Extends an NV index of type TPM_NT_EXTEND, as TPM2_PCR_Extend extends a PCR."""
 
     alters_nv = True
 
