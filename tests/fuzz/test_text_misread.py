@@ -11,6 +11,7 @@ def test_mutated_text() -> None:
     assert misread.main(1, 336611621) == 1  # a string with a quote in it, begun in its middle
     misread.main(1, 630083180)  # an offset 0000640, which is also a tag in decimal
     misread.main(1, 824301899)  # two dumps in a log; the first one ends with a short row
+    misread.main(1, 950505444)  # od -t u2 with five blanks between the values of a row
 
 
 def test_a_wrong_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

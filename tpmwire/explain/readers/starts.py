@@ -43,7 +43,7 @@ ANY_OFFSET = re.compile(rf"(?<![0-9A-Za-z]){OFFSET}(?:[:.|]\s*|\s+)")
 TAIL = re.compile(r"""\s*["'`]*\s*(?:[:-]?\s*$|[|>*<\])},;.…+\\]|//|/\*|#|--|\()""")
 """Text that may follow the data in a line."""
 
-_RUN = re.compile(r"(?:(?<![0-9A-Za-z.])(?:0x|\\x)?-?[0-9A-Fa-f]{1,8}(?:u8)?[\s,]{1,4})+$")
+_RUN = re.compile(r"(?:(?<![0-9A-Za-z.])(?:0x|\\x)?-?[0-9A-Fa-f]{1,8}(?:u8)?[\s,]{1,20})+$")
 _JOINED = re.compile(r"(?<![0-9A-Za-z:.-])(?:[0-9A-Fa-f]{2}[:-])+$")
 """Bytes with colons or hyphens directly before a message."""
 
