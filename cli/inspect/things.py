@@ -16,6 +16,7 @@ from tpmwire.explain.readers.data import read_data
 from tpmwire.explain.readers.lines import read_lines
 from tpmwire.explain.readers.numbers import KINDS, Interpretation, parse_numbers
 from tpmwire.explain.readers.recordings import UnknownInputError, detect_recording
+from tpmwire.explain.readers.tool_outputs import read_tool_output
 from tpmwire.explain.readers.words import read_as, read_words
 from tpmwire.explain.value import explain_octets
 from tpmwire.spec.constants import TPM_CC
@@ -86,7 +87,7 @@ def explain_thing(thing: str, kind: str | None) -> Iterator[Explained]:
     elif thing == "-" or os.path.lexists(thing):
         _check_readable(thing)
         yield from map(_explain_source, open_sources([thing]))
-    elif not _is_message(thing) and (found := read_words(thing)):
+    elif not _is_message(thing) and not _is_output(thing) and (found := read_words(thing)):
         yield Explained(thing, found)
     else:
         yield _explain_source(Source(_shorten(thing), io.BytesIO(thing.encode(errors="replace"))))
@@ -165,6 +166,11 @@ def _is_message(text: str) -> bool:
     """Returns whether a text is hex of a command, of a response, or of any 16 or more bytes."""
     plain = re.sub(r"0x|[\s:,]", "", text.lower())
     return bool(re.fullmatch(r"(80 ?01|80 ?02|00 ?c4)[0-9a-f]{16,}|[0-9a-f]{32,}", plain))
+
+
+def _is_output(text: str) -> bool:
+    """Returns whether a text of several lines is the output of a program of tpm2-tools."""
+    return "\n" in text.strip() and any(read_tool_output(text.encode(errors="replace")))
 
 
 def _refusal(name: str, text: str) -> str:

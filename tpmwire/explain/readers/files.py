@@ -20,6 +20,7 @@ from .own_files import read_cache, read_json
 from .packets import is_capture
 from .pcr_files import read_serialized_pcrs
 from .structures import HASH_SIZES, read_structure
+from .tool_outputs import read_tool_output
 
 __all__ = ["LARGEST_FILE", "read_file"]
 
@@ -89,16 +90,22 @@ def _read_plain(data: bytes) -> Iterator[Reading]:
     elif size in _DIGESTS and _are_hashes(data, size):
         text = "policy digest (tpm2_policy… -L), hash (tpm2_hash), HMAC (tpm2_hmac) or one PCR value"
         yield _plain(f"{size} bytes, the size of a {_DIGESTS[size]} digest", text, data)
-    elif size in _MODULI and _are_hashes(data, size):
+    elif size in _MODULI and _are_hashes(data, size) and not _has_blank(data):
         text = "plain signature (tpm2_sign -f plain) or ciphertext (tpm2_rsaencrypt)"
         yield _plain(f"{size} bytes, the size of an RSA-{_MODULI[size]} number", text, data)
     for step, name in _DIGESTS.items():
-        if step != 64 and size % step == 0 and 2 <= size // step <= 24 and _are_hashes(data, step):
-            text = f"{size // step} PCR values (tpm2_pcrread -o, tpm2_quote -F values) have this size"
-            values = [Node(f"[{n}]", n * step, data[n * step : (n + 1) * step]) for n in range(size // step)]
-            reading = _plain(f"{size} bytes, the size of {size // step} {name} digests", text, data)
+        count, rest = divmod(size, step)
+        if not rest and 2 <= count <= 24 and _are_hashes(data, step) and (step < 64 or size > 24 * 48):
+            values = [Node(f"[{n}]", n * step, data[n * step : (n + 1) * step]) for n in range(count)]
+            text = "tpm2_pcrread -o and tpm2_quote -F values write such files"
+            reading = _plain(f"{size} bytes, the size of {count} {name} digests (PCR values)", text, data)
             reading.trees[0].children = values
             yield reading
+
+
+def _has_blank(data: bytes) -> bool:
+    """Returns whether a block of the size of a digest is one repeated byte, as in a PCR after a reset."""
+    return any(len(set(data[start : start + 32])) == 1 for start in range(0, len(data), 32))
 
 
 def _are_hashes(data: bytes, step: int) -> bool:
@@ -120,6 +127,7 @@ _READERS: tuple[Callable[[bytes], Iterable[Reading]], ...] = (
     read_cache,
     read_json,
     read_key_text,
+    read_tool_output,
     read_der,
     _read_name,
     read_structure,
