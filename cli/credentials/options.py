@@ -219,8 +219,8 @@ def run_parser() -> Parser:
         "--format",
         choices=("process", "env", "export", "fish", "powershell", "json", "credentials-file"),
         default="process",
-        help="output format: JSON for credential_process (default), variables for a shell or program, or a "
-        "profile in ~/.aws/credentials",
+        help="output format: process for credential_process (default); env, export, fish or powershell for "
+        "variables; json for plain JSON; credentials-file for a profile in ~/.aws/credentials",
     )
     parser.add_argument(
         "--credentials-profile",

@@ -181,7 +181,7 @@ def add_format_option(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("pem", "tpmcopy"),
         default="pem",
-        help="format of the key file: TSS2 PEM, or tpmcopy's JSON (default: pem)",
+        help="format of the key file: pem (TSS2) or tpmcopy (JSON of tpmcopy) (default: pem)",
     )
 
 

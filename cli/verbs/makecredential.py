@@ -76,7 +76,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="FILE", required=True, help="file to write the credential to")
     parser.add_argument(
-        "--format", choices=("tools", "tss", "go"), default="tools", help="format of the file (default: tools)"
+        "--format",
+        choices=("tools", "tss", "go"),
+        default="tools",
+        help="file format: tools (tpm2-tools), tss (two TPM structures) or go (go-attestation) (default: tools)",
     )
     parser.add_argument(
         "--accept-sha1",

@@ -54,8 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--output",
         choices=("headers", "json", "http"),
         default="headers",
-        help="headers, one per line, as `curl -H @-` reads them (default); a JSON object with method, url and "
-        "headers; or the whole HTTP/1.1 request with its body",
+        help="output format: headers (one per line, as `curl -H @-` reads them), json (method, url and headers) "
+        "or http (the whole HTTP/1.1 request with its body) (default: headers)",
     )
     add_use_options(parser, without=("--format",))
 

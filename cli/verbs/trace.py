@@ -77,8 +77,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("text", "jsonl", "pcap"),
         default="text",
-        help="explanations as text, or as JSON Lines with one tree per line; pcap: a network capture, which needs "
-        "--out (default: text)",
+        help="output format: text, jsonl for one tree per line, or pcap for a network capture, which needs --out "
+        "(default: text)",
     )
     output.add_argument(
         "--html",

@@ -166,7 +166,10 @@ def test_mistakes_are_one_line_and_nothing_is_sent(tool: Tool, words: str, says:
             "has no field 'zz'; its",
         ),
         ('{"command": "GetRandom", "bytesRequested": 1, "passwords": "x"}', "expected passwords as a list"),
-        ('{"command": "GetRandom", "bytesRequested": 1, "passwords": ["00"]}', "has 0 handles"),
+        (
+            '{"command": "GetRandom", "bytesRequested": 1, "passwords": ["00"]}',
+            "too many passwords for TPM2_GetRandom: expected at most 0, got 1",
+        ),
         ('{"command": "Clear", "authHandle": "lockout", "passwords": ["secret"]}', "a password is not hex"),
         ('{"command": "Hash", "data": 5, "hashAlg": 11}', "needs bytes"),
     ],

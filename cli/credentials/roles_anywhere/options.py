@@ -298,7 +298,7 @@ def run_of_key(args: HelperSettings) -> RunSettings:
     """
     _check_required(args, "certificate", "private_key")
     if args.words:
-        note(f"tpmwire: note: ignoring {len(args.words)} further arguments, as {HELPER} does")
+        note(f"tpmwire: note: ignoring further arguments ({len(args.words)}), as {HELPER} does")
     return run_of_private_key(args)
 
 
@@ -324,7 +324,7 @@ def _check_required(args: PrivateKeySettings, *names: str) -> None:
     missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(args, name)]
     if missing:
         hint = (
-            "; AWS config files have no line continuation: remove the backslash"
+            "; remove the backslash, since AWS config files have no line continuation"
             if "\\" in getattr(args, "words", ())
             else ""
         )

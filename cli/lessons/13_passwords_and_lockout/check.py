@@ -19,7 +19,7 @@ def _loaded(attempt: Attempt) -> str:
 def _locked(attempt: Attempt) -> str:
     if not attempt.refused("Unseal", TPM_RC.LOCKOUT):
         count = len(attempt.refused("Unseal", TPM_RC.AUTH_FAIL))
-        return f"{count} wrong passwords so far; the TPM is not locked out."
+        return f"wrong passwords so far: {count}; the TPM is not locked out."
     return "" if attempt.answered(TPM_RC.LOCKOUT) else "Answer the response code."
 
 

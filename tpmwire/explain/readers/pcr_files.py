@@ -46,8 +46,9 @@ def _number(name: str, data: bytes, offset: int, text: str, size: int = 4) -> No
 def _selections(data: bytes, count: int) -> tuple[Node, Iterator[str]]:
     """Returns (node of the PCR selections, iterator over the names of the selected PCRs)."""
     end = 4 + SELECTIONS * ENTRY
-    root = Node("pcrSelections", 0, data[:end], "TPML_PCR_SELECTION", f"{count} banks")
-    root.children = [_number("count", data, 0, f"{count} banks")]
+    banks = f"{count} bank{'s' * (count != 1)}"
+    root = Node("pcrSelections", 0, data[:end], "TPML_PCR_SELECTION", banks)
+    root.children = [_number("count", data, 0, banks)]
     names: list[str] = []
     for place in range(4, 4 + count * ENTRY, ENTRY):
         alg = TPM_ALG(int.from_bytes(data[place : place + 2], "little"))
@@ -66,8 +67,9 @@ def _selections(data: bytes, count: int) -> tuple[Node, Iterator[str]]:
 
 def _digests(data: bytes, start: int, names: Iterator[str]) -> Node:
     count = min(int.from_bytes(data[start : start + 4], "little"), DIGESTS)
-    root = Node("pcrValues", start, data[start : start + LIST], "TPML_DIGEST", f"{count} digests")
-    root.children = [_number("count", data, start, f"{count} digests")]
+    digests = f"{count} digest{'s' * (count != 1)}"
+    root = Node("pcrValues", start, data[start : start + LIST], "TPML_DIGEST", digests)
+    root.children = [_number("count", data, start, digests)]
     for place in range(start + 4, start + 4 + count * DIGEST, DIGEST):
         size = min(int.from_bytes(data[place : place + 2], "little"), DIGEST - 2)
         digest = data[place + 2 : place + 2 + size]
