@@ -8,12 +8,12 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from tpmwire.errors import DecodeError
+from tpmwire.errors import DecodeError, InputError
 from tpmwire.explain import Node, explain_stream
 from tpmwire.explain.lookup import find_name, has_octets, similar_names
 from tpmwire.explain.message import find_commands
 from tpmwire.explain.readers.data import read_data
-from tpmwire.explain.readers.lines import read_lines
+from tpmwire.explain.readers.lines import is_text, read_lines
 from tpmwire.explain.readers.numbers import KINDS, Interpretation, parse_numbers
 from tpmwire.explain.readers.recordings import UnknownInputError, detect_recording
 from tpmwire.explain.readers.tool_outputs import read_tool_output
@@ -24,6 +24,7 @@ from tpmwire.spec.constants import TPM_CC
 from ..terminal.messages import UsageError, warn
 from .file_inputs import describe_commands, split_lone
 from .source import Source, open_sources
+from .watched_input import WatchedInput
 
 __all__ = ["Explained", "explain_thing", "group_words"]
 
@@ -134,10 +135,16 @@ def _bytes_of(thing: str) -> bytes:
 
 def _explain_source(source: Source) -> Explained:
     """Returns the explanation of an input with bytes or text."""
+    watched = WatchedInput(source.file)
     try:
-        recording = detect_recording(source.file, source.name, warn)
-    except UnknownInputError:
-        raise UsageError(_refusal(source.name, "")) from None
+        recording = detect_recording(io.BufferedReader(watched), source.name, warn)
+    except InputError as error:
+        if found := read_words(watched.text):
+            return Explained(source.name, found)
+        if isinstance(error, UnknownInputError):
+            raise UsageError(_refusal(source.name, "")) from None
+        raise
+    watched.watching = False
     if not isinstance(recording, bytes):
         lone, exchanges = split_lone(recording)
         names = find_commands(lone) if lone else []
@@ -152,7 +159,7 @@ def _explain_source(source: Source) -> Explained:
         best, *others = readings
         return Explained(source.name, [], best.kind, best.trees, [each.kind for each in others])
     text = plain.decode("latin-1")
-    if plain.isascii() and (found := read_words(text)):
+    if is_text(plain) and (found := read_words(text)):
         return Explained(source.name, found)
     raise UsageError(_refusal(source.name, text))
 

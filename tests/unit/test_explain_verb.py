@@ -229,6 +229,21 @@ def test_each_code_of_a_log_can_be_selected(tool: Tool, tmp_path: Path) -> None:
     assert "TPM_RC_INITIALIZE" in tool("explain", command).out
 
 
+@pytest.mark.parametrize("size", [10_000, 1_200_000])
+def test_the_lines_about_tpms_in_a_long_log(tool: Tool, tmp_path: Path, size: int) -> None:
+    noise = "[  {n:9}.5] usb 1-1: an old device\u00ae, error 0x98e, device number {n}\n"
+    lines = [noise.format(n=n) for n in range(size // len(noise))]
+    for n in range(0, len(lines), 9):
+        lines[n] += f"[  {n:9}.7] tpm tpm0: A TPM error (2337) occurred attempting the self test\n"
+    lines += ["tpm_tis: 2.0 TPM (device-id 0xA3, rev-id 22)\n", "ERROR:esys: failed 0x00000143"]
+    (tmp_path / "kernel.log").write_bytes("".join(lines).encode())
+    out = tool("explain", tmp_path / "kernel.log").out
+    assert "TPM_RC_LOCKOUT" in out
+    assert "TPM_RC_COMMAND_CODE" in out
+    assert "TPM_RC_AUTH_FAIL" not in out
+    assert "0xa3" not in out
+
+
 def test_text_in_utf16(tool: Tool, tmp_path: Path) -> None:
     for encoding in ("utf-16-le", "utf-16-be"):
         for text in ("tpm tpm0: A TPM error (2446) occurred\r\n", "0x98e"):

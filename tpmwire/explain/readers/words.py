@@ -23,10 +23,16 @@ from ..windows_codes import windows_code, windows_number
 from .numbers import KINDS, Interpretation, as_type, number_kinds, parse_numbers, vendor_number
 from .tool_names import read_program, read_template
 
-__all__ = ["read_as", "read_words"]
+__all__ = ["log_lines", "read_as", "read_words"]
 
 _LIMIT = 4096
-"""Maximum number of characters that are searched for codes."""
+"""Maximum number of characters of a word, and of a line that is searched for codes."""
+
+_MOST = 32
+"""Maximum number of different codes of a long log that are explained."""
+
+_ABOUT = re.compile(r"tpm|tss2|esys|tcti|\btbs|hresult|bitlocker|0x8028", re.IGNORECASE)
+"""What a line of a long log about a TPM contains."""
 
 _ASKS = {table: ask for ask, (table, _) in KINDS.items()}
 
@@ -35,10 +41,13 @@ def read_words(text: str) -> list[Interpretation]:
     """Returns the interpretations of a word, a number, or a text with response codes, the most likely first.
 
     Examples: `0x98e`, `TPM_RC_AUTH_FAIL`, `fixedTPM|decrypt`, `sha256:0,7`, `GetRandom`, `tpm:session(1):the
-    authorization HMAC check failed`, and log lines with one of these codes. Returns an empty list for any other
-    text.
+    authorization HMAC check failed`, and log lines with one of these codes. In a long log, only the lines about
+    TPMs are searched. Returns an empty list for any other text.
     """
-    text = text.strip()[:_LIMIT]
+    text = text.strip()
+    if len(text) > _LIMIT and (logged := _search_log(text)):
+        return logged
+    text = text[:_LIMIT]
     word = text.strip("\"'`,;.:()[]{}<>!?|+ \t\r\n\0")
     if not word:
         return []
@@ -48,6 +57,25 @@ def read_words(text: str) -> list[Interpretation]:
     found += [*_attributes(word), *_pcrs(word)]
     found += [*read_program(word), *_vendor(word), *(read_template(word) if ":" in word and not found else ())]
     return found or _remove_duplicates(_texts(text))
+
+
+def log_lines(text: str) -> dict[str, str]:
+    """Returns the lines about TPMs in a log, without those that differ only in what precedes: {key: line}."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if about := _ABOUT.search(line):
+            found.setdefault(line[about.start() :][:_LIMIT], line[:_LIMIT])
+    return found
+
+
+def _search_log(text: str) -> list[Interpretation]:
+    found: dict[tuple[str, int | None], Interpretation] = {}
+    for line in log_lines(text).values():
+        for each in _texts(line):
+            found.setdefault((each.type, each.value), each)
+        if len(found) >= _MOST:
+            break
+    return list(found.values())
 
 
 def read_as(ask: str, text: str) -> list[Interpretation]:
@@ -292,7 +320,7 @@ _PLACES = re.compile(
 _LEGACY = re.compile(
     r"(?:(session|handle|parameter) (\d{1,2}), )?(error|warning) code (0x[0-9a-f]{1,3})\b", re.IGNORECASE
 )
-_HEX = re.compile(r"(?<![\w.])0x([0-9a-f]{1,8})\b", re.IGNORECASE)
+_HEX = re.compile(r"(?<![\w.])(?<!device-id )0x([0-9a-f]{1,8})\b", re.IGNORECASE)
 _DECIMAL = re.compile(
     r"(?:error|failed|code|rc|returned|result|status|hr|hresult)\b[\s:=(#]{0,4}(-?\d{1,10})(?![\w.])",
     re.IGNORECASE,
