@@ -12,6 +12,7 @@ import os
 import sys
 from _frozen_importlib_external import PathFinder
 from _signal import SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]
+from _thread import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,19 +126,26 @@ class _LazyLoader:
     def __init__(self, loader: "Any") -> None:
         self.loader = loader
 
-    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
-        return _LazyModule(spec.name)
+    def create_module(self, spec: "ModuleSpec") -> None:
+        """Returns None, so that Python creates the module. It reads attributes before it calls `exec_module`."""
 
     def exec_module(self, module: "ModuleType") -> None:
-        pass
+        module.__class__ = _LazyModule
 
 
 class _LazyModule(type(sys)):  # type: ignore[misc]
+    """A module that is not loaded yet."""
+
+    _lock = RLock()
+
     def __getattr__(self, name: str) -> "Any":
-        self.__class__ = type(sys)  # type: ignore[assignment]
-        self.__loader__ = self.__spec__.loader = self.__spec__.loader.loader
-        self.__loader__.exec_module(self)
-        return getattr(self, name)
+        with self._lock:
+            spec = self.__spec__
+            if isinstance(spec.loader, _LazyLoader):
+                self.__loader__ = spec.loader = spec.loader.loader
+                spec.loader.exec_module(self)
+                self.__class__ = type(sys)  # type: ignore[assignment]
+        return type(sys).__getattribute__(self, name)
 
 
 def _interrupted(_number: int, _frame: object) -> None:

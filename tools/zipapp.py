@@ -48,17 +48,26 @@ sys.path[0] = file = sys.argv[0]
 from marshal import loads
 from _frozen_importlib_external import MAGIC_NUMBER
 offset, size = {PLACES}.get(sys.implementation.cache_tag, (0, 0))
-with open(file, "rb") as archive:
-    archive.seek(offset)
-    found = loads(archive.read(size) or b"N") or [b""]
-if found[0] == MAGIC_NUMBER:
+found = None
+try:
+    with open(file, "rb") as archive:
+        archive.seek(offset)
+        found = loads(archive.read(size)) if size else None
+except OSError as error:
+    sys.exit("%s: %s; start the program by its path" % (file, error.strerror))
+except (EOFError, TypeError, ValueError):
+    pass
+if type(found) is tuple and found[0] == MAGIC_NUMBER:
     codes = loads(found[2][0])
     start = {"__name__": "tpmwire_start"}
     exec(codes["tpmwire_start"], start)
     start["main"](file, found, codes)
 else:
     from runpy import run_path
-    run_path(file, run_name="__main__")
+    try:
+        run_path(file, run_name="__main__")
+    except SyntaxError:
+        sys.exit("%s: the file is damaged; install it again" % file)
 ' "$0" "$@"
 """
 PLACES = b"{PLACES}"

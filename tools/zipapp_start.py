@@ -43,7 +43,14 @@ class Modules:
                 return file.read()
         from zipimport import zipimporter
 
-        return zipimporter(self.member_folder).get_data(name)
+        try:
+            archive = zipimporter(self.member_folder)
+        except ImportError as error:
+            raise SystemExit(self.explain_damage(error)) from None
+        return archive.get_data(name)
+
+    def explain_damage(self, error: Exception) -> str:
+        return f"{self.member_folder}: the file is damaged ({error}); install it again"
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
         file = name.replace(".", "/")
@@ -91,9 +98,12 @@ class Modules:
             return
         if name not in self.codes:
             # The first group is not compressed: it sorts sys.path, and until then zlib may be the caller's.
-            from zlib import decompress
+            from zlib import decompress, error
 
-            self.codes.update(loads(decompress(self.groups[self.modules[name][0]])))
+            try:
+                self.codes.update(loads(decompress(self.groups[self.modules[name][0]])))
+            except (EOFError, TypeError, ValueError, error) as fault:
+                raise SystemExit(self.explain_damage(fault)) from None
         exec(self.codes.pop(name), module.__dict__)
 
     def get_data(self, path: str) -> bytes:

@@ -213,6 +213,14 @@ def test_a_run_compiles_no_regular_expressions_of_ours(box: Machine, tmp_path: P
     assert {name for name in callers if name.partition(".")[0] in OURS} == set()
 
 
+ATTRIBUTES = DUMP.replace("sys.modules", 'vars(sys.modules["ipaddress"])')
+
+
+def test_a_run_loads_ipaddress_only_for_a_host_in_brackets(box: Machine, tmp_path: Path) -> None:
+    """urllib.parse imports it, so it is in sys.modules."""
+    assert "IPv6Address" not in _loaded(box, tmp_path, HANDLE, around=ATTRIBUTES)
+
+
 def test_a_run_without_a_tpm_loads_no_layer(box: Machine, tmp_path: Path) -> None:
     loaded = _loaded(box, tmp_path, HANDLE, "--tpm-path=/dev/tpm-missing", code=3)
     assert {name for name in loaded if name.startswith("tpmwire.")} == {"tpmwire.secret", "tpmwire.typed"}

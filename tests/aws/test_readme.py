@@ -12,9 +12,9 @@ README = (ROOT / "README.md").read_text()
 
 
 def _block(heading: str) -> list[str]:
-    """The first indented block under a heading, without comments."""
-    lines = README.split(f"\n## {heading}\n", 1)[1].split("\n    ", 1)[1].split("\n\n", 1)[0].splitlines()
-    return [line.partition("  #")[0].strip() for line in lines]
+    """The indented lines under a heading, without comments."""
+    lines = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0].splitlines()
+    return [line.partition("  #")[0].strip() for line in lines if line.startswith("    ")]
 
 
 def test_a_machine_is_set_up(tmp_path: Path) -> None:

@@ -16,7 +16,15 @@ code = main(sys.argv[1:])
 sys.stderr.write("\\n".join(sorted(sys.modules)))
 raise SystemExit(code)
 """
-SIGNER = ["sigv4", "sigv4.canonical", "sigv4.errors", "sigv4.request", "sigv4.signer", "sigv4.times"]
+SIGNER = [
+    "sigv4",
+    "sigv4.canonical",
+    "sigv4.characters",
+    "sigv4.errors",
+    "sigv4.request",
+    "sigv4.signer",
+    "sigv4.times",
+]
 ENDPOINTS = ["sigv4.endpoints", "sigv4.partitions"]
 REQUEST = [*SIGNER, "sigv4.files", "sigv4.host_names", "sigv4.hosts", "sigv4.partitions"]
 VERBS = {

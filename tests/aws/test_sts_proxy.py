@@ -125,7 +125,7 @@ def test_a_proxy_that_never_answers() -> None:
 
 @pytest.mark.parametrize("url", ["socks5://{}h:1", "https://{}h:1", "http://{}h:port", "http://{}[::1", "http://"])
 def test_a_proxy_that_we_cannot_speak_with(url: str) -> None:
-    with pytest.raises(RequestError, match=r"HTTPS_PROXY .*http://.USER:PASSWORD@.HOST:PORT") as caught:
+    with pytest.raises(RequestError, match=r"HTTPS_PROXY\b.*http://.USER:PASSWORD@.HOST:PORT") as caught:
         _call("https://sts.example/", HTTPS_PROXY=url.format(PROXY_USER))
     _hides_the_password(caught.value)
 

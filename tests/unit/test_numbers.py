@@ -53,6 +53,20 @@ def test_an_alias_is_the_first_member_with_its_value() -> None:
     assert list(Kind.__members__) == ["FIRST", "SECOND", "AGAIN"]
 
 
+def test_a_name_is_given_once() -> None:
+    with pytest.raises(TypeError, match="'FIRST' is already defined as 1"):
+
+        class Kind(OpenEnum):
+            FIRST = 1
+            FIRST = 2  # type: ignore[misc]
+
+
+def test_a_call_creates_an_enumeration() -> None:
+    kind = OpenEnum("Kind", {"FIRST": 1, "SECOND": 2})  # type: ignore[call-overload, unused-ignore]
+    assert [repr(member) for member in kind] == ["Kind.FIRST", "Kind.SECOND"]
+    assert [int(member) for member in OpenEnum("Other", "A B")] == [1, 2]  # type: ignore[call-overload, unused-ignore]
+
+
 def test_members_cannot_be_changed_nor_added() -> None:
     class Kind(OpenEnum):
         FIRST = 1

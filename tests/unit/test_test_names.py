@@ -46,6 +46,7 @@ TOPICS = {
     "language": "messages and help texts in plain English",
     "public_names": "names for programs that import the packages",
     "release": "tools/release.py",
+    "info_185": "`tpmwire info` for version 1.85",
     "ek_mlkem": "ML-KEM endorsement keys, in every verb",
     "ek_templates": "EK templates by name, in send and ek",
     "send_saved": "results that `tpmwire send --save` keeps between runs",

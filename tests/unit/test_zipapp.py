@@ -350,6 +350,19 @@ def test_it_starts_from_its_bytecode_and_imports_nothing_of_the_callers(pyz: Pat
     assert not loaded & {"dataclasses", "gettext", "runpy"}
 
 
+def test_a_damaged_file_says_so(pyz: Path, tmp_path: Path) -> None:
+    content = pyz.read_bytes()
+    file = tmp_path / "damaged.pyz"
+    for size in (1500, 600_000):
+        file.write_bytes(content[:size])
+        file.chmod(0o755)
+        done = bare(file, "explain", "0x101")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert f"{file}: the file is damaged" in done.stderr
+    file.write_bytes(content.replace(b"#!/bin/sh\n", b"#!/bin/sh\n# a comment moves the bytecode\n", 1))
+    assert bare(file, "--version").stdout == f"tpmwire {__version__}\n"
+
+
 @pytest.mark.parametrize("gap", ["none for this Python", "another magic number"])
 def test_it_starts_as_any_archive_without_bytecode_for_its_python(pyz: Path, tmp_path: Path, gap: str) -> None:
     content = pyz.read_bytes()

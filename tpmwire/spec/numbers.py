@@ -25,17 +25,17 @@ else:
         """
 
         @classmethod
-        def __prepare__(metacls, name, bases):
-            return {}
+        def __prepare__(metacls, name, bases, **options):
+            return _Namespace()
 
-        def __new__(metacls, name, bases, namespace):
+        def __new__(metacls, name, bases, namespace, **options):
             is_known = sys.version_info[:2] <= _LATEST
             numbers = {key: value for key, value in namespace.items() if is_known and _is_member(key, value)}
-            rest = super().__prepare__(name, bases)
+            rest = super().__prepare__(name, bases, **options)
             for key, value in namespace.items():
                 if key not in numbers:
                     rest[key] = value
-            kind = super().__new__(metacls, name, bases, rest)
+            kind = super().__new__(metacls, name, bases, rest, **options)
             by_name, by_value, names = kind._member_map_, kind._value2member_map_, kind._member_names_
             for key, value in numbers.items():
                 member = by_value.get(value)
@@ -47,6 +47,15 @@ else:
                 type.__setattr__(kind, key, member)
                 by_name[key] = member
             return kind
+
+
+class _Namespace(dict[str, object]):
+    """The names of a class body. Raises TypeError for a second member of one name."""
+
+    def __setitem__(self, name: str, value: object) -> None:
+        if name in self:
+            raise TypeError(f"{name!r} is already defined as {self[name]!r}")
+        super().__setitem__(name, value)
 
 
 def _is_member(name: str, value: object) -> bool:
