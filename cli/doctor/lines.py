@@ -15,7 +15,7 @@ from ..awsconfig.overrides import find_overrides, find_variables
 from ..awsconfig.plaintext import find_plaintext
 from ..credentials.role_chain import profile_settings
 from ..credentials.settings import PROGRAM
-from ..lifecycle.profile_keys import ProfileKey
+from ..lifecycle.profile_keys import ProfileKey, is_misspelled, is_own_line
 from ..terminal.messages import UsageError
 from .certificates import certificate_profiles
 from .finding import Finding
@@ -55,7 +55,8 @@ def check_profiles(machine: Machine) -> Iterator[Finding]:
         return
     text = read_text(config_path())
     for section in sections(text):
-        if not parse_section(section)[0] and PROGRAM in (get_setting(text, section, "credential_process") or ""):
+        line = get_setting(text, section, "credential_process")
+        if line and not parse_section(section)[0] and is_own_line(line):
             yield Finding.error(
                 f"AWS programs ignore the section [{section}] of {config_path()}", f"name it [profile {section}]"
             )
@@ -93,7 +94,8 @@ def check_program(machine: Machine) -> Iterator[Finding]:
     for profile in (each.profile for each in machine.profile_keys if not each.start):
         # Another program, perhaps a misspelled name of this one. check_options reports other programs.
         if (words := _first_word(profile)) and (fault := find_line_fault(profile, words)) is not None:
-            yield fault
+            misspelled = is_misspelled(words[0]) and fault.text.endswith("is not found")
+            yield fault._replace(step=f"write {PROGRAM}") if misspelled else fault
 
 
 def _first_word(profile: Profile) -> list[str]:

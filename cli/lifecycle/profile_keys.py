@@ -1,19 +1,29 @@
 """Finds the profiles of AWS's files whose credential_process runs this program, and the keys that they use."""
 
 import os
+import shlex
+from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import NamedTuple
 
 from sigv4.config import Config, Profile
 from sigv4.errors import RequestError
 
 from ..credentials.options import given_options, parse_run, totp_place
-from ..credentials.role_chain import process_words
+from ..credentials.role_chain import fetch_arguments, process_words
+from ..credentials.roles_anywhere.options import helper_arguments
 from ..credentials.settings import PROGRAM, RunSettings
 from ..keys.location import Place
 from ..terminal.messages import UsageError
 from ..tpm.path import absolute_tpm_path
 
-__all__ = ["ProfileKey", "find_profile_keys"]
+__all__ = ["ProfileKey", "find_profile_keys", "is_misspelled", "is_own_line"]
+
+_OWN_OPTIONS = ("persistentHandle", "aws-access-key-id")
+"""Options that no other program of a credential_process is known to have."""
+
+_CLOSE = 0.93
+"""Ratio of a misspelled name to the right one: above aws-kms-process-credential, below one wrong letter."""
 
 
 class ProfileKey(NamedTuple):
@@ -67,9 +77,34 @@ def _file_of(path: str) -> str:
 
 
 def find_profile_keys(config: Config) -> list[ProfileKey]:
-    """Returns the profiles whose credential_process runs this program, in the order of the files."""
+    """Returns the profiles with a line of `is_own_line` as credential_process, in the order of the files."""
     texts = {name: config.profile(name).get("credential_process") or "" for name in config}
-    return [_read_line(config.profile(name), text) for name, text in texts.items() if PROGRAM in text]
+    return [_read_line(config.profile(name), text) for name, text in texts.items() if is_own_line(text)]
+
+
+def is_own_line(text: str) -> bool:
+    """Returns whether a credential_process names this program, misspells its name, or has options of it only.
+
+    Lines that run `tpmwire fetch` or `roles-anywhere credential-process` are not such lines.
+    """
+    if PROGRAM in text:
+        return True
+    if fetch_arguments(text) is not None or helper_arguments(text) is not None:
+        return False
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    if any(map(is_misspelled, takewhile(lambda word: not word.startswith("-"), words))):
+        return True
+    return any(word.startswith("-") and word.lstrip("-").partition("=")[0] in _OWN_OPTIONS for word in words)
+
+
+def is_misspelled(word: str) -> bool:
+    """Returns whether the file name in `word` is almost this program's name, also with its parts reordered."""
+    names = (os.path.basename(word).removesuffix(".pyz"), PROGRAM)
+    one, other = ("-".join(sorted(name.lower().replace("_", "-").split("-"))) for name in names)
+    return names[0] != PROGRAM and SequenceMatcher(None, one, other).ratio() > _CLOSE
 
 
 def _read_line(profile: Profile, text: str) -> ProfileKey:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.doctor import programs
+from cli.lifecycle.profile_keys import is_own_line
 from tests.support.findings import findings, texts
 from tests.support.verbs import Tool
 
@@ -80,7 +81,15 @@ def test_a_profile_without_a_fault(home: Home, tool: Tool) -> None:
             "the line sets TPM_KEY_AUTH, which SDKs do not support; use an option",
         ),
         (f"/nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found; install it"),
-        (f"HOME/bin/{PROGRAM}l", "error", f"HOME/bin/{PROGRAM}l is not found; install it"),
+        (f"HOME/bin/{PROGRAM}l", "error", f"HOME/bin/{PROGRAM}l is not found; write {PROGRAM}"),
+        ("aws-tpm-proces-credential", "error", f"aws-tpm-proces-credential is not found; write {PROGRAM}"),
+        (
+            "/opt/aws_tpm_process_credential",
+            "error",
+            f"aws_tpm_process_credential is not found; write {PROGRAM}",
+        ),
+        ("aws-tpm-credential-process", "error", f"aws-tpm-credential-process is not found; write {PROGRAM}"),
+        ("tpm-credentials", "error", "tpm-credentials is not found; install it"),
         (f"/usr/bin/env {PROGRAM}", "warning", f"{PROGRAM} is found only in HOME/bin"),
         (f"/usr/bin/env HOME=/x /nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found"),
         (f"/bin/sh /nowhere/{PROGRAM}", "error", f"/nowhere/{PROGRAM} is not found"),
@@ -131,6 +140,23 @@ def test_how_the_program_is_found(home: Home, tool: Tool, start: str, status: st
 def test_options(home: Home, tool: Tool, options: str, status: str, says: str) -> None:
     home.line(str(home.program), options)
     assert any(says in text for text in texts(examined(tool)["options"], status))
+
+
+@pytest.mark.parametrize(
+    ("line", "own"),
+    [
+        ("aws-tmp-process-credential --credential-file=/k.pem", True),
+        ("/usr/bin/env aws-tpm-proces-credential --credential-file=/k.pem", True),
+        ("/opt/wrapper --persistentHandle 0x81010020", True),
+        ("/opt/wrapper -aws-access-key-id=AKIAMADEUPMADEUP0000 'open", True),
+        ("aws-kms-process-credential --key=alias/x", False),
+        ("tpmwire fetch --aws-access-key-id=x", False),
+        ("aws_signing_helper credential-process --private-key=/k.pem", False),
+        ("aws-vault export work persistentHandle", False),
+    ],
+)
+def test_lines_that_are_examined(line: str, own: bool) -> None:
+    assert is_own_line(line) is own
 
 
 @pytest.mark.parametrize(
