@@ -157,6 +157,7 @@ def test_bytes_and_files(tool: Tool, tmp_path: Path) -> None:
     log = b"tpm tpm0: A TPM error (2446) occurred attempting to read a pcr value\n"
     assert "TPM_RC_AUTH_FAIL" in shell("explain", "-", stdin=log).out
     assert "PCR 7,23" in tool("explain", "--as", "TPMS_PCR_SELECTION", "000b03800080").out
+    assert "TPM2B_PUBLIC: 1 byte " in tool("explain", "--as", "TPM2B_PUBLIC", "00").out
     assert "PCR 7,23" in shell("explain", "--as", "tpms_pcr_selection", "-", stdin=b"00 0b 03 80 00 80").out
     truncated = tool("explain", "80010000000c0000017b00")
     assert truncated.code == 1

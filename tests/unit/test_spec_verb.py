@@ -179,7 +179,7 @@ def test_tables_and_values(spec: Spec, words: str, says: str) -> None:
         ("TPM2_HMAC 3", "TPM2_HMAC is not a numeric type"),
         ("TPMI_ALG_HASH 0x12345", "is too large for the 2 bytes"),
         ("TPM_ALG 0x12345", "is too large for the 2 bytes"),
-        ("TPMA_SESSION 0x100", "is too large for the 1 bytes"),
+        ("TPMA_SESSION 0x100", "is too large for the 1 byte of"),
         ("TPM_RC 0x123456789", "is too large for the 4 bytes"),
         ("TPM_ALG SHA257", "TPM_ALG has no constant 'SHA257'"),
         ("TPMI_ALG_HASH SHA256", "'SHA256' is not a number"),

@@ -30,7 +30,7 @@ from ..spec.properties import (
     TPMA_STARTUP_CLEAR,
 )
 from ..spec.response_texts import explain
-from ..wires import Empty, Number, YesNo
+from ..wires import Empty, Number, YesNo, byte_count
 
 __all__ = [
     "CLEARTEXT",
@@ -107,7 +107,7 @@ def value_words(wire: Any, type_name: str, value: Any) -> str:
     if isinstance(wire, Number):
         kind: Any = wire.kind  # a class is hashable, which type checkers do not know of subclasses of int
         return _number(kind, type_name, int(value))
-    return f"{len(value)} bytes"
+    return byte_count(len(value))
 
 
 @lru_cache(4096)
@@ -142,7 +142,7 @@ def octets_words(type_name: str, octets: bytes) -> str:
     """Returns a description of a TPM2B's content: the size and, for a Name or readable text, its meaning."""
     if not octets:
         return "empty"
-    size = f"{len(octets)} byte{'s' if len(octets) != 1 else ''}"
+    size = byte_count(len(octets))
     if type_name == "TPM2B_NAME":
         return f"{size}, {_name(octets)}"
     text = octets.rstrip(b"\0")
@@ -220,7 +220,7 @@ def _describe_selection(_values: dict[str, Any], value: bytes) -> str:
 def _authorization(values: dict[str, Any], value: bytes) -> str:
     if values["session_handle"] != TPM_RH.PW:
         return ""
-    return f"a password of {len(value)} bytes, {CLEARTEXT}" if value else "empty: the empty password"
+    return f"a password of {byte_count(len(value))}, {CLEARTEXT}" if value else "empty: the empty password"
 
 
 def _magic(_values: dict[str, Any], value: int) -> str:

@@ -11,7 +11,7 @@ from ..spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from ..spec.names import field_name, purpose
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import HEADER_SIZE, CommandMessage, first_parameter, parse_command, parse_response
-from ..wires import wire_of
+from ..wires import byte_count, wire_of
 from .meanings import command_name
 from .tree import Node
 from .walk import Walk
@@ -97,7 +97,7 @@ def _header(walk: Walk, what: str, code_type: str, words: str) -> None:
     wrong = f", but the message has {len(walk.data)}" if said != len(walk.data) else ""
     code = walk.data[6:HEADER_SIZE].hex()
     walk.number("tag", 2, "TPMI_ST_COMMAND_TAG", f"TPM_ST_{tag.name}" if tag.known else "not a tag of a message")
-    walk.number(f"{what}Size", 4, "UINT32", f"{said} bytes{wrong}")
+    walk.number(f"{what}Size", 4, "UINT32", f"{byte_count(said)}{wrong}")
     walk.number(f"{what}Code", 4, code_type, f"0x{code}, {words}")
 
 
@@ -108,7 +108,7 @@ def _command(walk: Walk, kind: type[Command], sessions: bool) -> None:
     encrypted = False
     if sessions:
         said = int.from_bytes(walk.data[walk.place : walk.place + 4], "big")
-        size = walk.number("authorizationSize", 4, "UINT32", f"{said} bytes of authorizations")
+        size = walk.number("authorizationSize", 4, "UINT32", f"{byte_count(said)} of authorizations")
         attributes = _authorizations(walk, TPMS_AUTH_COMMAND, min(size, walk.left))
         encrypted = bool(attributes & TPMA_SESSION.DECRYPT)
     _parameters(walk, kind, parameters, values, encrypted)
@@ -122,9 +122,9 @@ def _response(walk: Walk, kind: type[Record], sessions: bool) -> None:
         _parameters(walk, kind, parameters, values, False)
         return
     said = int.from_bytes(walk.data[walk.place : walk.place + 4], "big")
-    size = walk.number("parameterSize", 4, "UINT32", f"{said} bytes of parameters")
+    size = walk.number("parameterSize", 4, "UINT32", f"{byte_count(said)} of parameters")
     if size > walk.left:
-        raise DecodeError(f"invalid size of the parameters: {size} bytes", walk.place, walk.left)
+        raise DecodeError(f"invalid size of the parameters: {byte_count(size)}", walk.place, walk.left)
     with walk.area(size):
         _parameters(walk, kind, parameters, values, _answer_encrypted(walk, size))
     _authorizations(walk, TPMS_AUTH_RESPONSE, walk.left)

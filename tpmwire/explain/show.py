@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ..wires import byte_count
 from .facts import Knowledge
 from .tree import Node
 
@@ -114,7 +115,7 @@ def hide_secrets(node: Node, hidden: str) -> Node:
     ]
     if node.secret:
         shown.octets = b""
-        shown.text = f"{node.size} bytes, {hidden}" if node.size else node.text
+        shown.text = f"{byte_count(node.size)}, {hidden}" if node.size else node.text
     return shown
 
 

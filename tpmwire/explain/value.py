@@ -11,7 +11,7 @@ from ..spec.constants import TPM_HT, TPM_RH, TPMA_NV, TPMA_NV_EXP
 from ..spec.names import purpose, section
 from ..spec.response_texts import explain
 from ..spec.tss2_codes import LAYERS
-from ..wires import Number, YesNo, wire_of
+from ..wires import Number, YesNo, byte_count, wire_of
 from .meanings import value_words
 from .table import declarations, size_of, wrap_line
 from .texts import meaning
@@ -41,7 +41,7 @@ def explain_octets(name: str, octets: bytes) -> Node:
             walk.value(name, declared, {})
     except DecodeError as fault:
         error = str(fault)
-    root = Node(name, 0, octets, "", f"{len(octets)} bytes")
+    root = Node(name, 0, octets, "", byte_count(len(octets)))
     root.spec, root.error, root.children = section(declared), error, walk.nodes
     if len(walk.nodes) == 1 and not error:
         return walk.nodes[0]
@@ -63,7 +63,7 @@ def explain_value(name: str, value: int) -> list[str]:
     if not isinstance(wire, (Number, YesNo)):
         raise DecodeError(f"{name} is not a numeric type", 0, 0)
     if value >> 8 * wire.least:
-        raise DecodeError(f"0x{value:x} is too large for the {wire.least} bytes of {name}", 0, wire.least)
+        raise DecodeError(f"0x{value:x} is too large for the {byte_count(wire.least)} of {name}", 0, wire.least)
     kind: Any = getattr(wire, "kind", int)
     if name == "TPM_RC":
         return _response_code(value)

@@ -15,7 +15,7 @@ from ..spec.attestation import TPMS_ATTEST
 from ..spec.names import field_name, section, type_name
 from ..spec.structures import TPMT_PUBLIC
 from ..spec.versioned import Versioned
-from ..wires import Counted, Select, Sized, SizedRecord, bytes_left, wire_of
+from ..wires import Counted, Select, Sized, SizedRecord, byte_count, bytes_left, wire_of
 from .meanings import element_words, field_words, octets_words, summary, value_words
 from .tree import Node
 
@@ -54,7 +54,7 @@ class Walk:
         try:
             yield
             if self.left:
-                raise DecodeError(f"{self.left} bytes of trailing data", self.place, self.left)
+                raise DecodeError(f"{byte_count(self.left)} of trailing data", self.place, self.left)
         except DecodeError as error:
             if self.left:
                 text = "not parsed, because of the preceding error" if self._stuck else error.reason
@@ -133,7 +133,7 @@ class Walk:
         """
         with self.inside(name, declared) as node:
             octets = self._sizes(Sized(size=wire_of(declared).size), node)
-            node.text = f"{len(octets)} bytes, encrypted by a session"
+            node.text = f"{byte_count(len(octets))}, encrypted by a session"
             self._octets("encrypted", len(octets), "")
 
     def number(self, name: str, size: int, type: str, text: str) -> int:
@@ -144,7 +144,7 @@ class Walk:
         octets = self._stream.read(size)
         if len(octets) < size:
             self._stream.seek(-len(octets), io.SEEK_CUR)
-            raise DecodeError(f"{name} needs {size} bytes", self.place, len(octets))
+            raise DecodeError(f"{name} needs {byte_count(size)}", self.place, len(octets))
         self.nodes.append(Node(name, self.place - size, octets, type, text))
         return int.from_bytes(octets, "big")
 
@@ -208,7 +208,7 @@ class Walk:
             raise
         self._stream.seek(start + wire.size)
         size = Node("size", self.place - wire.size, self.data[node.offset : self.place], f"UINT{8 * wire.size}")
-        size.text = node.text = f"{len(octets)} byte{'s' if len(octets) != 1 else ''}" if octets else "empty"
+        size.text = node.text = byte_count(len(octets)) if octets else "empty"
         self.nodes.append(size)
         return octets
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from ...spec.response_texts import explain
+from ...wires import byte_count
 from ..annotations import INVALID_HMAC
 from ..meanings import CLEARTEXT
 from ..tree import Node
@@ -135,7 +136,7 @@ def _sign(ok: bool | None) -> str:
 
 def _message(tree: Node, place: int) -> Iterator[str]:
     title = tree.type if tree.type in ("command", "response") else "structure"
-    yield f'<section class="m" id="m{place}"><h3>{title.capitalize()} <small>{tree.size} bytes</small></h3>'
+    yield f'<section class="m" id="m{place}"><h3>{title.capitalize()} <small>{byte_count(tree.size)}</small></h3>'
     yield f'<div class="c">{dump(tree)}{field_list(tree)}</div>'
     yield sides_html(tree.knowledge)
     if tree.error:

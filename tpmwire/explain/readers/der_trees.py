@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ...crypto import der
 from ...errors import DecodeError
 from ...spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC
+from ...wires import byte_count
 from ..meanings import handle_words
 from ..tree import Node
 from .structures import tree_of
@@ -220,7 +221,7 @@ def _words(name: str, tag: int, contents: bytes) -> str:
         return "true" if contents[0] else "false"
     if tag == 0x02 and contents:
         if len(contents) > 8:
-            return f"{len(contents)} bytes"
+            return byte_count(len(contents))
         number = int.from_bytes(contents, "big", signed=True)
         return f"0x{number:08x}, {handle_words(number)}" if name == "parent" and number > 0 else str(number)
     if tag == 0x06:
@@ -231,8 +232,8 @@ def _words(name: str, tag: int, contents: bytes) -> str:
         return f"{oid}, {_OIDS[oid]}" if oid in _OIDS else str(oid)
     if tag in _STRINGS:
         text = contents[:200].decode("utf-8", "replace")
-        return text if text.isprintable() else f"{len(contents)} bytes"
-    return f"{len(contents)} bytes" if contents else "empty"
+        return text if text.isprintable() else byte_count(len(contents))
+    return byte_count(len(contents)) if contents else "empty"
 
 
 def _shift(node: Node, base: int) -> None:

@@ -7,6 +7,7 @@ from ...attest.event_log import Event, EventLog, parse_event_log
 from ...attest.event_types import EVENT_TYPES, PCR_USES
 from ...errors import DecodeError
 from ...policy.pcr_selection import bank_name
+from ...wires import byte_count
 from ..reading import Reading
 from ..tree import Node
 
@@ -70,6 +71,6 @@ def _fields(log: EventLog, event: Event, octets: bytes) -> Iterator[Node]:
             yield node("hashAlg", at, 2, "TPMI_ALG_HASH, little-endian", bank_name(bank))
             yield node("digest", at + 2, len(value), "", "")
             at += 2 + len(value)
-    yield node("eventSize", at, 4, "UINT32, little-endian", f"{len(event.data)} bytes")
+    yield node("eventSize", at, 4, "UINT32, little-endian", byte_count(len(event.data)))
     if event.data:
         yield node("event", at + 4, len(event.data), "", _details(event))
