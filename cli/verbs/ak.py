@@ -9,8 +9,8 @@ verifiers of quotes. `tpmwire persist ak.pem HANDLE` makes the key persistent.
 
 import argparse
 
-from tpmwire.attest.go_attestation import AttestationParameters
-from tpmwire.errors import EncodeError, SessionError
+from tpmwire.attest.go_attestation import AttestationParameters, require_go_scheme
+from tpmwire.errors import AttestationError, EncodeError, SessionError
 from tpmwire.keys import templates
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.templates import rsa_parent_of
@@ -81,6 +81,12 @@ def run(args: Settings) -> int:
         raise UsageError(str(error)) from error
     if template.type in (TPM_ALG.SYMCIPHER, TPM_ALG.KEYEDHASH):
         raise UsageError(f"a key of type {template.type.name} has no public key; choose ecc or rsa2048")
+    if args.go:
+        try:
+            rsa_or_ecc = template.type in (TPM_ALG.RSA, TPM_ALG.ECC)
+            require_go_scheme(template.parameters.scheme.scheme if rsa_or_ecc else template.type)
+        except AttestationError as error:
+            raise UsageError(error.reason) from error
     check_outputs((args.out, args.public, args.go), force=args.force)
     auth = new_key_auth(args)
     above = parent_auth(args) or (owner_auth(args) if args.parent == OWNER else parent_auth(args))

@@ -24,6 +24,7 @@ from typing import Any
 from tpmwire.attest.go_attestation import CertificationParameters
 from tpmwire.calls import Attested
 from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import AttestationError
 from tpmwire.primary import read_loaded
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password
@@ -88,6 +89,8 @@ def run(args: Settings) -> int:
     item, key, nonce = NamedKey(args.item), NamedKey(args.by), nonce_from(args.nonce)
     if bool(args.message) != bool(args.signature) or (args.message and args.message == args.signature):
         raise UsageError("--message and --signature require each other, with different files; give both")
+    if args.format == "go" and args.message:
+        raise UsageError("--format go cannot be combined with --message and --signature; remove it, or the files")
     if args.format == "go" and item.handle is not None and item.handle >> 24 == 0x01:
         raise UsageError("go-attestation has no format for statements about NV indices; remove --format go")
     check_outputs((args.message, args.signature), force=args.force)
@@ -100,7 +103,10 @@ def run(args: Settings) -> int:
         write_whole(args.signature, made.signature.build(), force=args.force)
     elif args.format == "go":
         about = TPMT_PUBLIC.parse(bytes.fromhex(document["item"]))
-        print(CertificationParameters(about, made.message, made.signature).to_json())
+        try:
+            print(CertificationParameters(about, made.message, made.signature).to_json())
+        except AttestationError as error:
+            raise UsageError(error.reason) from error
     else:
         print(json.dumps(document, indent=2))
     return 0

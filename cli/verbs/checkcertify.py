@@ -170,8 +170,8 @@ def _read(args: Settings) -> _Statement:
         index, item = document.get("nv_public"), document.get("item")
         return _Statement(
             (bytes.fromhex(document["message"]), bytes.fromhex(document["signature"])),
-            TPMS_NV_PUBLIC.parse(bytes.fromhex(index)) if index else None,
-            TPMT_PUBLIC.parse(bytes.fromhex(item)) if item else None,
+            None if index is None else TPMS_NV_PUBLIC.parse(bytes.fromhex(index)),
+            None if item is None else TPMT_PUBLIC.parse(bytes.fromhex(item)),
         )
     except (ValueError, KeyError, TypeError, AttributeError, DecodeError, AttestationError) as error:
         reason = strict_json.describe_error(error)

@@ -93,10 +93,14 @@ def run(args: Settings) -> int:
     named, pcrs, nonce = NamedKey(args.key), pcrs_from(args.pcrs), nonce_from(args.nonce)
     log = read_small(args.event_log, EVENT_LOG_LIMIT) if args.event_log else None
     files = (args.message, args.signature, args.values)
+    if args.format == "go" and any(files):
+        raise UsageError(
+            "--format go cannot be combined with --message, --signature and --values; remove it, or the files"
+        )
     check_outputs(files, force=args.force)
     passwords = key_auth(args), parent_auth(args)
     with open_tpm(args) as tpm, use_key(tpm, named, AttestingKey, *passwords) as key:
-        if args.format == "go" and not any(files):
+        if args.format == "go":
             # go-attestation reads quotes of one bank only.
             parts = [_quote(tpm, key, (bank,), nonce) for bank in pcrs]
             signed = tuple((one.message, one.signature.build()) for one, _, _ in parts)

@@ -71,6 +71,15 @@ def test_keys_that_no_verifier_accepts(swtpm: Swtpm, tool: Tool, ak: Path, tmp_p
     assert "access key" not in missing.err
 
 
+def test_go_attestation_does_not_verify_rsapss(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    where, key = ("--tpm-path", swtpm.path), tmp_path / "pss.pem"
+    assert tool("ak", "--out", key, "--algorithm", "rsa2048:rsapss-sha256", *where).code == 0
+    refused = tool("certify", key, "--by", key, "--nonce", NONCE, "--format", "go", *where)
+    assert (refused.code, refused.out) == (2, "")
+    assert "go-attestation does not verify RSAPSS; use a key with RSASSA or ECDSA" in refused.err
+    assert tool("certify", key, "--by", key, "--nonce", NONCE, *where).code == 0
+
+
 def test_files_of_tpm2_certify(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     for words in (
         ("createek", "-c", "ek.ctx", "-G", "ecc", "-u", "ek.pub"),

@@ -265,6 +265,67 @@ def test_json_of_go_attestation(tool: Tool, tmp_path: Path) -> None:
     assert "Name" in tool(*statement_of, "text:").err
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"PCRs": [{"Index": 0, "Digest": "", "DigestAlg": 4}]},
+            "the hash algorithm 4 in DigestAlg is not supported",
+        ),
+        ({"PCRs": [{"Index": 0, "Digest": "", "DigestAlg": 5.0}]}, "the hash algorithm 5.0 in DigestAlg is not"),
+        ({"PCRs": [{"Index": 0, "Digest": "", "DigestAlg": []}]}, "the hash algorithm [] in DigestAlg is not"),
+        ({"PCRs": [{"Index": 0, "Digest": ""}]}, "missing field 'DigestAlg'"),
+        ({"Public": []}, "a value has the wrong type"),
+        ({"Public": False}, "a value has the wrong type"),
+        ({"EventLog": 0}, "a value has the wrong type"),
+        ({"PCRs": {}}, "a value has the wrong type"),
+        ({"Quotes": {}}, "a value has the wrong type"),
+    ],
+)
+def test_wrong_values_in_json_of_go_attestation(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(AttestationError) as refused:
+        QuoteBundle.from_json(json.dumps({**GO["PlatformParameters"], **changes}).encode())
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["public", "pcrs", "event_log"])
+def test_wrong_values_in_json_of_a_quote(name: str) -> None:
+    document = json.loads(QuoteBundle.of(MESSAGE, ecc.sign(MESSAGE), VALUES, ecc.public).to_json())
+    assert QuoteBundle.from_json(json.dumps({**document, name: None}).encode()).quotes
+    with pytest.raises(AttestationError, match="not a valid quote in JSON"):
+        QuoteBundle.from_json(json.dumps({**document, name: []}).encode())
+
+
+def test_rsapss_has_no_json_of_go_attestation() -> None:
+    creation = AttestationParameters.from_json(json.dumps(GO["AttestationParameters"]).encode()).creation
+    pss, good = rsapss.sign(MESSAGE), rsassa.sign(MESSAGE)
+    assert json.loads(CertificationParameters(rsassa.public, MESSAGE, good).to_json())
+    for made in (
+        QuoteBundle.of(MESSAGE, pss, VALUES, rsapss.public).to_go,
+        CertificationParameters(rsapss.public, MESSAGE, pss).to_json,
+        AttestationParameters(rsapss.public, creation, MESSAGE, pss).to_json,
+    ):
+        with pytest.raises(AttestationError, match="go-attestation does not verify RSAPSS"):
+            made()
+
+
+def test_options_that_contradict_the_format_of_go_attestation(tool: Tool, tmp_path: Path) -> None:
+    where = ("--nonce", "00", "--tpm-path", tmp_path / "none")
+    files = ("--message", tmp_path / "m", "--signature", tmp_path / "s")
+    for words, says in (
+        (("quote", "0x81010002", "--pcrs", "sha256:0", "--values", tmp_path / "v"), "and --values; remove"),
+        (("quote", "0x81010002", "--pcrs", "sha256:0", *files), "--format go cannot be combined with --message"),
+        (("certify", "0x81010002", "--by", "0x81010003", *files), "--format go cannot be combined with --message"),
+    ):
+        ran = tool(*words, "--format", "go", *where)
+        assert (ran.code, ran.out) == (2, "")
+        assert says in ran.err
+    for name in ("rsa2048:rsapss-sha256", "mldsa65"):
+        ran = tool("ak", "--out", tmp_path / "ak", "--go", tmp_path / "go", "--algorithm", name, *where[2:])
+        assert (ran.code, ran.out) == (2, "")
+        assert "go-attestation does not verify" in ran.err
+
+
 def test_makecredential_accepts_sha1_only_if_the_verifier_says_so(tool: Tool, tmp_path: Path) -> None:
     windows = EccSigner(hash_alg=TPM_ALG.SHA1)
     creation = AttestationParameters.from_json(json.dumps(GO["AttestationParameters"]).encode()).creation

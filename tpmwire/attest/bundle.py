@@ -10,6 +10,7 @@ from ..errors import AttestationError, DecodeError, PolicyError
 from ..policy import strict_json
 from ..spec.constants import TPM_ALG
 from ..spec.structures import TPMT_PUBLIC, TPMT_SIGNATURE
+from .go_attestation import require_go_scheme
 from .pcr_files import pcr_json, pcrs_from_json
 from .quotes import PcrValues
 
@@ -62,10 +63,8 @@ class QuoteBundle(NamedTuple):
         numbers = {alg: number for number, alg in GO_HASHES.items()}
         if unknown := {bank for bank, _ in self.values} - set(numbers):
             raise AttestationError("format", f"go-attestation has no PCR bank {min(unknown).name}")
-        if any(TPMT_SIGNATURE.parse(signed).sig_alg == TPM_ALG.RSAPSS for _, signed in self.quotes):
-            raise AttestationError(
-                "format", "go-attestation does not verify RSAPSS; use a key with RSASSA or ECDSA"
-            )
+        for _, signed in self.quotes:
+            require_go_scheme(TPMT_SIGNATURE.parse(signed).sig_alg)
         document = {
             "Public": None if self.public is None else _base64(self.public.build()),
             "Quotes": [{"Quote": _base64(quote), "Signature": _base64(signed)} for quote, signed in self.quotes],
@@ -102,7 +101,7 @@ class QuoteBundle(NamedTuple):
         public = _optional(document.get("public"), bytes.fromhex)
         return cls(
             (quote,),
-            pcrs_from_json(document.get("pcrs") or {}),
+            pcrs_from_json({} if document.get("pcrs") is None else document["pcrs"]),
             None if public is None else TPMT_PUBLIC.parse(public),
             _optional(document.get("event_log"), bytes.fromhex),
         )
@@ -111,8 +110,10 @@ class QuoteBundle(NamedTuple):
     def _from_go(cls, document: dict[str, Any]) -> "QuoteBundle":
         public = _optional(document.get("Public"), _from_base64)
         return cls(
-            tuple((_from_base64(one["Quote"]), _from_base64(one["Signature"])) for one in document["Quotes"]),
-            _go_values(document["PCRs"] or ()),
+            tuple(
+                (_from_base64(one["Quote"]), _from_base64(one["Signature"])) for one in _items(document["Quotes"])
+            ),
+            _go_values(_items(document["PCRs"])),
             None if public is None else TPMT_PUBLIC.parse(public),
             _optional(document.get("EventLog"), _from_base64),
         )
@@ -122,7 +123,10 @@ def _go_values(pcrs: Iterable[dict[str, Any]]) -> dict[tuple[TPM_ALG, int], byte
     """Returns the PCR values in go-attestation's list. Raises ValueError for an invalid or repeated PCR."""
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     for one in pcrs:
-        place = GO_HASHES[one["DigestAlg"]], one["Index"]
+        number = one["DigestAlg"]
+        if type(number) is not int or number not in GO_HASHES:
+            raise ValueError(f"the hash algorithm {number!a:.80} in DigestAlg is not supported")
+        place = GO_HASHES[number], one["Index"]
         if type(place[1]) is not int or place in values:
             raise ValueError(f"PCR {place[1]} is repeated or not a whole number")
         values[place] = _from_base64(one["Digest"])
@@ -147,7 +151,14 @@ def _from_dump(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _optional(text: str | None, parse: Callable[[str], bytes]) -> bytes | None:
-    return parse(text) if text else None
+    return None if text is None or text == "" else parse(text)
+
+
+def _items(value: Any) -> list[Any]:
+    """Returns the items of a JSON array; none for null, which Go writes for an empty slice."""
+    if value is not None and not isinstance(value, list):
+        raise TypeError
+    return value or []
 
 
 def _base64(data: bytes) -> str:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from ..errors import AttestationError, DecodeError
 from ..policy import strict_json
+from ..spec.constants import TPM_ALG
 from ..spec.structures import TPMS_CREATION_DATA, TPMT_PUBLIC, TPMT_SIGNATURE
 from .attestation_key import AttestationKey
 from .certifications import verify_creation
 
-__all__ = ["AttestationParameters", "CertificationParameters"]
+__all__ = ["AttestationParameters", "CertificationParameters", "require_go_scheme"]
 
 _FIELDS = ("Public", "CreateData", "CreateAttestation", "CreateSignature")
 
@@ -34,7 +35,11 @@ class AttestationParameters(NamedTuple):
         verify_creation(self.message, self.signature, key, nonce=b"", item=self.public, creation=self.creation)
 
     def to_json(self) -> str:
-        """Returns the JSON that go-attestation's attest.AttestationParameters reads."""
+        """Returns the JSON that go-attestation's attest.AttestationParameters reads.
+
+        Raises AttestationError for a signature scheme that go-attestation does not support.
+        """
+        require_go_scheme(self.signature.sig_alg)
         parts = (self.public.build(), self.creation.build(), self.message, self.signature.build())
         encoded = (base64.b64encode(part).decode() for part in parts)
         return json.dumps({**dict(zip(_FIELDS, encoded, strict=True)), "UseTCSDActivationFormat": False}, indent=2)
@@ -62,7 +67,11 @@ class CertificationParameters(NamedTuple):
     signature: TPMT_SIGNATURE
 
     def to_json(self) -> str:
-        """Returns the JSON that go-attestation's attest.CertificationParameters reads."""
+        """Returns the JSON that go-attestation's attest.CertificationParameters reads.
+
+        Raises AttestationError for a signature scheme that go-attestation does not support.
+        """
+        require_go_scheme(self.signature.sig_alg)
         parts = (self.public.build(), b"", self.message, self.signature.build())
         encoded = (base64.b64encode(part).decode() or None for part in parts)
         return json.dumps(dict(zip(_FIELDS, encoded, strict=True)), indent=2)
@@ -75,6 +84,14 @@ class CertificationParameters(NamedTuple):
             return cls(TPMT_PUBLIC.parse(public), message, TPMT_SIGNATURE.parse(signature))
         except DecodeError as error:
             raise _format_error("CertificationParameters", error) from error
+
+
+def require_go_scheme(scheme: TPM_ALG) -> None:
+    """Raises AttestationError unless go-attestation verifies signatures of this scheme: RSASSA or ECDSA."""
+    if scheme not in (TPM_ALG.RSASSA, TPM_ALG.ECDSA):
+        raise AttestationError(
+            "format", f"go-attestation does not verify {scheme.name}; use a key with RSASSA or ECDSA"
+        )
 
 
 def _parse_fields(data: bytes, kind: str, fields: tuple[str, ...]) -> list[bytes]:
