@@ -52,6 +52,7 @@ OUTPUTS = {
     "tpm2_pcrevent": (f"sha1: {'1f' * 20}\nsha256: {'2e' * 32}\n", "2e 2e", "sha1"),
     "tpm2_readpublic, tpm2_create or tpm2_createprimary": (PUBLIC, "restricted: ", "name-alg: sha256"),
     "tpm2_evictcontrol": ("persistent-handle: 0x81000001\naction: persisted\n", "81 00 00 01", "persisted"),
+    "tpm2_createak": (f"loaded-key:\n  name: 000b{'c5' * 32}\n", "loaded-key", "name: 000bc5"),
     "tpm2_readclock": ("time: 14\nclock_info:\n  clock: 14\n  safe: yes\n", "safe: yes", "clock: 14"),
 }
 

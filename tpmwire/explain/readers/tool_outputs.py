@@ -47,6 +47,7 @@ _PROGRAMS: tuple[tuple[set[str], str], ...] = (
     ({"time", "clock_info"}, "tpm2_readclock"),
     ({"persistent-handle"}, "tpm2_evictcontrol"),
     ({"nv-index"}, "tpm2_nvdefine"),
+    ({"loaded-key"}, "tpm2_createak"),
     ({"certinfodata"}, "tpm2_activatecredential"),
 )
 """(keys, program) of outputs that have one value of each kind."""
