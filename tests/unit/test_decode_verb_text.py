@@ -17,6 +17,7 @@ from tests.support.verbs import started
 from tests.unit.test_decode_verb_stream import DECODE, peak
 from tpmwire.errors import InputError
 from tpmwire.explain.readers.forms import FORMS
+from tpmwire.explain.readers.lines import is_text
 from tpmwire.explain.readers.logs import LOGS
 from tpmwire.explain.readers.recordings import open_recording
 
@@ -104,6 +105,13 @@ def test_encodings_of_windows(encoding: str, tmp_path: Path, capsys: pytest.Capt
     path.write_bytes(f"Command: {COMMAND.hex(' ')}\r\nResponse: {RESPONSE.hex(' ')}\r\n".encode(encoding))
     assert main(["decode", "--format=jsonl", str(path)]) == 0
     assert octets(capsys.readouterr().out) == [COMMAND.hex(), RESPONSE.hex()]
+
+
+@pytest.mark.parametrize("text", [f"[{COMMAND.hex()}]", f'"{COMMAND.hex()}"', f"\n# {COMMAND.hex(' ')}\n"])
+def test_utf_16_without_byte_order_mark(text: str) -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert list(open_recording(io.BytesIO(text.encode(encoding)), "the text")) == [(COMMAND, b"")]
+    assert not is_text(bytes.fromhex("00580023000b00040072000000060080"))  # a TPM2B_PUBLIC
 
 
 def test_an_error_response_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -260,6 +268,32 @@ def test_hex_that_is_wrapped_within_a_byte(width: int) -> None:
     for text in (message.hex(), message.hex("-")):
         wrapped = "\n".join(text[place : place + width] for place in range(0, len(text), width))
         assert list(open_recording(io.BytesIO(wrapped.encode()), "the text")) == [(message, b"")]
+
+
+@pytest.mark.parametrize("size", [48, 50, 96])
+def test_base32_with_a_short_last_row(size: int) -> None:
+    message = bytes.fromhex("8001") + size.to_bytes(4, "big") + bytes.fromhex("0000017b") + bytes(range(size - 10))
+    text = subprocess.run(["base32"], input=message, check=True, capture_output=True).stdout
+    assert list(open_recording(io.BytesIO(text), "the text")) == [(message, b"")]
+
+
+MARKED = [("app-1  | ", "> "), ("# ", "> "), ("# ", "TX: "), ("Nov 28 10:00:00 host prog[7]: ", "TX (66): ")]
+
+
+@pytest.mark.parametrize(("prefix", "mark"), [*MARKED, ("[  12.345678] tpm0: ", "-> "), ("// ", "cmd = ")])
+@pytest.mark.parametrize("notation", [*DECORATED, "base32", "hex wrapped", "od -An -t u1"])
+def test_a_direction_only_in_the_first_row(prefix: str, mark: str, notation: str) -> None:
+    message = bytes.fromhex("8001000000420000017b") + bytes(range(0x41, 0x79))
+    lines = NOTATIONS[notation](message).split("\n")
+    for other in ("", " " * len(mark)):
+        text = prefix + mark + f"\n{prefix}{other}".join(lines) + "\n"
+        assert list(open_recording(io.BytesIO(text.encode()), "the text")) == [(message, b"")]
+
+
+def test_a_direction_only_in_the_first_row_of_a_truncated_message() -> None:
+    text = f"# TX: {COMMAND[:8].hex()}\n# 0011\n# TX: {COMMAND.hex()}\n"
+    found = list(open_recording(io.BytesIO(text.encode()), "the text"))
+    assert found == [(COMMAND, b"")]
 
 
 def test_typed_arrays_of_javascript() -> None:

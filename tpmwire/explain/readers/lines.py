@@ -17,6 +17,9 @@ OBJECT = 1 << 20
 _COLORS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07)")
 _WORD = re.compile(rb"[0-9A-Za-z+/_=\\-]*$")
 _CONTROL = re.compile(rb"[^\t\n\f\r\x1b -~\x80-\xff]")
+_BIG_ENDIAN = re.compile(rb"(?:\0[\t\n\r -~]){6}|(?:\0[0-9A-Za-z]){2}")
+"""The start of a text in UTF-16BE. Two signs do not suffice: a TPM2B_PUBLIC can begin with 00 58 00 23."""
+
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 
 
@@ -37,8 +40,7 @@ def _utf16(start: bytes) -> str | None:
     """Returns the UTF-16 encoding of a file, with or without a byte order mark, or None for other files."""
     if start[:2] == codecs.BOM_UTF16_LE or (len(start) >= 4 and start[0] and start[2] and not start[1] | start[3]):
         return "utf-16-le"
-    begins_with_letters = not start[:1].strip(b"\0") and start[1:2].isalnum() and start[3:4].isalnum()
-    if start[:2] == codecs.BOM_UTF16_BE or (len(start) >= 4 and begins_with_letters and not start[2]):
+    if start[:2] == codecs.BOM_UTF16_BE or _BIG_ENDIAN.match(start) is not None:
         return "utf-16-be"
     return None
 

@@ -11,6 +11,7 @@ from ...wires import byte_count
 from .forms import Decoded, Form
 from .headers import HEADER, LARGEST, TAGS, Message, begins_message, is_plausible, is_tpm12
 from .lines import TextLine
+from .prefixes import compile_prefix, compile_prefix_without_mark
 from .rows import NarrowRow, drop_leading_rows, is_other_column, split_row
 from .starts import (
     ANY_OFFSET,
@@ -41,14 +42,13 @@ PROBLEMS = 100
 
 _OFFSET = re.compile(rf"(?:^|[\s\]):>|=+-])(?:{OFFSET}(?:[:.|]|\s-)?|(0{{1,2}}):)\s*$")
 _LINE_OFFSET = re.compile(rf"[\s+-]*(?:{OFFSET}(?:[:.|]|\s-)?|([0-9A-Fa-f]{{1,2}}):)(?=\s|$)\s*")
-_NUMBER = re.compile(r"[0-9A-Fa-f]*\d[0-9A-Fa-f]*")
 _LABEL = re.compile(r"""\s*[A-Za-z_]["'\w ()/.\[\]\-]{0,40}[:=]\s*""")
 _OPENING = re.compile(r"""(?:[\s\[({+,;>]|[bLu]?["'](?!\s*$))*""")
 _QUOTES = re.compile(r"""[\s"']*""")
 _EMPTY = re.compile(r"""[\s\[\](){},;"'+\\]*(?:$|//|/\*|\*|\*/|#|;|--)""")
 _DATA = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s,:-]{0,2}){8}")
 _BASE64_LINE = re.compile(
-    r"""[^A-Za-z]*?(?:.{0,80}:\s+)?["']?(?!-+$)([A-Za-z0-9+/_-]{2,}={0,6})["']?[,;)\]]?\s*\\?$"""
+    r"""[^A-Za-z]*?(?:.{0,80}:\s+)?["']?(?!-+$)([A-Za-z0-9+/_-]+={0,6})["']?[,;)\]]?\s*\\?$"""
 )
 _STAR = re.compile(r"(?:|.*[\s\]:>|+-])\*\s*\|?$")
 """A line of hexdump or od that stands for rows equal to the last one."""
@@ -79,6 +79,7 @@ class TextReader:
         # The text before the message, and the lines of a dump.
         self._heading = ""
         self._shape: re.Pattern[str] | None = None
+        self._unmarked: re.Pattern[str] | None = None
         self._is_logged = self._by_field = False
         self._width = self._first = 0
         self._bases: tuple[int, ...] = ()
@@ -169,7 +170,8 @@ class TextReader:
         if row is not None:
             before = before[: row[0]]
         before = before[: max(before.rfind(quote) for quote in "\"'") + 1 or None]  # inside a string
-        self._shape = _shape(before)
+        self._shape = compile_prefix(before)
+        self._unmarked = compile_prefix_without_mark(before)
         offset = _OFFSET.search(before)
         self._offset = offset[offset.lastindex or 1] if offset is not None else None
         self._row = (row[1] if row is not None else b"") + start.decoded.octets
@@ -194,10 +196,13 @@ class TextReader:
         assert self._form is not None
         prefixes: list[tuple[int, str | None]] = []
         shaped = self._shape.match(text) if self._shape is not None else None
+        unmarked = 0
         if shaped is not None and shaped.end():
             found = _OFFSET.search(text[: shaped.end()])
             if found is not None or self._offset is None:
                 prefixes.append((shaped.end(), found[found.lastindex or 1] if found is not None else None))
+        elif self._offset is None and (unmarked := self._prefix_end(text)):
+            prefixes.append((unmarked, None))
         if self._offset is not None:
             bare = _LINE_OFFSET.match(text)
             if bare is not None:
@@ -218,17 +223,29 @@ class TextReader:
             if self._form.spaces:
                 place = len(text[:end].rstrip()) + 1
             decoded = decode_data(self._form, text, place)
+            if end == unmarked > 0 and not self._is_wide(decoded.octets):
+                continue
             cut = decoded.left and not self._form.bits  # within a byte, at the end of a wrapped line
             if decoded.octets and (cut or offset is not None or TAIL.match(text, decoded.end)):
                 return place, decoded, offset
         return 0, None, prefixes[0][1] if prefixes else None
+
+    def _prefix_end(self, text: str) -> int:
+        """Returns the end of the prefix that a line has in common with the first line of the message, or 0."""
+        patterns = (self._shape, self._unmarked)
+        return next((found.end() for each in patterns if each and (found := each.match(text))), 0)
+
+    def _is_wide(self, octets: bytes) -> bool:
+        """Returns whether a row has as many bytes as the first row, or the rest of the message."""
+        missing = int.from_bytes(self._octets[2:6], "big") - len(self._octets)
+        return len(octets) >= min(self._first, missing)
 
     def _continue(self, line: TextLine) -> bool:
         """Adds the data of a line to the message. Returns False if the line ends the message."""
         assert self._form is not None
         text, offset = line.text, None
         self._place = len(text)
-        if self._form.bits and not line.continues and not self._fits_base64(text):
+        if self._form.bits and text.strip() and not line.continues and not self._fits_base64(text):
             return False
         decoded: Decoded | None
         start = 0
@@ -251,8 +268,7 @@ class TextReader:
 
     def _fits_base64(self, text: str) -> bool:
         """Returns whether a line continues wrapped base64: it is as long as the first line, or is the last."""
-        shaped = self._shape.match(text) if self._shape is not None else None
-        found = _BASE64_LINE.match(text[shaped.end() :] if shaped is not None else text)
+        found = _BASE64_LINE.match(text[self._prefix_end(text) :])
         if found is None:
             return False
         size = int.from_bytes(self._octets[2:6], "big")
@@ -265,7 +281,7 @@ class TextReader:
 
         It has the same labels, bytes and data characters. `width` is the number of data characters.
         """
-        if not self._is_logged or self._shape is None or self._shape.match(text) is None:
+        if not self._is_logged or not self._prefix_end(text):
             return False
         missing = int.from_bytes(self._octets[2:6], "big") - len(self._octets)
         if self._offset is not None or len(octets) == missing:
@@ -279,7 +295,7 @@ class TextReader:
         `part` is true if `text` is a part of the same line. Returns None if `text` does not continue the letters.
         """
         assert self._form is not None
-        opening = None if part else _QUOTES.match(text)
+        opening = None if part else _QUOTES.match(text, self._prefix_end(text))
         place = opening.end() if opening is not None else 0
         joined = self._left + text[place:]
         decoded = self._form.decode(joined, 0)
@@ -407,16 +423,3 @@ class TextReader:
     def _note(self, number: int, text: str) -> None:
         if len(self.problems) < PROBLEMS:
             self.problems.append((number, text))
-
-
-def _shape(prefix: str) -> re.Pattern[str] | None:
-    """Returns a pattern of line prefixes with the same words and any numbers, or None."""
-    parts, place = [], 0
-    for number in _NUMBER.finditer(prefix):
-        parts += [_escape(prefix[place : number.start()]), "[0-9A-Fa-f]+"]
-        place = number.end()
-    return re.compile("".join(parts) + _escape(prefix[place:]))
-
-
-def _escape(text: str) -> str:
-    return re.sub(r"(?:\\ |\\\t|\s)+", r"\\s*", re.escape(text))
