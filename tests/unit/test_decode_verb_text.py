@@ -296,6 +296,33 @@ def test_a_direction_only_in_the_first_row_of_a_truncated_message() -> None:
     assert found == [(COMMAND, b"")]
 
 
+@pytest.mark.parametrize(
+    "notation", ["od -An -t x1", "od -An -t u1", "xxd -i", "hex with blanks", "xxd", "JSON list"]
+)
+@pytest.mark.parametrize("width", [3, 7])
+@pytest.mark.parametrize("first", [2, 8, 95, 99])
+def test_line_numbers_without_a_sign(notation: str, width: int, first: int) -> None:
+    message = bytes.fromhex("8001000000620000017b") + bytes(range(0x41, 0x99))
+    text = NOTATIONS[notation](message)
+    lines = decorate(text, lambda number, line: f"{number + first - 1:{width}} {line}")
+    assert list(open_recording(io.BytesIO(lines.encode()), "the text")) == [(message, b"")]
+
+
+@pytest.mark.parametrize("width", [4, 8])
+@pytest.mark.parametrize("notation", ["od -An -t x1", "od -An -t u1", "hex with blanks"])
+def test_rows_that_begin_like_line_numbers(notation: str, width: int) -> None:
+    for first in (b"\x10\x11\x12\x13", bytes(range(129, 133)), bytes(range(16, 20))):
+        rest = b"".join(bytes([octet]) + bytes(width - 1) for octet in first)
+        message = (
+            bytes.fromhex("8001") + (len(rest) + 16).to_bytes(4, "big") + bytes.fromhex("0000017b") + bytes(6)
+        )
+        message += rest
+        text = "\n".join(
+            NOTATIONS[notation](message[place : place + width]) for place in range(0, len(message), width)
+        )
+        assert list(open_recording(io.BytesIO(text.encode()), "the text")) == [(message, b"")]
+
+
 def test_typed_arrays_of_javascript() -> None:
     text = json.dumps({"command": {str(place): octet for place, octet in enumerate(COMMAND)}})
     assert list(open_recording(io.BytesIO(text.encode()), "the text")) == [(COMMAND, b"")]

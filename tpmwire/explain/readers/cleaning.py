@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from .lines import TextLine
+from .starts import find_start
 
 __all__ = ["clean_lines"]
 
@@ -26,34 +27,53 @@ _NUMBERED = re.compile(
     r"([^\d\s][^\s:]*:)?( *[1-9]\d{0,5})(?:(:(?![0-9A-Fa-f]{2}(?::|$))|\t| ?\| ?| ?[.)] )|(?!\S) ?)"
 )
 NARROWEST = 5
-"""Minimum width of a column of line numbers without a sign after the number."""
+"""Minimum width of a column of line numbers from 1 without a sign after the number."""
+
+_VALUES = re.compile(r"\s*(?:(?:0[xX])?[0-9A-Fa-f]{1,8}(?:[\s,]+|$)){2}")
+_CALL = re.compile(r"\s*(?:\w+\(|$)")
 
 
 def clean_lines(lines: Iterable[TextLine]) -> Iterator[TextLine]:
     """Yields the lines with plain quotes, spaces and arrows, and without HTML entities and line numbers.
 
     Numbers at the beginning of lines are line numbers if each is 1 larger than the number before it. Without a
-    sign after the number, as in the pager less, they begin with 1.
+    sign after the number, as in less and vim, three numbers must follow each other, unless a wide column begins
+    with 1, and the first of them must not be in rows of data.
     """
-    waiting: TextLine | None = None
+    waiting: list[TextLine] = []
+    enough, before = 1, ""
     last: re.Match[str] | None = None
     for line in map(_clean, lines):
         found = None if line.continues else _NUMBERED.match(line.text)
         follows = found is not None and last is not None and _follows(last, found)
-        if waiting is not None:
-            yield _without_number(waiting) if follows else waiting
-            waiting = None
-        if found is not None and found[3] is None and not follows:
-            found = found if int(found[2]) == 1 and found.end(2) >= NARROWEST else None
-        if follows:
-            yield _without_number(line)
-        elif found is not None:
-            waiting = line
+        if follows and 0 < len(waiting) < enough:
+            waiting.append(line)
         else:
-            yield line
+            yield from map(_without_number, waiting) if follows else waiting
+            waiting.clear()
+            enough = 1
+            if found is not None and found[3] is None and not follows:
+                is_column = int(found[2]) == 1 and found.end(2) >= NARROWEST
+                enough = 1 if is_column else 2
+                found = found if is_column or _may_number(found, before) else None
+            if follows:
+                yield _without_number(line)
+            elif found is not None:
+                waiting.append(line)
+            else:
+                yield line
+        before = line.text
         last = last if found is None and not line.text else found
-    if waiting is not None:
-        yield waiting
+    yield from waiting
+
+
+def _may_number(found: "re.Match[str]", before: str) -> bool:
+    """Returns whether a number without a sign can be a line number, by its line and the line before."""
+    text = found.string
+    if _VALUES.match(before) is not None or _CALL.match(text, found.end()) is not None:
+        return False  # a row of data, a process id of strace
+    start = find_start(text)
+    return start is None or start.place >= found.end(2)
 
 
 def _follows(last: "re.Match[str]", found: "re.Match[str]") -> bool:
