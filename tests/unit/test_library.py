@@ -67,6 +67,6 @@ def test_a_tpm_of_version_1_2_asked_by_mistake() -> None:
 
 
 def test_a_secret_is_bytes() -> None:
-    with pytest.raises(TypeError, match=r"not str: use e.g. Password\(b'text'\)") as caught:
+    with pytest.raises(TypeError, match=r"not str; use e.g. Password\(b'text'\)") as caught:
         tpmwire.Password("hunter2")  # type: ignore[arg-type]
     assert "hunter2" not in str(caught.value)

@@ -202,7 +202,7 @@ TPM2_NV_ChangeAuth: Changes an index's authValue, under a policy with TPM2_Polic
 TPM2_NV_Certify: Attests data of an NV index.
  size: the number of bytes; 0 with offset 0 for a digest of the whole contents.
  !NV_UNINITIALIZED: the index has not been written
-TPM2_EvictControl: Creates a loaded object persistent, or removes a persistent one.
+TPM2_EvictControl: Makes a loaded object persistent, or removes a persistent one.
  auth: owner or platform.
  objectHandle: the loaded object to make persistent, or the persistent one to remove.
  persistentHandle: the persistent handle.
