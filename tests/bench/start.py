@@ -248,20 +248,20 @@ def _markdown(figures: Figures) -> str:
     """Returns the table of README.md: runs of the single file, and of the Go program."""
     compared = GO in figures
     title = "| `aws-tpm-process-credential`, single file | wall | CPU | memory |"
-    lines = [title + (" CPU × Go |" if compared else ""), "|---|---|---|---|" + ("---|" if compared else "")]
+    lines = [title + (" wall × Go |" if compared else ""), "|---|---|---|---|" + ("---|" if compared else "")]
     for name, rows in figures.items():
         if not name.startswith((FILE, "Go")):
             continue
         wall, cpu, memory = _least(rows)
-        ratio = f" {_times(figures, name, GO, wall=False):.1f} |" if compared else ""
+        ratio = f" {_times(figures, name, GO, wall=True):.1f} |" if compared else ""
         label = name.removeprefix(f"{FILE}: ").replace("Go:", "the Go program:")
         lines.append(f"| {label} | {wall:.0f} ms | {cpu:.0f} ms | {memory:.0f} MiB |{ratio}")
     start = _least(figures[PYTHON])
-    ratio = f" {_times(figures, PYTHON, GO, wall=False):.1f} |" if compared else ""
+    ratio = f" {_times(figures, PYTHON, GO, wall=True):.1f} |" if compared else ""
     lines.append(
         f"| Python's start alone | {start.wall:.0f} ms | {start.cpu:.0f} ms | {start.memory:.0f} MiB |{ratio}"
     )
-    compare = "; × Go is the median of the ratios of CPU time in each turn" if compared else ""
+    compare = "; × Go is the median of the ratios of wall time in each turn" if compared else ""
     text = f"The least of {RUNS} turns of `make bench`{compare}. {_machine()}"
     return "\n".join([*lines, "", *textwrap.wrap(text, 125)])
 
