@@ -12,6 +12,7 @@ def test_mutated_text() -> None:
     misread.main(1, 630083180)  # an offset 0000640, which is also a tag in decimal
     misread.main(1, 824301899)  # two dumps in a log; the first one ends with a short row
     misread.main(1, 950505444)  # od -t u2 with five blanks between the values of a row
+    misread.main(1, 20317374)  # a swapped size and the code of TPM2_Vendor_TCG_Test in the middle of a row
 
 
 def test_a_wrong_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

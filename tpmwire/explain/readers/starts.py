@@ -157,8 +157,8 @@ def find_row(form: Form, before: str) -> tuple[int, bytes] | None:
 
 def _is_known(header: bytes) -> bool:
     """Returns whether a header inside other data is certain: its tag, size and code are all plausible."""
-    code = int.from_bytes(header[6:HEADER], "big")
-    return is_header(header) and (not is_command(header) or TPM_CC(code).known)
+    code = TPM_CC(int.from_bytes(header[6:HEADER], "big"))
+    return is_header(header) and (not is_command(header) or (code.known and code != TPM_CC.Vendor_TCG_Test))
 
 
 def _are_swapped(form: Form, before: str) -> bool:
