@@ -29,7 +29,15 @@ const narrow = (m, at) => all('.f:not(.k)', m).findLast(f => {
   return from <= at && at < from + size;
 });
 const narrowest = (m, b) => narrow(m, bytes(m).find(c => c[0] === b)[1]);
+// After an arrow key, what it scrolls below the pointer does not count until the pointer moves.
+let pointer = '', rests = false;
+document.addEventListener('mousemove', e => {
+  const at = e.clientX + ' ' + e.clientY;
+  if (at !== pointer) rests = false;
+  pointer = at;
+});
 document.addEventListener('mouseover', e => {
+  if (rests) return;
   const f = e.target.closest('.f'), b = e.target.closest('.d b');
   light(f || (b ? narrowest(b.closest('.m'), b) : pinned));
 });
@@ -47,6 +55,7 @@ all('.t').forEach(t => {
 });
 const rove = (to, stops) => {
   if (!to) return;
+  rests = true;
   stops.forEach(e => e.tabIndex = -1);
   to.tabIndex = 0;
   to.focus();
