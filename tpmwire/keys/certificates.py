@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 
 from asn1crypto import x509 as fields
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import crypto
 
@@ -282,6 +283,9 @@ def public_key(certificate: Certificate) -> PublicKey:
     # OpenSSL reads the key, because makers encode keys in as many ways as certificates.
     try:
         key: Any = certificate.x509.get_pubkey().to_cryptography_key()
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            # Older versions of cryptography keep a point compressed.
+            key = key.public_numbers().public_key()
         return parse_public_key_der(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
     except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm, DecodeError, KeyFileError) as error:
         reason = f"unsupported public key in the certificate ({_read_reason(error)})"
