@@ -19,9 +19,6 @@ from ..tpm.path import absolute_tpm_path
 
 __all__ = ["ProfileKey", "find_profile_keys", "is_misspelled", "is_own_line"]
 
-_OWN_OPTIONS = ("persistentHandle", "aws-access-key-id")
-"""Options that no other program of a credential_process is known to have."""
-
 _CLOSE = 0.93
 """Ratio of a misspelled name to the right one: above aws-kms-process-credential, below one wrong letter."""
 
@@ -83,7 +80,7 @@ def find_profile_keys(config: Config) -> list[ProfileKey]:
 
 
 def is_own_line(text: str) -> bool:
-    """Returns whether a credential_process names this program, misspells its name, or has options of it only.
+    """Returns whether a credential_process names this program or misspells its name.
 
     Lines that run `tpmwire fetch` or `roles-anywhere credential-process` are not such lines.
     """
@@ -95,9 +92,7 @@ def is_own_line(text: str) -> bool:
         words = shlex.split(text)
     except ValueError:
         words = text.split()
-    if any(map(is_misspelled, takewhile(lambda word: not word.startswith("-"), words))):
-        return True
-    return any(word.startswith("-") and word.lstrip("-").partition("=")[0] in _OWN_OPTIONS for word in words)
+    return any(map(is_misspelled, takewhile(lambda word: not word.startswith("-"), words)))
 
 
 def is_misspelled(word: str) -> bool:
