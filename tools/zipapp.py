@@ -64,10 +64,12 @@ if type(found) is tuple and found[0] == MAGIC_NUMBER:
     start["main"](file, found, codes)
 else:
     from runpy import run_path
+    from zipimport import ZipImportError, zipimporter
     try:
-        run_path(file, run_name="__main__")
-    except SyntaxError:
+        zipimporter(file)
+    except ZipImportError:
         sys.exit("%s: the file is damaged; install it again" % file)
+    run_path(file, run_name="__main__")
 ' "$0" "$@"
 """
 PLACES = b"{PLACES}"
